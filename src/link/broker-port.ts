@@ -1,0 +1,62 @@
+/** What links need of a broker. `broker/` implements it; a sidecar beside another broker is to be a second implementation. */
+import type { Message, QoS } from '../packets/message.ts'
+
+export type InterestChange = { readonly type: 'added' | 'removed'; readonly topicFilter: string }
+
+/** A publish as the broker sees it while it passes: valid only during the call it is handed to. */
+export interface PassingPublish {
+  readonly qos: QoS
+  readonly retain: boolean
+  /** ClientID of the publisher. */
+  readonly from: string
+  /** Bytes of topic and payload together, for limits that are cheaper to check before copying. */
+  readonly byteLength: number
+  /** A copy that may be kept. The same object for every caller during one publish. */
+  toMessage(): Message
+}
+
+/** Where matching messages go: an outbox. The broker calls it once per message, however many of its routes match. */
+export interface RouteSink {
+  /** For the eyes of operators: which link this is. */
+  readonly id: string
+  accept(publish: PassingPublish): void
+}
+
+export interface BrokerPort {
+  /** Each filter that has a local subscriber now, once. `$share/g/f` is interest in `f`; `$SYS/#` and `$LINK/#` are none. */
+  interest(): Iterable<string>
+  /** Called after a filter got its first or lost its last local subscriber. Returns how to stop it. */
+  onInterest(listener: (change: InterestChange) => void): () => void
+  /** From now on messages published here (never those that came over a link) under this filter go to the sink. */
+  addRoute(topicFilter: string, sink: RouteSink): void
+  removeRoute(topicFilter: string, sink: RouteSink): void
+  /** Delivers a message that came over a link: to local subscribers and the retained store, never to a sink. Returns how many subscribers it matched. */
+  deliver(message: Message): number
+  retained(topicFilter: string): Iterable<Message>
+}
+
+/** A connection on which a peer speaks `$LINK/#` to us, as the broker hands it to the inbound side. One object per connection. */
+export interface LinkClient {
+  readonly clientId: string
+  readonly username: string | undefined
+  readonly protocolVersion: 3 | 4 | 5
+  /** Address and port of the peer. */
+  readonly remoteAddress: string
+  /** Publishes on this connection alone; kept in order with everything else that it is sent. */
+  send(packet: { topic: string; payload: Buffer; qos: 0 | 1; correlationData?: Buffer; responseTopic?: string }): void
+  /** DISCONNECT with this reason (MQTT 5), then close. */
+  disconnect(reasonCode: number, reasonString?: string): void
+}
+
+/**
+ * The far side of the broker's reserved namespace: everything a client does under `$LINK/#` goes here and nowhere else.
+ * The namespace is terminal: what throws here is the broker's to log and never falls through to ordinary publishing.
+ */
+export interface LinkInlet {
+  /** SUBSCRIBE under `$LINK/`; returns the SUBACK reason code (granted QoS, or 0x87 and the like). */
+  subscribe(client: LinkClient, topicFilter: string, qos: QoS): number
+  /** PUBLISH under `$LINK/`; returns the reason code of the PUBACK or PUBREC. Not called again for a QoS 2 packet that was seen already. */
+  publish(client: LinkClient, message: Message): number
+  /** The connection is gone, for whatever reason. Called once for each client that ever subscribed or published here. */
+  closed(client: LinkClient): void
+}
