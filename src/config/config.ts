@@ -1,1 +1,105 @@
-/** The configuration of a node after parsing: every default filled in, durations in milliseconds, sizes in bytes. Keys are those of the file. */
+/**
+ * The configuration of a node after parsing: every default filled in, durations in milliseconds, sizes in bytes.
+ * Keys are those of the file, which are EMQX's where EMQX has one.
+ */
+
+export type SslConfig = {
+  readonly enable: boolean
+  /** PEM files. */
+  readonly cacertfile?: string
+  readonly certfile?: string
+  readonly keyfile?: string
+  readonly verify: 'verify_peer' | 'verify_none'
+  /** Name to ask for and to verify; `disable` turns both off. Default: the host of `server`. */
+  readonly server_name_indication?: string
+}
+
+export type ResourceOpts = {
+  readonly worker_pool_size: number
+  readonly health_check_interval: number
+  readonly start_timeout: number
+  /** How long a message may wait in the outbox, milliseconds; `Infinity` (our default, not EMQX's) for as long as it takes. */
+  readonly request_ttl: number
+  /** Unacknowledged messages per link and node. */
+  readonly inflight_window: number
+  /** Limit of the outbox, bytes of topic and payload. */
+  readonly max_buffer_bytes: number
+  /** Limit of the outbox in messages; `Infinity` by default. Ours, not EMQX's. */
+  readonly max_buffer_messages: number
+}
+
+export type ServerAddress = { readonly host: string; readonly port: number; readonly tls: boolean }
+
+export type LinkConfig = {
+  /** The peer's cluster name. */
+  readonly name: string
+  readonly enable: boolean
+  /** As written: one address or several with commas. `parseServers` gives the addresses. */
+  readonly server: string
+  /** Prefix of the ClientIDs of this link's connections; the local cluster's name if not set. */
+  readonly clientid: string
+  readonly username?: string
+  /** The secret itself, already read if the file says `file://...`. */
+  readonly password?: string
+  readonly ssl: SslConfig
+  /** Filters we want from the peer; `[]` for a link that only sends. */
+  readonly topics: readonly string[]
+  readonly pool_size: number
+  /** How long before an unanswered connection is given up, milliseconds. */
+  readonly retry_interval: number
+  readonly max_inflight: number
+  readonly tcp_opts: { readonly nodelay: boolean; readonly keepalive: boolean }
+  readonly resource_opts: ResourceOpts
+  /** How long an actor of the peer is believed without a heartbeat, milliseconds. */
+  readonly actor_ttl: number
+  /** How long a silent peer's routes still gather messages for it, milliseconds. */
+  readonly stale_ttl: number
+}
+
+export type ListenerConfig = {
+  readonly enable: boolean
+  readonly host: string
+  /** 0: any free port. */
+  readonly port: number
+}
+
+export type MqttConfig = {
+  /** Bytes. */
+  readonly max_packet_size: number
+  readonly max_inflight: number
+  /** Messages queued for a session that is away or slow. */
+  readonly max_mqueue_len: number
+  readonly mqueue_store_qos0: boolean
+  readonly max_awaiting_rel: number
+  readonly max_topic_alias: number
+  readonly max_topic_levels: number
+  readonly max_clientid_len: number
+  /** Highest QoS a client may use. */
+  readonly max_qos_allowed: 0 | 1 | 2
+  readonly retain_available: boolean
+  readonly wildcard_subscription: boolean
+  readonly shared_subscription: boolean
+  /** Longest session expiry granted, milliseconds; also that of MQTT 3.1.1 sessions that are kept. */
+  readonly session_expiry_interval: number
+  /** Seconds the server imposes, or `disabled`. */
+  readonly server_keepalive: number | 'disabled'
+  readonly keepalive_multiplier: number
+  /** How long a connection may take to send its CONNECT, milliseconds. */
+  readonly idle_timeout: number
+  /** Unsent bytes of one connection beyond which QoS 0 is shed; beyond twice as many the connection is closed. */
+  readonly max_outbound_bytes: number
+  readonly shared_subscription_strategy: 'round_robin' | 'random'
+}
+
+export type LogConfig = { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent' }
+
+export type Config = {
+  readonly node: { readonly name: string; readonly data_dir: string }
+  readonly cluster: { readonly name: string; readonly links: readonly LinkConfig[] }
+  readonly listeners: { readonly tcp: Readonly<Record<string, ListenerConfig>> }
+  readonly mqtt: MqttConfig
+  readonly log: LogConfig
+  /** Accepted and kept for what serves them; a node that does not serve one says so at start. */
+  readonly dashboard?: { readonly listeners: { readonly http: { readonly bind: string } } }
+  readonly debug?: { readonly socket: string; readonly faults: boolean }
+}
