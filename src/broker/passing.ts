@@ -1,0 +1,70 @@
+/** The one publish that is passing through the broker: a view of its bytes, and copies only where somebody keeps it. */
+import type { PassingPublish } from '../link/broker-port.ts'
+import type { Message, QoS } from '../packets/message.ts'
+import { Publication, type Publisher } from '../packets/publication.ts'
+import { PublishView } from '../packets/publish-view.ts'
+import type { Session } from './session.ts'
+
+const nobody: Publisher = { clientId: '', username: undefined, peerHost: undefined }
+
+export class Passing implements PassingPublish {
+  readonly view = new PublishView()
+  topic = ''
+  publisher = nobody
+  /** The publishing session, for No Local; `undefined` for wills and messages from links. */
+  session: Session | undefined
+  nowMs = 0
+  origin: string | undefined
+  /** Whether the bytes of the view are nobody else's, so that a single receiver may have them patched in place. */
+  ownsBytes = false
+  #publication: Publication | undefined
+
+  /** A publish that a client just sent and that the view shows. */
+  fromClient(topic: string, session: Session, nowMs: number): void {
+    this.topic = topic
+    this.session = session
+    this.publisher = session.publisher
+    this.nowMs = nowMs
+    this.origin = undefined
+    this.ownsBytes = true
+    this.#publication = undefined
+  }
+
+  /** One that was kept: a will, or a message that came over a link. */
+  fromPublication(publication: Publication, nowMs: number): void {
+    publication.show(this.view)
+    this.topic = publication.topic
+    this.session = undefined
+    this.publisher = publication.publisher
+    this.nowMs = nowMs
+    this.origin = publication.origin
+    this.ownsBytes = false
+    this.#publication = publication
+  }
+
+  /** A copy to keep, the same for all who keep it. */
+  get publication(): Publication {
+    this.#publication ??= new Publication(this.topic, this.view, this.publisher, this.nowMs, this.origin)
+    return this.#publication
+  }
+
+  get qos(): QoS {
+    return this.view.qos
+  }
+
+  get retain(): boolean {
+    return this.view.retain
+  }
+
+  get from(): string {
+    return this.publisher.clientId
+  }
+
+  get byteLength(): number {
+    return this.view.topicLength + this.view.end - this.view.payloadStart
+  }
+
+  toMessage(): Message {
+    return this.publication.toMessage()
+  }
+}

@@ -1,0 +1,175 @@
+/** What the server knows of one client between and during its connections (MQTT 5, 4.1). */
+import type { MqttConfig } from '../config/config.ts'
+import type { Publication, Publisher } from '../packets/publication.ts'
+import { PublishForm } from '../packets/publish-form.ts'
+import { PublishView } from '../packets/publish-view.ts'
+import type { Counters } from './counters.ts'
+import type { Passing } from './passing.ts'
+import { MessageQueue, type Queued } from './queue.ts'
+import type { ShareGroup, Subscription, Target } from './subscription.ts'
+import { type Unacknowledged, Window } from './window.ts'
+
+/** The connection of a session, as far as sending goes. */
+export interface Outlet {
+  /**
+   * Sends what the view shows in this form. Returns false if the client can't take a packet so large.
+   * @param exclusive whether nobody else needs the bytes of the view, so that they may be changed and sent in place
+   */
+  publish(view: PublishView, form: PublishForm, exclusive: boolean): boolean
+  pubrel(packetId: number): void
+}
+
+export type Will = { readonly publication: Publication; readonly delayMs: number }
+
+/** One of each serves all sessions: a delivery is over before the next one begins. */
+const form = new PublishForm()
+const storedView = new PublishView()
+
+export class Session {
+  readonly clientId: string
+  publisher: Publisher
+  /** `undefined` while the client is away. */
+  outlet: Outlet | undefined
+  /** How long the session outlives its connection, milliseconds; 0: not at all. */
+  expiryIntervalMs: number
+  will: Will | undefined
+  readonly subscriptions = new Map<string, Subscription>()
+  /** Packet identifiers of QoS 2 messages received whose PUBREL is to come. */
+  readonly awaitingRel = new Set<number>()
+  readonly window: Window
+  readonly queue = new MessageQueue()
+  /** What the client had not acknowledged when it last went, still to be sent again. */
+  #resend: Unacknowledged[] = []
+  readonly #config: MqttConfig
+  readonly #counters: Counters
+
+  constructor(publisher: Publisher, expiryIntervalMs: number, config: MqttConfig, counters: Counters) {
+    this.clientId = publisher.clientId
+    this.publisher = publisher
+    this.expiryIntervalMs = expiryIntervalMs
+    this.window = new Window(config.max_inflight)
+    this.#config = config
+    this.#counters = counters
+  }
+
+  /** Whether a message would go out at once. */
+  get isReady(): boolean {
+    return this.outlet !== undefined && !this.window.isFull
+  }
+
+  get #isKept(): boolean {
+    return this.expiryIntervalMs > 0
+  }
+
+  /** Sends or queues what is passing. `exclusive`: no one else is to get it. */
+  deliver(passing: Passing, target: Target, group: ShareGroup | undefined, exclusive: boolean): void {
+    const { view } = passing
+    const qos = target.qos < view.qos ? target.qos : view.qos
+    const retain = target.retainAsPublished && view.retain
+    const { outlet } = this
+    const goesNow = outlet !== undefined && (qos === 0 || (!this.window.isFull && this.queue.length === 0))
+    const mustKeep = !goesNow || (qos > 0 && (this.#isKept || group !== undefined))
+    const queued = mustKeep
+      ? { publication: passing.publication, qos, retain, subscriptionIdentifiers: target.subscriptionIdentifiers, group }
+      : undefined
+    if (!goesNow) return this.#enqueue(queued!)
+    form.qos = qos
+    form.retain = retain
+    form.dup = false
+    form.subscriptionIdentifiers = target.subscriptionIdentifiers
+    form.expirySeconds = view.messageExpiryInterval
+    form.packetId = qos === 0 ? 0 : this.window.open(qos, queued)
+    if (!outlet.publish(view, form, exclusive)) this.#tooLarge(form.packetId)
+  }
+
+  /** A retained message, for a subscription just made. */
+  deliverRetained(publication: Publication, subscription: Subscription, nowMs: number): void {
+    const { identifier } = subscription
+    const qos = Math.min(subscription.qos, publication.qos) as 0 | 1 | 2
+    this.#enqueue({
+      publication,
+      qos,
+      retain: true,
+      subscriptionIdentifiers: identifier === 0 ? [] : [identifier],
+      group: undefined,
+    })
+    this.drain(nowMs)
+  }
+
+  /** A message that belongs to another member of a group, which is gone. */
+  inherit(queued: Queued, nowMs: number): void {
+    this.#enqueue(queued)
+    this.drain(nowMs)
+  }
+
+  /** The client is back: sends again what it had not acknowledged, in the old order and under the old identifiers, then what waits. */
+  resume(outlet: Outlet, receiveMaximum: number, nowMs: number): void {
+    this.outlet = outlet
+    this.window.limit = Math.min(receiveMaximum, this.#config.max_inflight)
+    this.#resend = this.window.unacknowledged()
+    const now = this.#resend.splice(0, this.window.limit) // [MQTT-3.3.4-9]
+    for (const unacknowledged of now) this.#sendAgain(outlet, unacknowledged, nowMs)
+    this.drain(nowMs)
+  }
+
+  /** Sends what waits as far as the window is open. Called after each acknowledgement and for what was queued meanwhile. */
+  drain(nowMs: number): void {
+    const { outlet } = this
+    if (outlet === undefined) return
+    while (this.#resend.length > 0 && this.window.count - this.#resend.length < this.window.limit)
+      this.#sendAgain(outlet, this.#resend.shift()!, nowMs)
+    while (this.queue.length > 0 && !this.window.isFull) this.#sendQueued(outlet, this.queue.shift()!, nowMs)
+  }
+
+  /** All messages that the session holds for members of groups: queued, or sent and not acknowledged. */
+  *heldForGroups(): Iterable<Queued> {
+    for (const unacknowledged of this.window.unacknowledged())
+      if (unacknowledged.type === 'publish' && unacknowledged.queued.group !== undefined) yield unacknowledged.queued
+    for (const queued of this.queue) if (queued.group !== undefined) yield queued
+  }
+
+  #sendQueued(outlet: Outlet, queued: Queued, nowMs: number): void {
+    if (queued.publication.expiresAtMs <= nowMs) {
+      this.#counters.droppedExpired++
+      return
+    }
+    const packetId = queued.qos === 0 ? 0 : this.window.open(queued.qos, queued)
+    if (!this.#send(outlet, queued, packetId, false, nowMs)) this.#tooLarge(packetId)
+  }
+
+  #sendAgain(outlet: Outlet, unacknowledged: Unacknowledged, nowMs: number): void {
+    const { packetId } = unacknowledged
+    if (unacknowledged.type === 'pubrel') outlet.pubrel(packetId)
+    else if (!this.#send(outlet, unacknowledged.queued, packetId, true, nowMs)) this.#tooLarge(packetId)
+  }
+
+  #send(outlet: Outlet, queued: Queued, packetId: number, dup: boolean, nowMs: number): boolean {
+    const { publication } = queued
+    publication.show(storedView)
+    form.qos = queued.qos
+    form.retain = queued.retain
+    form.dup = dup
+    form.packetId = packetId
+    form.subscriptionIdentifiers = queued.subscriptionIdentifiers
+    form.expirySeconds = Math.max(0, Math.ceil((publication.expiresAtMs - nowMs) / 1000)) // [MQTT-3.3.2-6]
+    return outlet.publish(storedView, form, false)
+  }
+
+  /** The client can't take it: as good as delivered, and counted [MQTT-3.1.2-25]. */
+  #tooLarge(packetId: number): void {
+    this.#counters.droppedTooLarge++
+    if (packetId > 0) this.window.discard(packetId)
+  }
+
+  #enqueue(queued: Queued): void {
+    if (this.outlet === undefined && (!this.#isKept || (queued.qos === 0 && !this.#config.mqueue_store_qos0))) {
+      this.#counters.droppedNotConnected++
+      return
+    }
+    if (this.queue.length >= this.#config.max_mqueue_len) {
+      this.queue.shift()
+      this.#counters.droppedQueueFull++
+    }
+    this.queue.push(queued)
+  }
+}

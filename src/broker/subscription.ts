@@ -1,0 +1,142 @@
+/** Who wants which topics: what stands in the topic index, and what a topic's matches come to for the hot path. */
+import type { RouteSink } from '../link/broker-port.ts'
+import type { QoS } from '../packets/message.ts'
+import type { Session } from './session.ts'
+
+export type SubscriptionOptions = {
+  readonly qos: QoS
+  /** MQTT 5: not to be sent what the session itself published. */
+  readonly noLocal: boolean
+  /** MQTT 5: keep the RETAIN flag of forwarded messages. */
+  readonly retainAsPublished: boolean
+  /** MQTT 5: 0 send retained messages at SUBSCRIBE, 1 only if the subscription is new, 2 do not. */
+  readonly retainHandling: 0 | 1 | 2
+  /** MQTT 5: Subscription Identifier, 0 for none. */
+  readonly identifier: number
+}
+
+export type Subscription = SubscriptionOptions & {
+  readonly kind: 'subscription'
+  readonly session: Session
+  /** As the client wrote it, `$share/...` included. */
+  readonly name: string
+  /** The filter that topics are matched with. */
+  readonly topicFilter: string
+  readonly group: ShareGroup | undefined
+}
+
+/** A shared subscription (MQTT 5, 4.8.2): each message goes to one of its members. */
+export class ShareGroup {
+  readonly kind = 'group'
+  readonly shareName: string
+  readonly topicFilter: string
+  readonly #members: { readonly subscription: Subscription; readonly target: Target }[] = []
+  #next = 0
+
+  constructor(shareName: string, topicFilter: string) {
+    this.shareName = shareName
+    this.topicFilter = topicFilter
+  }
+
+  get isEmpty(): boolean {
+    return this.#members.length === 0
+  }
+
+  add(subscription: Subscription): void {
+    this.#members.push({ subscription, target: targetOf([subscription]) })
+  }
+
+  remove(subscription: Subscription): void {
+    const index = this.#members.findIndex((member) => member.subscription === subscription)
+    if (index < 0) return
+    this.#members.splice(index, 1)
+    if (index < this.#next) this.#next--
+  }
+
+  /**
+   * The member whose turn it is. One that is connected and has room goes before one that would have to queue.
+   * @param pick index of the first candidate among so many members; left out, they take turns
+   */
+  choose(pick?: (memberCount: number) => number): Target | undefined {
+    const { length } = this.#members
+    if (length === 0) return undefined
+    const first = pick === undefined ? this.#next % length : pick(length)
+    let chosen = first
+    for (let i = 0; i < length; i++) {
+      const candidate = (first + i) % length
+      if (this.#members[candidate]!.target.session.isReady) {
+        chosen = candidate
+        break
+      }
+    }
+    this.#next = chosen + 1
+    return this.#members[chosen]!.target
+  }
+}
+
+/** A filter that a peer wants: see `BrokerPort.addRoute`. */
+export type SinkRoute = { readonly kind: 'sink'; readonly sink: RouteSink }
+
+export type Destination = Subscription | ShareGroup | SinkRoute
+
+/** One session that gets a topic's messages, once, however many of its subscriptions overlap. */
+export type Target = {
+  readonly session: Session
+  readonly qos: QoS
+  readonly retainAsPublished: boolean
+  readonly subscriptionIdentifiers: readonly number[]
+  /** What it gets of its own publishes: less, or nothing, where No Local is set. */
+  readonly ofOwn: Target | undefined
+}
+
+/** All that a topic's messages lead to. */
+export type Delivery = {
+  readonly topic: string
+  readonly targets: readonly Target[]
+  readonly groups: readonly ShareGroup[]
+  readonly sinks: readonly RouteSink[]
+  /** Whether the topic is in a namespace that ordinary publishing never reaches. */
+  readonly reserved: 'link' | 'sys' | undefined
+  readonly levelCount: number
+}
+
+/** What the destinations of a topic come to. Called when the topic is first seen, and after its matches changed. */
+export function planDelivery(topic: string, destinations: readonly Destination[]): Delivery {
+  const bySession = new Map<Session, Subscription[]>()
+  const groups: ShareGroup[] = []
+  const sinks = new Set<RouteSink>()
+  for (const destination of destinations) {
+    if (destination.kind === 'group') groups.push(destination)
+    else if (destination.kind === 'sink') sinks.add(destination.sink)
+    else {
+      const own = bySession.get(destination.session)
+      if (own === undefined) bySession.set(destination.session, [destination])
+      else own.push(destination)
+    }
+  }
+  const targets = [...bySession.values()].map(targetOf)
+  return { topic, targets, groups, sinks: [...sinks], reserved: reservedNamespace(topic), levelCount: topic.split('/').length }
+}
+
+/** One delivery with the highest QoS and all identifiers [MQTT-3.3.4-2, MQTT-3.3.4-3]. */
+function targetOf(subscriptions: readonly Subscription[]): Target {
+  const ofOwn = subscriptions.filter(({ noLocal }) => !noLocal)
+  return { ...merge(subscriptions), ofOwn: ofOwn.length === 0 ? undefined : { ...merge(ofOwn), ofOwn: undefined } }
+}
+
+function merge(subscriptions: readonly Subscription[]) {
+  return {
+    session: subscriptions[0]!.session,
+    qos: Math.max(...subscriptions.map(({ qos }) => qos)) as QoS,
+    retainAsPublished: subscriptions.some(({ retainAsPublished }) => retainAsPublished),
+    subscriptionIdentifiers: subscriptions.flatMap(({ identifier }) => (identifier === 0 ? [] : [identifier])),
+  }
+}
+
+/** `$LINK/` belongs to the links and `$SYS/` to the broker (DESIGN: the link namespace is terminal). */
+export function reservedNamespace(topic: string): 'link' | 'sys' | undefined {
+  if (!topic.startsWith('$')) return undefined
+  if (topic === '$LINK' || topic.startsWith('$LINK/')) return 'link'
+  if (topic === '$SYS' || topic.startsWith('$SYS/')) return 'sys'
+  return undefined
+}

@@ -1,0 +1,164 @@
+/** A PUBLISH that is kept as its own bytes: queued, retained, in flight, a will. Far smaller than an object of fields. */
+import type { Message, PublishProperties, QoS } from './message.ts'
+import { PublishForm, variableByteLength, writeVariableByte } from './publish-form.ts'
+import { property, PublishView } from './publish-view.ts'
+
+export type Publisher = {
+  /** ClientID. */
+  readonly clientId: string
+  readonly username: string | undefined
+  /** Address without port. */
+  readonly peerHost: string | undefined
+}
+
+const form = new PublishForm()
+const scratch = new PublishView()
+
+export class Publication {
+  readonly topic: string
+  /** A whole PUBLISH packet without Topic Alias and Subscription Identifier. */
+  readonly bytes: Buffer
+  readonly v5: boolean
+  readonly publisher: Publisher
+  /** When the publisher's PUBLISH arrived, milliseconds since 1970. */
+  readonly receivedAtMs: number
+  /** Milliseconds since 1970; `Infinity` for a message that never expires. */
+  readonly expiresAtMs: number
+  /** Name of the cluster whose link brought it. */
+  readonly origin: string | undefined
+  #message: Message | undefined
+
+  constructor(
+    topic: string,
+    view: PublishView,
+    publisher: Publisher,
+    receivedAtMs: number,
+    origin: string | undefined = undefined,
+  ) {
+    this.topic = topic
+    // A copy of its own: a slice would keep the whole read alive.
+    this.bytes = Buffer.allocUnsafeSlow(view.end - view.start)
+    view.buffer.copy(this.bytes, 0, view.start, view.end)
+    this.v5 = view.v5
+    this.publisher = publisher
+    this.receivedAtMs = receivedAtMs
+    const expiry = view.messageExpiryInterval
+    this.expiresAtMs = expiry < 0 ? Number.POSITIVE_INFINITY : receivedAtMs + expiry * 1000
+    this.origin = origin
+  }
+
+  /** Makes the view show this publication. */
+  show(view: PublishView): void {
+    view.read(this.bytes, 0, bodyOf(this.bytes), this.bytes.length, this.v5)
+  }
+
+  get qos(): QoS {
+    return ((this.bytes[0]! >> 1) & 3) as QoS
+  }
+
+  get payloadLength(): number {
+    this.show(scratch)
+    return scratch.end - scratch.payloadStart
+  }
+
+  /** The same as an object of fields, made once. Its payload shares the bytes of this publication. */
+  toMessage(): Message {
+    if (this.#message === undefined) {
+      this.show(scratch)
+      this.#message = {
+        topic: this.topic,
+        payload: this.bytes.subarray(scratch.payloadStart, scratch.end),
+        qos: scratch.qos,
+        retain: scratch.retain,
+        properties: readProperties(scratch),
+        from: this.publisher.clientId,
+        username: this.publisher.username,
+        peerHost: this.publisher.peerHost,
+        timestampMs: this.receivedAtMs,
+        origin: this.origin,
+      }
+    }
+    return this.#message
+  }
+}
+
+/** Index of the body of the packet that begins at 0. */
+function bodyOf(packet: Buffer): number {
+  let at = 1
+  while (packet[at]! >= 128) at++
+  return at + 1
+}
+
+/** Encodes a message as a PUBLISH of MQTT 5, with packet identifier 1 if its QoS asks for one. */
+export function encodeMessage(message: Message): Buffer {
+  const topic = Buffer.from(message.topic)
+  const properties = encodeProperties(message.properties)
+  const body =
+    2 + topic.length + (message.qos > 0 ? 2 : 0) + variableByteLength(properties.length) + properties.length + message.payload.length
+  const packet = Buffer.allocUnsafeSlow(1 + variableByteLength(body) + body)
+  form.qos = message.qos
+  form.retain = message.retain
+  packet[0] = form.firstByte
+  let at = writeVariableByte(packet, 1, body)
+  at = packet.writeUInt16BE(topic.length, at)
+  at += topic.copy(packet, at)
+  if (message.qos > 0) at = packet.writeUInt16BE(1, at)
+  at = writeVariableByte(packet, at, properties.length)
+  at += properties.copy(packet, at)
+  message.payload.copy(packet, at)
+  return packet
+}
+
+/** The properties of a PUBLISH as objects; `undefined` where there are none. */
+export function readProperties(view: PublishView): PublishProperties | undefined {
+  if (view.propertiesStart === view.propertiesEnd) return undefined
+  const { buffer } = view
+  const found: { -readonly [K in keyof PublishProperties]: PublishProperties[K] } = {}
+  const userProperties: (readonly [string, string])[] = []
+  let at = view.propertiesStart
+  const bytes = () => {
+    const from = at + 2
+    at = from + buffer.readUInt16BE(at)
+    return buffer.subarray(from, at)
+  }
+  while (at < view.propertiesEnd) {
+    const id = buffer[at++]!
+    if (id === property.payloadFormatIndicator) found.payloadFormatIndicator = buffer[at++] === 1 ? 1 : 0
+    else if (id === property.messageExpiryInterval) {
+      found.messageExpiryInterval = buffer.readUInt32BE(at)
+      at += 4
+    } else if (id === property.topicAlias) at += 2
+    else if (id === property.contentType) found.contentType = bytes().toString()
+    else if (id === property.responseTopic) found.responseTopic = bytes().toString()
+    else if (id === property.correlationData) found.correlationData = Buffer.from(bytes())
+    else userProperties.push([bytes().toString(), bytes().toString()])
+  }
+  if (userProperties.length > 0) found.userProperties = userProperties
+  return found
+}
+
+function encodeProperties(properties: PublishProperties | undefined): Buffer {
+  if (properties === undefined) return Buffer.alloc(0)
+  const parts: Buffer[] = []
+  const field = (id: number | undefined, value: string | Buffer) => {
+    const bytes = Buffer.from(value)
+    const head = id === undefined ? Buffer.alloc(2) : Buffer.from([id, 0, 0])
+    head.writeUInt16BE(bytes.length, head.length - 2)
+    parts.push(head, bytes)
+  }
+  if (properties.payloadFormatIndicator !== undefined)
+    parts.push(Buffer.from([property.payloadFormatIndicator, properties.payloadFormatIndicator]))
+  if (properties.messageExpiryInterval !== undefined) {
+    const expiry = Buffer.alloc(5, property.messageExpiryInterval)
+    expiry.writeUInt32BE(properties.messageExpiryInterval, 1)
+    parts.push(expiry)
+  }
+  if (properties.contentType !== undefined) field(property.contentType, properties.contentType)
+  if (properties.responseTopic !== undefined) field(property.responseTopic, properties.responseTopic)
+  if (properties.correlationData !== undefined) field(property.correlationData, properties.correlationData)
+  for (const [name, value] of properties.userProperties ?? []) {
+    field(property.userProperty, name)
+    field(undefined, value)
+  }
+  return Buffer.concat(parts)
+}
