@@ -1,0 +1,81 @@
+/** What the command line asks for, as a value; `main.ts` does it. */
+import { parseArgs, type ParseArgsConfig } from 'node:util'
+
+export type Command =
+  | { readonly type: 'start'; readonly config: string }
+  | { readonly type: 'demo'; readonly once: boolean; readonly json: boolean }
+  | { readonly type: 'conf_check'; readonly file: string }
+  | { readonly type: 'help' | 'version' }
+  | { readonly type: 'usage_error'; readonly message: string }
+
+export const USAGE = `isthmus: cluster linking for MQTT
+
+  isthmus start --config FILE     run a node; SIGHUP reads FILE again, SIGTERM drains and ends
+  isthmus demo [--once [--json]]  two linked clusters on this machine, live; --once: 5 s, then a verdict
+  isthmus conf check FILE         say all that is wrong with a configuration, start nothing
+  isthmus --version
+  isthmus --help
+
+Exit codes: 0 good, 1 failed, 2 usage or configuration.
+`
+
+/** `argv` without the interpreter and the script. */
+export function parseCommandLine(argv: readonly string[]): Command {
+  const [word, ...rest] = argv
+  if (word === undefined) return usageError('which command?')
+  if (rest.includes('--help') || rest.includes('-h')) return { type: 'help' }
+  switch (word) {
+    case '-h':
+    case '--help':
+    case 'help':
+      return { type: 'help' }
+    case '-v':
+    case '--version':
+      return { type: 'version' }
+    case 'start':
+      return parseStart(rest)
+    case 'demo':
+      return parseDemo(rest)
+    case 'conf':
+      return parseConf(rest)
+    default:
+      return usageError(`unknown command ${word}`)
+  }
+}
+
+function parseStart(argv: string[]): Command {
+  const parsed = parse(argv, { config: { type: 'string', short: 'c' } })
+  if (typeof parsed === 'string') return usageError(parsed)
+  const { config } = parsed.values
+  if (parsed.positionals.length > 0) return usageError(`start: what is ${parsed.positionals.join(' ')}?`)
+  return config === undefined ? usageError('start: --config FILE is missing') : { type: 'start', config }
+}
+
+function parseDemo(argv: string[]): Command {
+  const parsed = parse(argv, { once: { type: 'boolean' }, json: { type: 'boolean' } })
+  if (typeof parsed === 'string') return usageError(parsed)
+  const { once = false, json = false } = parsed.values
+  if (parsed.positionals.length > 0) return usageError(`demo: what is ${parsed.positionals.join(' ')}?`)
+  return json && !once ? usageError('demo: --json goes with --once') : { type: 'demo', once, json }
+}
+
+function parseConf(argv: string[]): Command {
+  const parsed = parse(argv, {})
+  if (typeof parsed === 'string') return usageError(parsed)
+  const [verb, file, ...more] = parsed.positionals
+  if (verb !== 'check' || file === undefined || more.length > 0) return usageError('conf: say `conf check FILE`')
+  return { type: 'conf_check', file }
+}
+
+/** Values by name, or a message that says what is wrong. */
+function parse<Options extends NonNullable<ParseArgsConfig['options']>>(args: string[], options: Options) {
+  try {
+    return parseArgs({ args, options, allowPositionals: true, strict: true })
+  } catch (error) {
+    // parseArgs reports all misuse as a TypeError whose first sentence is meant for people.
+    if (error instanceof TypeError) return error.message.split('. ')[0] ?? error.message
+    throw error
+  }
+}
+
+const usageError = (message: string): Command => ({ type: 'usage_error', message })

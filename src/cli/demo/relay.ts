@@ -1,0 +1,71 @@
+/** A TCP relay on the loopback that counts what passes: the bytes of a link, measured where nobody can flatter them. */
+import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net'
+
+export type Relay = {
+  /** Where to connect to instead of the target. */
+  readonly port: number
+  /** Bytes that passed so far, both directions together. */
+  bytes(): number
+  /** Names the target. Connections that came before wait for it; later calls hold for new connections. */
+  pointAt(port: number): void
+  /** Ends every connection that passes now, as a broken network would. */
+  cut(): void
+  close(): Promise<void>
+}
+
+/** Listens on a free port of 127.0.0.1; whoever connects before a target is known waits with it. */
+export async function startRelay(): Promise<Relay> {
+  const sockets = new Set<Socket>()
+  const waiting: Socket[] = []
+  let target: number | undefined
+  let bytes = 0
+
+  const keep = (socket: Socket): void => {
+    sockets.add(socket.setNoDelay(true))
+    socket.on('data', (chunk) => {
+      bytes += chunk.length
+    })
+    socket.on('close', () => sockets.delete(socket))
+  }
+  const join = (near: Socket, port: number): void => {
+    const far = connect(port, '127.0.0.1')
+    keep(far)
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      one.on('error', () => other.destroy())
+      one.on('close', () => other.destroy())
+      one.pipe(other)
+    }
+    keep(near)
+  }
+  const server = createServer({ pauseOnConnect: true }, (near) => {
+    if (target !== undefined) return join(near, target)
+    waiting.push(near)
+    near.on('error', () => near.destroy())
+  })
+  await listening(server)
+  return {
+    port: (server.address() as AddressInfo).port,
+    bytes: () => bytes,
+    pointAt: (port) => {
+      target = port
+      for (const near of waiting.splice(0)) join(near, port)
+    },
+    cut: () => {
+      for (const socket of sockets) socket.destroy()
+    },
+    close: async () => {
+      for (const socket of [...sockets, ...waiting]) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+function listening(server: Server): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', resolve)
+  })
+}
