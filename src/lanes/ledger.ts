@@ -1,0 +1,125 @@
+/**
+ * Where every message that entered a link stands: in exactly one place, at every instant.
+ *
+ *     matched = delivered + inflight + queued + dropped(reason) + failed(reason)
+ *
+ * A message enters once and then only moves, so the sum holds by construction. Not a log: the counters are all there is.
+ */
+
+export type DropReason = 'queue_full' | 'expired' | 'too_large' | 'link_removed' | 'shed_qos0'
+/** The reason code (MQTT 5) with which the peer refused it, in hexadecimal: `refused_by_peer(0x97)`. */
+export type FailReason = `refused_by_peer(${string})`
+
+export type Outcome =
+  | { readonly type: 'delivered' }
+  | { readonly type: 'dropped'; readonly reason: DropReason }
+  | { readonly type: 'failed'; readonly reason: FailReason }
+
+export type LedgerSnapshot = {
+  readonly matched: number
+  readonly delivered: number
+  readonly inflight: number
+  readonly queued: number
+  readonly dropped: Readonly<Partial<Record<DropReason, number>>>
+  readonly failed: Readonly<Partial<Record<FailReason, number>>>
+  /** Times that a message went back into the queue after its connection was lost. Stands beside the sum. */
+  readonly retried: number
+}
+
+export function refusedByPeer(reasonCode: number): FailReason {
+  return `refused_by_peer(0x${reasonCode.toString(16).padStart(2, '0')})`
+}
+
+export class Ledger {
+  #matched = 0
+  #delivered = 0
+  #inflight = 0
+  #queued = 0
+  #retried = 0
+  #dropped: Partial<Record<DropReason, number>> = {}
+  #failed: Partial<Record<FailReason, number>> = {}
+
+  get queued(): number {
+    return this.#queued
+  }
+
+  get inflight(): number {
+    return this.#inflight
+  }
+
+  /** A message matched a route of the peer and waits to cross. */
+  enterQueued(): void {
+    this.#matched += 1
+    this.#queued += 1
+  }
+
+  /** A message matched a route of the peer and was given up before it was ever queued. */
+  enterDropped(reason: DropReason): void {
+    this.#matched += 1
+    this.#drop(reason)
+  }
+
+  /** From the queue to a connection. */
+  send(): void {
+    this.#queued -= 1
+    this.#inflight += 1
+  }
+
+  /** From a lost connection back to the queue. */
+  putBack(): void {
+    this.#inflight -= 1
+    this.#queued += 1
+    this.#retried += 1
+  }
+
+  dropQueued(reason: DropReason): void {
+    this.#queued -= 1
+    this.#drop(reason)
+  }
+
+  settle(outcome: Outcome): void {
+    this.#inflight -= 1
+    switch (outcome.type) {
+      case 'delivered':
+        this.#delivered += 1
+        return
+      case 'dropped':
+        return this.#drop(outcome.reason)
+      case 'failed':
+        this.#failed[outcome.reason] = (this.#failed[outcome.reason] ?? 0) + 1
+    }
+  }
+
+  /** Forgets what is over; what still waits or flies stays, and is what has matched from now on. */
+  reset(): void {
+    this.#delivered = 0
+    this.#retried = 0
+    this.#dropped = {}
+    this.#failed = {}
+    this.#matched = this.#queued + this.#inflight
+  }
+
+  snapshot(): LedgerSnapshot {
+    return {
+      matched: this.#matched,
+      delivered: this.#delivered,
+      inflight: this.#inflight,
+      queued: this.#queued,
+      dropped: { ...this.#dropped },
+      failed: { ...this.#failed },
+      retried: this.#retried,
+    }
+  }
+
+  #drop(reason: DropReason): void {
+    this.#dropped[reason] = (this.#dropped[reason] ?? 0) + 1
+  }
+}
+
+/** What the ledger lacks or has too much; 0 when it balances. */
+export function imbalance(ledger: LedgerSnapshot): number {
+  const sum = (counts: Readonly<Partial<Record<string, number>>>) =>
+    Object.values(counts).reduce<number>((total, count) => total + (count ?? 0), 0)
+  const placed = ledger.delivered + ledger.inflight + ledger.queued + sum(ledger.dropped) + sum(ledger.failed)
+  return ledger.matched - placed
+}
