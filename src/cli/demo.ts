@@ -2,6 +2,7 @@
  * `isthmus demo`: two linked clusters on this machine, devices on one side, subscribers on the other, and an account of
  * what crosses. `bytes_saved_ratio` compares every byte between the clusters, both ways, with what the devices wrote.
  */
+import { once } from 'node:events'
 import type { LogEvent, NodeProcess } from './demo/node-process.ts'
 import { openStage, RECEIVING, SENDING, type Stage } from './demo/stage.ts'
 import { createTally, type Summary, type Tally } from './demo/tally.ts'
@@ -21,13 +22,13 @@ type Say = (lines: readonly string[]) => void
 type Outcome = Summary & { readonly bytes_saved_ratio: number }
 
 /** Resolves with the exit code: 0 unless a message was lost or doubled, or the stage could not be held. */
-export async function demo({ once, json }: { readonly once: boolean; readonly json: boolean }): Promise<number> {
+export async function demo({ once: brief, json }: { readonly once: boolean; readonly json: boolean }): Promise<number> {
   const say: Say = (lines) => void (json || process.stdout.write(`${lines.join('\n')}\n`))
   const interruption = onInterruption()
   try {
     say(['Starting two clusters, linked both ways ...'])
-    const end = (): Promise<void> => (once ? after(ONCE_MS, interruption.asked) : interruption.asked)
-    const outcome = await onStage((stage) => perform(stage, say, end, once))
+    const end = (): Promise<void> => (brief ? after(ONCE_MS, interruption.asked) : interruption.asked)
+    const outcome = await onStage((stage) => perform(stage, say, end, brief))
     if (json) process.stdout.write(`${JSON.stringify(outcome)}\n`)
     else say(verdict(outcome))
     return outcome.lost + outcome.duplicated + outcome.unexpected === 0 ? 0 : 1
@@ -49,7 +50,7 @@ async function onStage(act: (stage: Stage) => Promise<Outcome>): Promise<Outcome
 }
 
 /** Lets traffic run until `end` resolves, then waits for what is on its way. */
-async function perform(stage: Stage, say: Say, end: () => Promise<void>, once: boolean): Promise<Outcome> {
+async function perform(stage: Stage, say: Say, end: () => Promise<void>, brief: boolean): Promise<Outcome> {
   const { sending, receiving } = stage
   const tally = createTally(new Set(WANTED))
   const subscribers = await startSubscribers(receiving.mqttPort, sending.mqttPort, WANTED, tally)
@@ -68,7 +69,7 @@ async function perform(stage: Stage, say: Say, end: () => Promise<void>, once: b
       { name: `${RECEIVING} -> ${SENDING}`, ...linkState(receiving.linkStatus(SENDING)) },
     ],
   })
-  const drawing = once ? undefined : setInterval(drawer(snapshot), DRAW_EVERY_MS)
+  const drawing = brief ? undefined : setInterval(drawer(snapshot), DRAW_EVERY_MS)
   try {
     await Promise.race([end(), failWhenGone(sending), failWhenGone(receiving)])
     clearInterval(drawing)
@@ -101,9 +102,10 @@ async function failWhenGone(node: NodeProcess): Promise<never> {
 }
 
 function linkState(event: LogEvent | undefined): { status: string; reasons: string[] } {
+  const status = event?.['status']
   const reasons = event?.['reasons']
   return {
-    status: String(event?.['status'] ?? 'unknown'),
+    status: typeof status === 'string' ? status : 'unknown',
     reasons: Array.isArray(reasons) ? reasons.map(String) : [],
   }
 }
@@ -133,18 +135,14 @@ function verdict(outcome: Outcome): string[] {
 /** `asked` resolves at the first Ctrl-C, SIGTERM or SIGHUP; a second one ends this process, and its nodes with it. */
 function onInterruption(): { readonly asked: Promise<void>; ignore(): void } {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-  let stop = (): void => undefined
-  const asked = new Promise<void>((resolve) => {
-    stop = resolve
-  })
-  let times = 0
+  const interruption = new AbortController()
   const onSignal = (): void => {
-    stop()
-    if (++times > 1) process.exit(1)
+    if (interruption.signal.aborted) process.exit(1)
+    interruption.abort()
   }
   for (const signal of signals) process.on(signal, onSignal)
   return {
-    asked,
+    asked: once(interruption.signal, 'abort').then(() => undefined),
     ignore: () => {
       for (const signal of signals) process.off(signal, onSignal)
     },

@@ -1,5 +1,6 @@
 /** A TCP relay on the loopback that counts what passes: the bytes of a link, measured where nobody can flatter them. */
-import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net'
+import assert from 'node:assert/strict'
+import { createServer, connect, type Server, type Socket } from 'node:net'
 
 export type Relay = {
   /** Where to connect to instead of the target. */
@@ -45,9 +46,9 @@ export async function startRelay(): Promise<Relay> {
     waiting.push(near)
     near.on('error', () => near.destroy())
   })
-  await listening(server)
+  const port = await listenOnFreePort(server)
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     bytes: () => bytes,
     pointAt: (port) => {
       target = port
@@ -63,9 +64,13 @@ export async function startRelay(): Promise<Relay> {
   }
 }
 
-function listening(server: Server): Promise<void> {
-  return new Promise((resolve, reject) => {
+/** Listens on 127.0.0.1; resolves with the port that the system gave. */
+export async function listenOnFreePort(server: Server): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(0, '127.0.0.1', resolve)
   })
+  const address = server.address()
+  assert(address !== null && typeof address === 'object', 'a listening TCP server has an address')
+  return address.port
 }
