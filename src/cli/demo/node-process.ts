@@ -12,6 +12,8 @@ export type NodeProcess = {
   readonly name: string
   readonly pid: number
   readonly configFile: string
+  /** As it was at the start. */
+  readonly config: NodeFile
   /** All events so far, oldest first. */
   readonly log: readonly LogEvent[]
   /** Port of the MQTT listener `default`, as the system gave it. */
@@ -125,6 +127,7 @@ export async function startNodeProcess(config: NodeFile, directory: string): Pro
     name,
     pid: child.pid ?? 0,
     configFile,
+    config,
     log,
     mqttPort: Number(String(listener['bind']).split(':').at(-1)),
     linkStatus,

@@ -9,6 +9,8 @@ export type Relay = {
   bytes(): number
   /** Names the target. Connections that came before wait for it; later calls hold for new connections. */
   pointAt(port: number): void
+  /** Accepts connections from now on and does nothing with them, until the next `pointAt`: a peer that hangs. */
+  hold(): void
   /** Ends every connection that passes now, as a broken network would. */
   cut(): void
   close(): Promise<void>
@@ -53,6 +55,9 @@ export async function startRelay(): Promise<Relay> {
     pointAt: (port) => {
       target = port
       for (const near of waiting.splice(0)) join(near, port)
+    },
+    hold: () => {
+      target = undefined
     },
     cut: () => {
       for (const socket of sockets) socket.destroy()

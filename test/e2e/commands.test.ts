@@ -1,0 +1,89 @@
+/** The command as a user runs it: exit codes, and the demo's verdict. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { linkTo, nodeFile, reserve, temporaryDirectory } from './clusters.ts'
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+
+async function isthmus(...args: string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, ['--enable-source-maps', MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const output = { stdout: '', stderr: '' }
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream].setEncoding('utf8').on('data', (text: string) => (output[stream] += text))
+  }
+  const code = await new Promise((resolve) => child.once('close', resolve))
+  return { code, ...output }
+}
+
+test('isthmus --help and --version', async () => {
+  const help = await isthmus('--help')
+  assert.equal(help.code, 0)
+  assert.match(help.stdout, /isthmus start --config FILE/)
+  const version = await isthmus('--version')
+  assert.equal(version.code, 0)
+  assert.match(version.stdout, /^isthmus \d+\.\d+\.\d+\n$/)
+})
+
+test('isthmus without a command, or with an unknown one, is a usage error', async () => {
+  for (const args of [[], ['strat'], ['start'], ['demo', '--json']]) {
+    const { code, stdout, stderr } = await isthmus(...args)
+    assert.equal(code, 2)
+    assert.equal(stdout, '')
+    assert.match(stderr, /Exit codes/)
+  }
+})
+
+test('isthmus conf check', async (t) => {
+  const directory = temporaryDirectory(t)
+  const [clusterA, clusterB] = await Promise.all([reserve('cl-a'), reserve('cl-b')])
+  const good = nodeFile(clusterA, [linkTo(clusterB, ['t/#'])], join(directory, 'data'))
+  const check = (name: string, text: string): ReturnType<typeof isthmus> => {
+    writeFileSync(join(directory, name), text)
+    return isthmus('conf', 'check', join(directory, name))
+  }
+
+  await t.test('of a good file is 0', async () => {
+    const { code, stderr } = await check('good.conf', JSON.stringify(good))
+    assert.equal(code, 0, stderr)
+  })
+
+  await t.test('of a bad file is 2, with all errors at once and the nearest known key', async () => {
+    const bad = { ...good, clutser: {}, cluster: { name: 'cl-a', links: [linkTo(clusterA, ['$LINK/#'])] } }
+    const { code, stdout, stderr } = await check('bad.conf', JSON.stringify(bad, undefined, 2))
+    assert.equal(code, 2)
+    const said = stdout + stderr
+    assert.match(said, /bad\.conf/)
+    assert.match(said, /clutser[\s\S]*cluster/)
+    assert.match(said, /topic_not_allowed/)
+    assert.match(said, /cl-a/)
+  })
+
+  await t.test('of a file that is not there, or no HOCON, is 2', async () => {
+    assert.equal((await isthmus('conf', 'check', join(directory, 'none.conf'))).code, 2)
+    assert.equal((await check('broken.conf', 'cluster { name = ')).code, 2)
+  })
+
+  await t.test('isthmus start refuses the same files with 2', async () => {
+    assert.equal((await isthmus('start', '--config', join(directory, 'bad.conf'))).code, 2)
+    assert.equal((await isthmus('start', '--config', join(directory, 'none.conf'))).code, 2)
+  })
+})
+
+test('isthmus demo --once --json: exactly what is subscribed crosses, each once', async () => {
+  const { code, stdout, stderr } = await isthmus('demo', '--once', '--json')
+  assert.equal(code, 0, stdout + stderr)
+  const outcome: unknown = JSON.parse(stdout)
+  assert.ok(typeof outcome === 'object' && outcome !== null)
+  const field = (name: string): number => Number(Object.entries(outcome).find(([key]) => key === name)?.[1])
+  assert.ok(field('published') > 1000, stdout)
+  assert.ok(field('expected') > 0, stdout)
+  assert.equal(field('crossed'), field('expected'))
+  assert.equal(field('lost'), 0)
+  assert.equal(field('duplicated'), 0)
+  assert.ok(field('bytes_saved_ratio') > 0.5 && field('bytes_saved_ratio') < 1, stdout)
+  assert.match(stdout, /"latency_ms":\{"p50":[\d.]+,"p99":[\d.]+\}/)
+})
