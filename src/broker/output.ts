@@ -94,7 +94,8 @@ export class Output {
   #gather(): Buffer {
     const whole = Buffer.allocUnsafeSlow(this.#bytes)
     let at = 0
-    for (let i = 0; i < this.#buffers.length; i++) at += this.#buffers[i]!.copy(whole, at, this.#starts[i], this.#ends[i])
+    for (let i = 0; i < this.#buffers.length; i++)
+      at += this.#buffers[i]!.copy(whole, at, this.#starts[i], this.#ends[i])
     return whole
   }
 }

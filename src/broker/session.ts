@@ -1,5 +1,6 @@
 /** What the server knows of one client between and during its connections (MQTT 5, 4.1). */
 import type { MqttConfig } from '../config/config.ts'
+import type { QoS } from '../packets/message.ts'
 import type { Publication, Publisher } from '../packets/publication.ts'
 import { PublishForm } from '../packets/publish-form.ts'
 import { PublishView } from '../packets/publish-view.ts'
@@ -16,6 +17,8 @@ export interface Outlet {
    * @param exclusive whether nobody else needs the bytes of the view, so that they may be changed and sent in place
    */
   publish(view: PublishView, form: PublishForm, exclusive: boolean): boolean
+  /** Whether more unsent bytes wait than a connection may hold: its reader is slow. */
+  readonly isCongested: boolean
   pubrel(packetId: number): void
 }
 
@@ -38,6 +41,8 @@ export class Session {
   readonly awaitingRel = new Set<number>()
   readonly window: Window
   readonly queue = new MessageQueue()
+  /** Retained messages for new subscriptions. Not limited in number: they are references into the retained store. */
+  readonly #retained = new MessageQueue()
   /** What the client had not acknowledged when it last went, still to be sent again. */
   #resend: Unacknowledged[] = []
   readonly #config: MqttConfig
@@ -54,7 +59,17 @@ export class Session {
 
   /** Whether a message would go out at once. */
   get isReady(): boolean {
-    return this.outlet !== undefined && !this.window.isFull
+    const { outlet } = this
+    return outlet !== undefined && !this.window.isFull && !outlet.isCongested && this.#waiting === 0
+  }
+
+  get #waiting(): number {
+    return this.queue.length + this.#retained.length + this.#resend.length
+  }
+
+  /** Whether something is to go out as soon as window and socket take it. */
+  get hasWaiting(): boolean {
+    return this.#waiting > 0
   }
 
   get #isKept(): boolean {
@@ -67,10 +82,20 @@ export class Session {
     const qos = target.qos < view.qos ? target.qos : view.qos
     const retain = target.retainAsPublished && view.retain
     const { outlet } = this
-    const goesNow = outlet !== undefined && (qos === 0 || (!this.window.isFull && this.queue.length === 0))
+    if (qos === 0 && outlet !== undefined && outlet.isCongested) {
+      this.#counters.shedQos0++
+      return
+    }
+    const goesNow = outlet !== undefined && (qos === 0 || this.isReady)
     const mustKeep = !goesNow || (qos > 0 && (this.#isKept || group !== undefined))
     const queued = mustKeep
-      ? { publication: passing.publication, qos, retain, subscriptionIdentifiers: target.subscriptionIdentifiers, group }
+      ? {
+          publication: passing.publication,
+          qos,
+          retain,
+          subscriptionIdentifiers: target.subscriptionIdentifiers,
+          group,
+        }
       : undefined
     if (!goesNow) return this.#enqueue(queued!)
     form.qos = qos
@@ -82,17 +107,22 @@ export class Session {
     if (!outlet.publish(view, form, exclusive)) this.#tooLarge(form.packetId)
   }
 
-  /** A retained message, for a subscription just made. */
-  deliverRetained(publication: Publication, subscription: Subscription, nowMs: number): void {
+  /** Retained messages for a subscription just made; `drain` sends them. */
+  queueRetained(publication: Publication, subscription: Subscription): void {
     const { identifier } = subscription
-    const qos = Math.min(subscription.qos, publication.qos) as 0 | 1 | 2
-    this.#enqueue({
+    this.#retained.push({
       publication,
-      qos,
+      qos: Math.min(subscription.qos, publication.qos) as QoS,
       retain: true,
       subscriptionIdentifiers: identifier === 0 ? [] : [identifier],
       group: undefined,
     })
+  }
+
+  /** Sends one message to this session alone, whatever it has subscribed to. */
+  send(publication: Publication, nowMs: number): void {
+    const { qos } = publication
+    this.#enqueue({ publication, qos, retain: false, subscriptionIdentifiers: [], group: undefined })
     this.drain(nowMs)
   }
 
@@ -112,13 +142,18 @@ export class Session {
     this.drain(nowMs)
   }
 
-  /** Sends what waits as far as the window is open. Called after each acknowledgement and for what was queued meanwhile. */
+  /** Sends what waits as far as window and socket take it. Called after each acknowledgement, when the socket has drained, and for what was queued meanwhile. */
   drain(nowMs: number): void {
     const { outlet } = this
     if (outlet === undefined) return
     while (this.#resend.length > 0 && this.window.count - this.#resend.length < this.window.limit)
       this.#sendAgain(outlet, this.#resend.shift()!, nowMs)
-    while (this.queue.length > 0 && !this.window.isFull) this.#sendQueued(outlet, this.queue.shift()!, nowMs)
+    if (this.#resend.length > 0) return
+    while (!this.window.isFull && !outlet.isCongested) {
+      const queued = this.#retained.shift() ?? this.queue.shift()
+      if (queued === undefined) return
+      this.#sendQueued(outlet, queued, nowMs)
+    }
   }
 
   /** All messages that the session holds for members of groups: queued, or sent and not acknowledged. */

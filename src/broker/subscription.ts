@@ -115,7 +115,14 @@ export function planDelivery(topic: string, destinations: readonly Destination[]
     }
   }
   const targets = [...bySession.values()].map(targetOf)
-  return { topic, targets, groups, sinks: [...sinks], reserved: reservedNamespace(topic), levelCount: topic.split('/').length }
+  return {
+    topic,
+    targets,
+    groups,
+    sinks: [...sinks],
+    reserved: reservedNamespace(topic),
+    levelCount: topic.split('/').length,
+  }
 }
 
 /** One delivery with the highest QoS and all identifiers [MQTT-3.3.4-2, MQTT-3.3.4-3]. */

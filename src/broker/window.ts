@@ -99,7 +99,8 @@ export class Window {
       const packetId = this.#ids[slot]!
       const order = this.#orders[slot] ?? 0
       if (this.#states[slot] === awaitingPubcomp) found.push({ order, what: { type: 'pubrel', packetId } })
-      else if (this.#states[slot] !== free && queued !== undefined) found.push({ order, what: { type: 'publish', packetId, queued } })
+      else if (this.#states[slot] !== free && queued !== undefined)
+        found.push({ order, what: { type: 'publish', packetId, queued } })
     }
     return found.sort((a, b) => a.order - b.order).map(({ what }) => what)
   }

@@ -47,6 +47,18 @@ export class Publication {
     this.origin = origin
   }
 
+  /** From a PUBLISH packet of MQTT 5, such as `encodeMessage` makes. */
+  static read(
+    topic: string,
+    packet: Buffer,
+    publisher: Publisher,
+    receivedAtMs: number,
+    origin: string | undefined,
+  ): Publication {
+    scratch.read(packet, 0, bodyOf(packet), packet.length, true)
+    return new Publication(topic, scratch, publisher, receivedAtMs, origin)
+  }
+
   /** Makes the view show this publication. */
   show(view: PublishView): void {
     view.read(this.bytes, 0, bodyOf(this.bytes), this.bytes.length, this.v5)
@@ -94,7 +106,12 @@ export function encodeMessage(message: Message): Buffer {
   const topic = Buffer.from(message.topic)
   const properties = encodeProperties(message.properties)
   const body =
-    2 + topic.length + (message.qos > 0 ? 2 : 0) + variableByteLength(properties.length) + properties.length + message.payload.length
+    2 +
+    topic.length +
+    (message.qos > 0 ? 2 : 0) +
+    variableByteLength(properties.length) +
+    properties.length +
+    message.payload.length
   const packet = Buffer.allocUnsafeSlow(1 + variableByteLength(body) + body)
   form.qos = message.qos
   form.retain = message.retain

@@ -59,7 +59,8 @@ export class PublishForm {
   }
 
   #bodyLength(view: PublishView): number {
-    let length = 2 + (this.topicAliasKnown ? 0 : view.topicLength) + (this.qos > 0 ? 2 : 0) + view.end - view.payloadStart
+    let length =
+      2 + (this.topicAliasKnown ? 0 : view.topicLength) + (this.qos > 0 ? 2 : 0) + view.end - view.payloadStart
     if (this.v5) {
       const properties = this.#propertiesLength(view)
       length += variableByteLength(properties) + properties
@@ -89,6 +90,25 @@ export class PublishForm {
     }
     return at
   }
+}
+
+/** Makes the view show a copy of its packet that names `topic` and has no Topic Alias. It must have one. */
+export function withoutAlias(view: PublishView, topic: Buffer): void {
+  const { buffer, propertiesStart, propertiesEnd, topicAliasAt } = view
+  const properties = propertiesEnd - propertiesStart - 3
+  const idBytes = view.qos > 0 ? 2 : 0
+  const body = 2 + topic.length + idBytes + variableByteLength(properties) + properties + view.end - view.payloadStart
+  const packet = Buffer.allocUnsafeSlow(1 + variableByteLength(body) + body)
+  packet[0] = buffer[view.start]!
+  const bodyAt = writeVariableByte(packet, 1, body)
+  let at = packet.writeUInt16BE(topic.length, bodyAt)
+  at += topic.copy(packet, at)
+  if (idBytes > 0) at = packet.writeUInt16BE(view.packetId, at)
+  at = writeVariableByte(packet, at, properties)
+  at += buffer.copy(packet, at, propertiesStart, topicAliasAt)
+  at += buffer.copy(packet, at, topicAliasAt + 3, propertiesEnd)
+  buffer.copy(packet, at, view.payloadStart, view.end)
+  view.read(packet, 0, bodyAt, packet.length, true)
 }
 
 /** Bytes of a Variable Byte Integer (MQTT 5, 1.5.5). */

@@ -127,7 +127,8 @@ export class PublishView {
     const { buffer, propertiesEnd: end } = this
     switch (id) {
       case property.payloadFormatIndicator:
-        if (at < end && buffer[at]! > 1) throw new PacketFault(reasonCode.protocolError, 'Payload Format Indicator above 1')
+        if (at < end && buffer[at]! > 1)
+          throw new PacketFault(reasonCode.protocolError, 'Payload Format Indicator above 1')
         this.payloadIsUtf8 = buffer[at] === 1
         return at + 1
       case property.messageExpiryInterval:
@@ -166,7 +167,8 @@ export class PublishView {
     if (at + 2 > end) throw truncated()
     const next = at + 2 + buffer.readUInt16BE(at)
     if (next > end) throw truncated()
-    if (!isMqttString(buffer, at + 2, next)) throw new PacketFault(reasonCode.malformedPacket, 'PUBLISH property is no UTF-8')
+    if (!isMqttString(buffer, at + 2, next))
+      throw new PacketFault(reasonCode.malformedPacket, 'PUBLISH property is no UTF-8')
     return next
   }
 }

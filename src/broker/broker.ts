@@ -1,0 +1,290 @@
+/** The MQTT server of one node: what is published, who gets it, and what links see of both. */
+import type { BrokerPort, InterestChange, LinkInlet, RouteSink } from '../link/broker-port.ts'
+import type { MqttConfig } from '../config/config.ts'
+import type { Message } from '../packets/message.ts'
+import { encodeMessage, Publication } from '../packets/publication.ts'
+import { reasonCode } from '../packets/reason-code.ts'
+import { hasWildcard } from '../topics/topic-filter.ts'
+import { parseSubscription } from '../topics/subscription.ts'
+import { TopicIndex } from '../topics/topic-index.ts'
+import type { Clock } from './clock.ts'
+import { Counters } from './counters.ts'
+import { Passing } from './passing.ts'
+import { Retained } from './retained.ts'
+import { Session } from './session.ts'
+import { Sessions } from './sessions.ts'
+import {
+  type Delivery,
+  type Destination,
+  planDelivery,
+  reservedNamespace,
+  ShareGroup,
+  type SinkRoute,
+  type Subscription,
+  type SubscriptionOptions,
+} from './subscription.ts'
+
+/** The part of a pino logger that the broker uses. */
+export interface Logger {
+  debug(fields: object, event: string): void
+  info(fields: object, event: string): void
+  warn(fields: object, event: string): void
+  error(fields: object, event: string): void
+}
+
+export type BrokerOptions = {
+  readonly mqtt: MqttConfig
+  readonly clock: Clock
+  /** A number from 0 to below 1; for shared subscriptions and assigned ClientIDs. */
+  readonly random: () => number
+  readonly log: Logger
+}
+
+/** Nobody's namespace: what a node without links answers on `$LINK/#`. */
+const closedInlet: LinkInlet = {
+  subscribe: () => reasonCode.notAuthorized,
+  publish: () => reasonCode.notAuthorized,
+  closed: () => undefined,
+}
+
+export class Broker implements BrokerPort {
+  #mqtt: MqttConfig
+  #pickMember: ((memberCount: number) => number) | undefined
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: Logger
+  readonly counters = new Counters()
+  readonly sessions: Sessions
+  readonly index = new TopicIndex<Destination, Delivery>({ plan: planDelivery })
+  /** Serves `$LINK/#`. */
+  linkInlet: LinkInlet = closedInlet
+  /** The publish of a client that is passing now; connections read their packets into its view. */
+  readonly passing = new Passing()
+  /** The publish that does not come from a client: a will, a message from a link. It may happen while the other one passes. */
+  readonly #inner = new Passing()
+  readonly #retained = new Retained()
+  readonly #groups = new Map<string, ShareGroup>()
+  readonly #routes = new WeakMap<RouteSink, SinkRoute>()
+  /** Local subscribers of each filter. */
+  readonly #interest = new Map<string, number>()
+  readonly #interestListeners = new Set<(change: InterestChange) => void>()
+
+  constructor(options: BrokerOptions) {
+    this.#mqtt = options.mqtt
+    this.clock = options.clock
+    this.random = options.random
+    this.log = options.log
+    this.sessions = new Sessions(this.clock, {
+      publishWill: (session) => this.#publishWill(session),
+      ended: (session) => this.#endSession(session),
+    })
+    this.configure(options.mqtt)
+  }
+
+  // ---- publishing
+
+  /** Passes on what `passing` shows. Returns how many receivers it found: sessions, groups, links. */
+  publish(passing: Passing, delivery: Delivery): number {
+    const { targets, groups, sinks } = delivery
+    this.counters.received++
+    if (passing.view.retain) this.#retain(passing)
+    // Links go first: what they keep is copied before the bytes may be patched for a single receiver.
+    if (sinks.length > 0 && passing.origin === undefined) this.#offer(passing, sinks)
+    const exclusive = passing.ownsBytes && targets.length + groups.length === 1
+    let receivers = sinks.length + groups.length
+    for (let i = 0; i < targets.length; i++) {
+      const target = targets[i]!
+      const wanted = target.session === passing.session ? target.ofOwn : target
+      if (wanted === undefined) continue
+      receivers++
+      wanted.session.deliver(passing, wanted, undefined, exclusive)
+    }
+    for (let i = 0; i < groups.length; i++) {
+      const group = groups[i]!
+      const member = group.choose(this.#pickMember)
+      member?.session.deliver(passing, member, group, exclusive)
+    }
+    return receivers
+  }
+
+  deliver(message: Message): number {
+    const nowMs = this.clock.nowMs()
+    const publisher = { clientId: message.from, username: message.username, peerHost: message.peerHost }
+    const bytes = encodeMessage(message)
+    return this.#publishKept(
+      Publication.read(message.topic, bytes, publisher, message.timestampMs, message.origin),
+      nowMs,
+    )
+  }
+
+  #publishKept(publication: Publication, nowMs: number): number {
+    this.#inner.fromPublication(publication, nowMs)
+    return this.publish(this.#inner, this.index.lookup(publication.topic))
+  }
+
+  #offer(passing: Passing, sinks: readonly RouteSink[]): void {
+    for (const sink of sinks) {
+      try {
+        sink.accept(passing)
+      } catch (error) {
+        // A link that fails takes neither the publisher nor its other subscribers with it.
+        this.log.error({ err: error, link: sink.id, topic: passing.topic }, 'cluster_link_accept_failed')
+      }
+    }
+  }
+
+  #retain(passing: Passing): void {
+    if (passing.view.payloadStart === passing.view.end) this.#retained.delete(passing.topic) // [MQTT-3.3.1-6]
+    else this.#retained.set(passing.publication)
+  }
+
+  #publishWill(session: Session): void {
+    const { will } = session
+    session.will = undefined
+    if (will !== undefined) this.#publishKept(will.publication, this.clock.nowMs())
+  }
+
+  /** Takes over settings that changed; they count for what comes from now on. */
+  configure(mqtt: MqttConfig): void {
+    this.#mqtt = mqtt
+    this.#pickMember =
+      mqtt.shared_subscription_strategy === 'random'
+        ? (memberCount) => Math.floor(this.random() * memberCount)
+        : undefined
+  }
+
+  get mqtt(): MqttConfig {
+    return this.#mqtt
+  }
+
+  // ---- subscriptions
+
+  /**
+   * Adds or replaces one subscription. Retained messages are queued for it; the caller drains the session when its SUBACK
+   * is on its way. Returns the reason code: the granted QoS, or an error.
+   */
+  subscribe(session: Session, name: string, options: SubscriptionOptions): number {
+    const parsed = parseSubscription(name)
+    if (parsed.type === 'invalid') return reasonCode.topicFilterInvalid
+    const { topicFilter } = parsed
+    const isShared = parsed.type === 'shared'
+    if (isShared && !this.mqtt.shared_subscription) return reasonCode.sharedSubscriptionsNotSupported
+    if (hasWildcard(topicFilter) && !this.mqtt.wildcard_subscription)
+      return reasonCode.wildcardSubscriptionsNotSupported
+    if (topicFilter.split('/').length > this.mqtt.max_topic_levels) return reasonCode.topicFilterInvalid
+    // `$LINK/#` never comes here but for a share of it.
+    if (reservedNamespace(topicFilter) === 'link') return reasonCode.notAuthorized
+    const qos = Math.min(options.qos, this.mqtt.max_qos_allowed) as 0 | 1 | 2
+    const before = session.subscriptions.get(name)
+    const group = isShared ? this.#group(parsed.group, topicFilter) : undefined
+    const subscription: Subscription = { ...options, qos, kind: 'subscription', session, name, topicFilter, group }
+    if (before !== undefined) this.#detach(before)
+    this.#attach(subscription)
+    session.subscriptions.set(name, subscription)
+    if (before === undefined) this.#addInterest(topicFilter)
+    if (!isShared && (options.retainHandling === 0 || (options.retainHandling === 1 && before === undefined)))
+      this.#queueRetained(subscription)
+    return qos
+  }
+
+  /** Returns whether there was such a subscription. */
+  unsubscribe(session: Session, name: string): boolean {
+    const subscription = session.subscriptions.get(name)
+    if (subscription === undefined) return false
+    session.subscriptions.delete(name)
+    this.#detach(subscription)
+    this.#removeInterest(subscription.topicFilter)
+    return true
+  }
+
+  #attach(subscription: Subscription): void {
+    const { group } = subscription
+    if (group === undefined) this.index.add(subscription.topicFilter, subscription)
+    else {
+      if (group.isEmpty) {
+        this.#groups.set(`${group.shareName}/${group.topicFilter}`, group)
+        this.index.add(group.topicFilter, group)
+      }
+      group.add(subscription)
+    }
+  }
+
+  #detach(subscription: Subscription): void {
+    const { group } = subscription
+    if (group === undefined) this.index.remove(subscription.topicFilter, subscription)
+    else {
+      group.remove(subscription)
+      if (!group.isEmpty) return
+      this.#groups.delete(`${group.shareName}/${group.topicFilter}`)
+      this.index.remove(group.topicFilter, group)
+    }
+  }
+
+  #group(shareName: string, topicFilter: string): ShareGroup {
+    return this.#groups.get(`${shareName}/${topicFilter}`) ?? new ShareGroup(shareName, topicFilter)
+  }
+
+  #queueRetained(subscription: Subscription): void {
+    const nowMs = this.clock.nowMs()
+    for (const publication of this.#retained.under(subscription.topicFilter, nowMs))
+      subscription.session.queueRetained(publication, subscription)
+  }
+
+  /** The session is over: nothing is left of it but what other members of its groups inherit. */
+  #endSession(session: Session): void {
+    const held = [...session.heldForGroups()]
+    for (const name of [...session.subscriptions.keys()]) this.unsubscribe(session, name)
+    const nowMs = this.clock.nowMs()
+    for (const queued of held) queued.group?.choose(this.#pickMember)?.session.inherit(queued, nowMs)
+  }
+
+  // ---- what links need (BrokerPort)
+
+  interest(): Iterable<string> {
+    return this.#interest.keys()
+  }
+
+  onInterest(listener: (change: InterestChange) => void): () => void {
+    this.#interestListeners.add(listener)
+    return () => void this.#interestListeners.delete(listener)
+  }
+
+  addRoute(topicFilter: string, sink: RouteSink): void {
+    let route = this.#routes.get(sink)
+    if (route === undefined) {
+      route = { kind: 'sink', sink }
+      this.#routes.set(sink, route)
+    }
+    this.index.add(topicFilter, route)
+  }
+
+  removeRoute(topicFilter: string, sink: RouteSink): void {
+    const route = this.#routes.get(sink)
+    if (route !== undefined) this.index.remove(topicFilter, route)
+  }
+
+  *retained(topicFilter: string): Iterable<Message> {
+    for (const publication of this.#retained.under(topicFilter, this.clock.nowMs())) yield publication.toMessage()
+  }
+
+  #addInterest(topicFilter: string): void {
+    const count = this.#interest.get(topicFilter) ?? 0
+    if (reservedNamespace(topicFilter) !== undefined) return
+    this.#interest.set(topicFilter, count + 1)
+    if (count === 0) this.#tellInterest({ type: 'added', topicFilter })
+  }
+
+  #removeInterest(topicFilter: string): void {
+    const count = this.#interest.get(topicFilter)
+    if (count === undefined) return
+    if (count > 1) this.#interest.set(topicFilter, count - 1)
+    else {
+      this.#interest.delete(topicFilter)
+      this.#tellInterest({ type: 'removed', topicFilter })
+    }
+  }
+
+  #tellInterest(change: InterestChange): void {
+    for (const listener of this.#interestListeners) listener(change)
+  }
+}

@@ -1,0 +1,58 @@
+/** A connection that speaks `$LINK/#`, as the inbound side of links sees it. */
+import type { LinkClient } from '../link/broker-port.ts'
+import { encodeMessage, Publication } from '../packets/publication.ts'
+import type { Broker } from './broker.ts'
+import type { ConnectTerms } from './connect.ts'
+import type { Connection } from './connection.ts'
+import type { Session } from './session.ts'
+
+export class LinkPeer implements LinkClient {
+  readonly clientId: string
+  readonly username: string | undefined
+  readonly protocolVersion: 3 | 4 | 5
+  readonly remoteAddress: string
+  readonly #broker: Broker
+  readonly #connection: Connection
+  readonly #session: Session
+
+  constructor(broker: Broker, connection: Connection, session: Session, terms: ConnectTerms, remoteAddress: string) {
+    this.#broker = broker
+    this.#connection = connection
+    this.#session = session
+    this.clientId = terms.clientId
+    this.username = terms.username
+    this.protocolVersion = terms.version
+    this.remoteAddress = remoteAddress
+  }
+
+  send(packet: Parameters<LinkClient['send']>[0]): void {
+    const { topic, payload, qos, correlationData, responseTopic } = packet
+    const nowMs = this.#broker.clock.nowMs()
+    const publisher = { clientId: '', username: undefined, peerHost: undefined }
+    const bytes = encodeMessage({
+      topic,
+      payload,
+      qos,
+      retain: false,
+      properties: {
+        ...(responseTopic === undefined ? {} : { responseTopic }),
+        ...(correlationData === undefined ? {} : { correlationData }),
+      },
+      from: publisher.clientId,
+      username: undefined,
+      peerHost: undefined,
+      timestampMs: nowMs,
+      origin: undefined,
+    })
+    this.#session.send(Publication.read(topic, bytes, publisher, nowMs, undefined), nowMs)
+  }
+
+  disconnect(reasonCode: number, reasonString = ''): void {
+    this.#connection.disconnect(reasonCode, reasonString)
+  }
+
+  /** The connection is gone. */
+  closed(): void {
+    this.#broker.linkInlet.closed(this)
+  }
+}

@@ -1,0 +1,87 @@
+/** All sessions of the node, one per ClientID: taken up, taken over, left, expired. */
+import type { Clock, Timer } from './clock.ts'
+import type { Session } from './session.ts'
+
+export class Sessions {
+  readonly #clock: Clock
+  readonly #byClientId = new Map<string, Session>()
+  /** Timers of sessions whose client is away: for their end, and for their will. */
+  readonly #ends = new Map<Session, Timer>()
+  readonly #wills = new Map<Session, Timer>()
+  readonly #publishWill: (session: Session) => void
+  readonly #ended: (session: Session) => void
+
+  /**
+   * @param effects `publishWill`: the will of this session is due; it takes it off the session. `ended`: the session is
+   * over, its subscriptions and queue go.
+   */
+  constructor(clock: Clock, effects: { publishWill: (session: Session) => void; ended: (session: Session) => void }) {
+    this.#clock = clock
+    this.#publishWill = effects.publishWill
+    this.#ended = effects.ended
+  }
+
+  get count(): number {
+    return this.#byClientId.size
+  }
+
+  get(clientId: string): Session | undefined {
+    return this.#byClientId.get(clientId)
+  }
+
+  [Symbol.iterator](): Iterator<Session> {
+    return this.#byClientId.values()
+  }
+
+  add(session: Session): void {
+    this.#byClientId.set(session.clientId, session)
+  }
+
+  /** The client is back in time: neither will nor end. */
+  resume(session: Session): void {
+    this.#ends.get(session)?.cancel()
+    this.#ends.delete(session)
+    this.#wills.get(session)?.cancel()
+    this.#wills.delete(session)
+    session.will = undefined
+  }
+
+  /** The connection is gone. A will that the client still has is due after its delay, or when the session ends, whichever is first [MQTT-3.1.3-9]. */
+  leave(session: Session): void {
+    const { will, expiryIntervalMs } = session
+    if (expiryIntervalMs <= 0) return this.end(session)
+    if (will !== undefined) {
+      if (will.delayMs <= 0) this.#publishWill(session)
+      else if (will.delayMs < expiryIntervalMs) {
+        this.#wills.set(
+          session,
+          this.#clock.after(will.delayMs, () => this.#publishWill(session)),
+        )
+      }
+    }
+    if (expiryIntervalMs < Number.POSITIVE_INFINITY) {
+      this.#ends.set(
+        session,
+        this.#clock.after(expiryIntervalMs, () => this.end(session)),
+      )
+    }
+  }
+
+  /** The session is over now. */
+  end(session: Session): void {
+    this.#ends.get(session)?.cancel()
+    this.#ends.delete(session)
+    this.#wills.get(session)?.cancel()
+    this.#wills.delete(session)
+    if (this.#byClientId.get(session.clientId) === session) this.#byClientId.delete(session.clientId)
+    if (session.will !== undefined) this.#publishWill(session)
+    this.#ended(session)
+  }
+
+  /** Stops all timers. */
+  close(): void {
+    for (const timer of [...this.#ends.values(), ...this.#wills.values()]) timer.cancel()
+    this.#ends.clear()
+    this.#wills.clear()
+  }
+}
