@@ -11,7 +11,7 @@ import type { Clock } from './clock.ts'
 import { Counters } from './counters.ts'
 import { Passing } from './passing.ts'
 import { Retained } from './retained.ts'
-import { Session } from './session.ts'
+import type { Session } from './session.ts'
 import { Sessions } from './sessions.ts'
 import {
   type Delivery,
@@ -233,7 +233,7 @@ export class Broker implements BrokerPort {
   /** The session is over: nothing is left of it but what other members of its groups inherit. */
   #endSession(session: Session): void {
     const held = [...session.heldForGroups()]
-    for (const name of [...session.subscriptions.keys()]) this.unsubscribe(session, name)
+    for (const name of session.subscriptions.keys()) this.unsubscribe(session, name)
     const nowMs = this.clock.nowMs()
     for (const queued of held) queued.group?.choose(this.#pickMember)?.session.inherit(queued, nowMs)
   }

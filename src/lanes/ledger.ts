@@ -117,9 +117,11 @@ export class Ledger {
 }
 
 /** What the ledger lacks or has too much; 0 when it balances. */
-export function imbalance(ledger: LedgerSnapshot): number {
-  const sum = (counts: Readonly<Partial<Record<string, number>>>) =>
-    Object.values(counts).reduce<number>((total, count) => total + (count ?? 0), 0)
-  const placed = ledger.delivered + ledger.inflight + ledger.queued + sum(ledger.dropped) + sum(ledger.failed)
-  return ledger.matched - placed
+export function imbalance({ matched, delivered, inflight, queued, dropped, failed }: LedgerSnapshot): number {
+  return matched - (delivered + inflight + queued + total(dropped) + total(failed))
+}
+
+/** How many there are under all reasons together. */
+export function total(counts: Readonly<Partial<Record<string, number>>>): number {
+  return Object.values(counts).reduce<number>((sum, count) => sum + (count ?? 0), 0)
 }

@@ -33,7 +33,7 @@ export class Publication {
     view: PublishView,
     publisher: Publisher,
     receivedAtMs: number,
-    origin: string | undefined = undefined,
+    origin: string | undefined,
   ) {
     this.topic = topic
     // A copy of its own: a slice would keep the whole read alive.

@@ -3,6 +3,7 @@
  * one. Each question walks only the branches that can hold an answer, so that it costs the same in a small and in a large map.
  * No filter is stored as a string: it is spelled from its levels again when asked for.
  */
+import { withoutParent } from './covers.ts'
 import { hashLevel, LevelNames, plusLevel, unknownLevel } from './level-names.ts'
 import { startsWithDollar } from './topic-filter.ts'
 import { root, TrieNodes, type Node } from './trie-nodes.ts'
@@ -78,17 +79,17 @@ export class FilterTrie<V> {
   /** All filters that cover this one, itself too if it is here. */
   covering(topicFilter: string): string[] {
     const found: string[] = []
-    this.#walkCovering(topicFilter, (node) => {
+    this.#walkCovering(withoutParent(topicFilter), (node) => {
       found.push(this.#spell(node))
       return false
     })
     return found
   }
 
-  /** Whether another filter than this one covers it. Of `#` and `+/#` each covers the other. */
+  /** Whether another filter than this one covers it. Of `#` and `+/#` each covers the other, and of `/#` and `/+/#`. */
   isCovered(topicFilter: string): boolean {
     const itself = this.#find(topicFilter)
-    return this.#walkCovering(topicFilter, (node) => node !== itself)
+    return this.#walkCovering(withoutParent(topicFilter), (node) => node !== itself)
   }
 
   /**
@@ -109,9 +110,9 @@ export class FilterTrie<V> {
       else if (id !== plusLevel) this.#branch(this.#nodes.childOf(node, id), depth + 1)
       else {
         this.#branchOut(node, depth + 1)
-        // The one place where a `#` is no wider than a `+`.
-        if (depth === 0 && count === 2 && this.#path[1] === hashLevel)
-          this.#spellInto(found, this.#nodes.hashChildOf(node))
+        // Where `#` has no parent, `+/#` covers it: see `withoutParent`.
+        const open = count === depth + 2 && this.#path[depth + 1] === hashLevel
+        if (open && !this.#isTopic(node)) this.#spellInto(found, this.#nodes.hashChildOf(node))
       }
     }
     return found
@@ -119,7 +120,7 @@ export class FilterTrie<V> {
 
   /**
    * Calls `visit` for the node of every filter that covers the given filter, or matches the given topic, which is the same, until it
-   * answers true. Returns whether it did.
+   * answers true. Returns whether it did. A filter is to be read as `withoutParent` says.
    */
   #walkCovering(filterOrTopic: string, visit: (node: Node) => boolean): boolean {
     const count = this.#read(filterOrTopic)
@@ -138,14 +139,7 @@ export class FilterTrie<V> {
         continue
       }
       const id = this.#path[depth]!
-      const plusChild = wildcardsMatch ? nodes.plusChildOf(node) : 0
-      if (id === hashLevel) {
-        // Only `#` is as wide, but for `+/#`, which is as wide as a `#` that has no parent.
-        const same = depth === 0 && plusChild !== 0 ? nodes.hashChildOf(plusChild) : 0
-        if (same !== 0 && visit(same)) return this.#stop()
-        continue
-      }
-      this.#branch(plusChild, depth + 1)
+      if (wildcardsMatch && id !== hashLevel) this.#branch(nodes.plusChildOf(node), depth + 1)
       if (id > hashLevel) this.#branch(nodes.literalChildOf(node, id), depth + 1)
     }
     return false
@@ -180,6 +174,12 @@ export class FilterTrie<V> {
       this.#branch(this.#nodes.hashChildOf(node), 0)
       this.#branchOut(node, 0)
     }
+  }
+
+  /** Whether the way to the node spells a topic: the root does not, nor does a single empty level. */
+  #isTopic(node: Node): boolean {
+    if (node === root) return false
+    return this.#nodes.parentOf(node) !== root || this.#names.name(this.#nodes.levelOf(node)) !== ''
   }
 
   #isDollar(child: Node): boolean {

@@ -7,6 +7,12 @@ import { splitLevels, startsWithDollar, startsWithWildcard } from './topic-filte
  * narrower one wins, and a `#` takes over the rest of the other.)
  */
 export function intersect(a: string, b: string): string | undefined {
+  const common = levelsInCommon(a, b)?.join('/')
+  // `+` and `/#` would meet in the empty string, which is the parent of `/#` but no topic [MQTT-4.7.3-1].
+  return common === '' ? undefined : common
+}
+
+function levelsInCommon(a: string, b: string): string[] | undefined {
   if (startsWithDollar(a) ? startsWithWildcard(b) : startsWithDollar(b) && startsWithWildcard(a)) return undefined
   const left = splitLevels(a)
   const right = splitLevels(b)
@@ -15,9 +21,9 @@ export function intersect(a: string, b: string): string | undefined {
     const level = left[depth]
     const other = right[depth]
     // The other's rest may be empty, and is then the parent that `p/#` matches too.
-    if (level === '#') return [...common, ...right.slice(depth)].join('/')
-    if (other === '#') return [...common, ...left.slice(depth)].join('/')
-    if (level === undefined || other === undefined) return level === other ? common.join('/') : undefined
+    if (level === '#') return [...common, ...right.slice(depth)]
+    if (other === '#') return [...common, ...left.slice(depth)]
+    if (level === undefined || other === undefined) return level === other ? common : undefined
     if (level !== other && level !== '+' && other !== '+') return undefined
     common.push(level === '+' ? other : level)
   }

@@ -108,7 +108,7 @@ export class TopicCache<V> {
 const topicsMinOfGeneration = 1024
 const keyBytesPerTopic = 48
 /** An entry that is not among this many slots is not found. It bounds what topics chosen to collide cost the others. */
-const probesMax = 16
+const probesMax = 32
 
 /** Words of an entry in `#entries`. */
 const hashWord = 0
@@ -121,7 +121,7 @@ const wordShift = 2
 /** Part of a cache that is filled once and then dropped as a whole. */
 class Generation<V> {
   readonly topicsMax: number
-  /** 1 + index of an entry, or 0. A power of two and at most half full. */
+  /** 1 + index of an entry, or 0. A power of two, at most a quarter full, so that no search takes long by chance. */
   readonly #slots: Int32Array
   readonly #entries: Int32Array
   readonly #values: (V | undefined)[]
@@ -131,7 +131,7 @@ class Generation<V> {
 
   constructor(topicsMax: number) {
     this.topicsMax = topicsMax
-    this.#slots = new Int32Array(1 << (33 - Math.clz32(topicsMax - 1)))
+    this.#slots = new Int32Array(1 << (34 - Math.clz32(topicsMax - 1)))
     this.#entries = new Int32Array(topicsMax << wordShift)
     this.#values = Array.from({ length: topicsMax })
     // Room for the longest topic there can be, however small the cache.
