@@ -1,0 +1,362 @@
+/**
+ * Tells one peer what we want from it.
+ *
+ *     session { connecting -> handshaking -> established { bootstrapping -> syncing <-> degraded } } -> disconnected | refused
+ *
+ * `disconnected` and `refused` lead back to `session` after a pause. One machine owns the connection: it lives exactly as long
+ * as the state `session`, so that no timer, heartbeat or batch can outlive it.
+ */
+import { assign, cancel, fromCallback, raise, sendTo, setup, type SnapshotFrom } from 'xstate'
+import { nextDelayMs, type Random } from '../src/link/backoff.ts'
+import { connectTimedOut, handshakeTimedOut, peerSilent, type LinkFailure } from '../src/link/link-failure.ts'
+
+/** What the machine tells the session, which holds the connection. */
+export type RouteSessionCommand =
+  /** SUBSCRIBE to the answers, then `actor_init`. */
+  | { readonly type: 'handshake' }
+  /** Prepare to tell everything anew; `forgotten` if the peer knows nothing of what it was told before. */
+  | { readonly type: 'begin_bootstrap'; readonly forgotten: boolean }
+  /** Send the next operations, as many as one message takes, and wait for the PUBACK. */
+  | { readonly type: 'send_batch' }
+  | { readonly type: 'heartbeat' }
+
+/** What the session reports. */
+export type RouteSyncEvent =
+  /** CONNACK with success. */
+  | { readonly type: 'connected' }
+  /** SUBACK or PUBACK refused a step of the handshake, or the ack says `{error, ...}`. */
+  | { readonly type: 'handshake_refused'; readonly failure: LinkFailure }
+  | { readonly type: 'actor_init_ok'; readonly needBootstrap: boolean }
+  | { readonly type: 'bootstrap_begun'; readonly ops: number }
+  /** `pending`: operations that wait now. */
+  | { readonly type: 'batch_acked'; readonly ops: number; readonly pending: number }
+  | { readonly type: 'batch_refused'; readonly failure: LinkFailure }
+  /** Our interest changed, and operations wait. */
+  | { readonly type: 'routes_changed' }
+  | { readonly type: 'disconnected'; readonly failure: LinkFailure }
+  /** The machine to itself. */
+  | { readonly type: 'heartbeat_due' }
+
+export type RouteSyncInput = {
+  readonly random: Random
+  /** Time for all addresses together, milliseconds. */
+  readonly connectMs: number
+  /** How long a batch may wait for its PUBACK, milliseconds. */
+  readonly batchMs: number
+}
+
+export type RouteSyncContext = RouteSyncInput & {
+  /** A bootstrap of this life was completed. The peer's word that it needs none counts only after that. */
+  readonly bootstrapped: boolean
+  readonly bootstrapLeft: number
+  /** Pause before the next attempt to connect, and before a refused batch is sent again. */
+  readonly delayMs: number
+  readonly retryMs: number
+  /** Why we are not, or not fully, in sync. */
+  readonly failure: LinkFailure | undefined
+}
+
+/** What the parent and the status know of us. */
+export type RouteSyncPhase =
+  | 'connecting'
+  | 'handshaking'
+  | 'bootstrapping'
+  | 'syncing'
+  | 'degraded'
+  | 'disconnected'
+  | 'refused'
+export type RouteSyncFact = { readonly phase: RouteSyncPhase; readonly failure: LinkFailure | undefined }
+
+/** Event names are EMQX's. */
+export type RouteSyncLog = {
+  readonly event:
+    | 'cluster_link_routerepl_connected'
+    | 'cluster_link_routerepl_online'
+    | 'cluster_link_routerepl_bootstrap_complete'
+    | 'cluster_link_routerepl_handshake_rejected'
+    | 'cluster_link_routerepl_handshake_timeout'
+    | 'cluster_link_routerepl_connection_failed'
+    | 'cluster_link_routerepl_disconnected'
+    | 'cluster_link_routerepl_protocol_error'
+  readonly failure?: LinkFailure
+}
+
+export const handshakeMs = 5_000
+export const deltaWindowMs = 10
+export const heartbeatMs = 10_000
+const lostBackoff = { msMin: 250, msMax: 5_000 }
+/** EMQX tries a peer that refused again after 5 s. */
+const refusedBackoff = { msMin: 1_000, msMax: 5_000 }
+const batchRetryBackoff = { msMin: 200, msMax: 5_000 }
+
+export const routeSyncMachine = setup({
+  types: { input: {} as RouteSyncInput, context: {} as RouteSyncContext, events: {} as RouteSyncEvent },
+  actors: {
+    session: fromCallback<RouteSessionCommand, object>(() => {
+      throw new Error('the session is handed in by the shell')
+    }),
+  },
+  guards: {
+    // A bootstrap that was cut off leaves a peer that knows this life and lacks routes, so its word alone won't do.
+    peerHasOurRoutes: ({ context, event }) =>
+      event.type === 'actor_init_ok' && context.bootstrapped && !event.needBootstrap,
+    refused: ({ event }) => 'failure' in event && event.failure.kind === 'refused',
+    bootstrapEmpty: ({ event }) => event.type === 'bootstrap_begun' && event.ops === 0,
+    bootstrapDone: ({ context, event }) =>
+      event.type === 'batch_acked' && (context.bootstrapLeft <= event.ops || event.pending === 0),
+    bootstrapUnfinished: ({ context }) => !context.bootstrapped,
+    opsPending: ({ event }) => event.type === 'batch_acked' && event.pending > 0,
+  },
+  actions: {
+    log: (_args, _line: RouteSyncLog) => {},
+    noteFailure: assign((_, failure: LinkFailure) => ({ failure })),
+    planReconnect: assign(({ context }) => ({ delayMs: nextDelayMs(context.delayMs, lostBackoff, context.random) })),
+    planRetryOfRefusal: assign(({ context }) => ({
+      delayMs: nextDelayMs(context.delayMs, refusedBackoff, context.random),
+    })),
+    planRetryOfBatch: assign(({ context }) => ({
+      retryMs: nextDelayMs(context.retryMs, batchRetryBackoff, context.random),
+    })),
+    noteBootstrap: assign(({ event }) => (event.type === 'bootstrap_begun' ? { bootstrapLeft: event.ops } : {})),
+    countBatch: assign(({ context, event }) =>
+      event.type === 'batch_acked' ? { bootstrapLeft: Math.max(0, context.bootstrapLeft - event.ops) } : {},
+    ),
+    settle: assign({ bootstrapped: true, bootstrapLeft: 0, failure: undefined, delayMs: 0, retryMs: 0 }),
+    askHandshake: sendTo('session', { type: 'handshake' }),
+    beginBootstrap: sendTo('session', ({ event }) => ({
+      type: 'begin_bootstrap',
+      forgotten: event.type === 'actor_init_ok' && event.needBootstrap,
+    })),
+    sendBatch: sendTo('session', { type: 'send_batch' }),
+    sendHeartbeat: sendTo('session', { type: 'heartbeat' }),
+    planHeartbeat: raise({ type: 'heartbeat_due' }, { id: 'heartbeat', delay: heartbeatMs }),
+    cancelHeartbeat: cancel('heartbeat'),
+  },
+  delays: {
+    connectTimeout: ({ context }) => context.connectMs,
+    handshakeTimeout: handshakeMs,
+    batchTimeout: ({ context }) => context.batchMs,
+    deltaWindow: deltaWindowMs,
+    reconnectBackoff: ({ context }) => context.delayMs,
+    batchRetryBackoff: ({ context }) => context.retryMs,
+  },
+}).createMachine({
+  id: 'routeSync',
+  initial: 'session',
+  context: ({ input }) => ({
+    ...input,
+    bootstrapped: false,
+    bootstrapLeft: 0,
+    delayMs: 0,
+    retryMs: 0,
+    failure: undefined,
+  }),
+  states: {
+    session: {
+      invoke: { src: 'session', id: 'session', input: {} },
+      initial: 'connecting',
+      on: {
+        disconnected: [
+          {
+            guard: 'refused',
+            target: 'refused',
+            actions: [logged('cluster_link_routerepl_disconnected'), { type: 'noteFailure', params: failureOf }],
+          },
+          {
+            target: 'disconnected',
+            actions: [logged('cluster_link_routerepl_disconnected'), { type: 'noteFailure', params: failureOf }],
+          },
+        ],
+        handshake_refused: {
+          target: 'refused',
+          actions: [logged('cluster_link_routerepl_handshake_rejected'), { type: 'noteFailure', params: failureOf }],
+        },
+      },
+      states: {
+        connecting: {
+          after: {
+            connectTimeout: {
+              target: '#routeSync.disconnected',
+              actions: { type: 'noteFailure', params: ({ context }) => connectTimedOut(context.connectMs) },
+            },
+          },
+          on: {
+            connected: {
+              target: 'handshaking',
+              actions: { type: 'log', params: { event: 'cluster_link_routerepl_connected' } },
+            },
+            disconnected: [
+              {
+                guard: 'refused',
+                target: '#routeSync.refused',
+                actions: [
+                  logged('cluster_link_routerepl_connection_failed'),
+                  { type: 'noteFailure', params: failureOf },
+                ],
+              },
+              {
+                target: '#routeSync.disconnected',
+                actions: [
+                  logged('cluster_link_routerepl_connection_failed'),
+                  { type: 'noteFailure', params: failureOf },
+                ],
+              },
+            ],
+          },
+        },
+        handshaking: {
+          entry: 'askHandshake',
+          after: {
+            handshakeTimeout: {
+              target: '#routeSync.disconnected',
+              actions: [
+                {
+                  type: 'log',
+                  params: {
+                    event: 'cluster_link_routerepl_handshake_timeout',
+                    failure: handshakeTimedOut(handshakeMs),
+                  },
+                },
+                { type: 'noteFailure', params: handshakeTimedOut(handshakeMs) },
+              ],
+            },
+          },
+          on: {
+            actor_init_ok: [
+              { guard: 'peerHasOurRoutes', target: 'established.syncing' },
+              { target: 'established.bootstrapping', actions: 'beginBootstrap' },
+            ],
+          },
+        },
+        established: {
+          entry: 'planHeartbeat',
+          exit: 'cancelHeartbeat',
+          on: { heartbeat_due: { actions: ['sendHeartbeat', 'planHeartbeat'] } },
+          initial: 'bootstrapping',
+          states: {
+            bootstrapping: {
+              initial: 'preparing',
+              on: { batch_refused: { target: 'degraded', actions: { type: 'noteFailure', params: failureOf } } },
+              states: {
+                preparing: {
+                  after: { batchTimeout: silent() },
+                  on: {
+                    bootstrap_begun: [
+                      {
+                        guard: 'bootstrapEmpty',
+                        target: '#routeSync.session.established.syncing',
+                        actions: logBootstrapped(),
+                      },
+                      { target: 'sending', actions: 'noteBootstrap' },
+                    ],
+                  },
+                },
+                sending: {
+                  entry: 'sendBatch',
+                  after: { batchTimeout: silent() },
+                  on: {
+                    batch_acked: [
+                      {
+                        guard: 'bootstrapDone',
+                        target: '#routeSync.session.established.syncing',
+                        actions: logBootstrapped(),
+                      },
+                      { target: 'sending', reenter: true, actions: 'countBatch' },
+                    ],
+                  },
+                },
+              },
+            },
+            syncing: {
+              entry: ['settle', { type: 'log', params: { event: 'cluster_link_routerepl_online' } }],
+              // What changed while nobody listened is found by asking once.
+              initial: 'gathering',
+              on: { batch_refused: { target: 'degraded', actions: { type: 'noteFailure', params: failureOf } } },
+              states: {
+                idle: { on: { routes_changed: 'gathering' } },
+                gathering: { after: { deltaWindow: 'flushing' } },
+                flushing: {
+                  entry: 'sendBatch',
+                  after: { batchTimeout: silent() },
+                  on: { batch_acked: [{ guard: 'opsPending', target: 'gathering' }, { target: 'idle' }] },
+                },
+              },
+            },
+            degraded: {
+              initial: 'waiting',
+              entry: {
+                type: 'log',
+                params: ({ context }) => ({
+                  event: 'cluster_link_routerepl_protocol_error',
+                  ...(context.failure === undefined ? {} : { failure: context.failure }),
+                }),
+              },
+              states: {
+                waiting: { entry: 'planRetryOfBatch', after: { batchRetryBackoff: 'retrying' } },
+                retrying: {
+                  entry: 'sendBatch',
+                  after: { batchTimeout: silent() },
+                  on: {
+                    batch_refused: { target: 'waiting', actions: { type: 'noteFailure', params: failureOf } },
+                    batch_acked: [
+                      {
+                        guard: 'bootstrapDone',
+                        target: '#routeSync.session.established.syncing',
+                      },
+                      {
+                        guard: 'bootstrapUnfinished',
+                        target: '#routeSync.session.established.bootstrapping.sending',
+                        actions: 'countBatch',
+                      },
+                      { target: '#routeSync.session.established.syncing' },
+                    ],
+                  },
+                },
+              },
+            },
+          },
+        },
+      },
+    },
+    disconnected: { entry: 'planReconnect', after: { reconnectBackoff: 'session' } },
+    refused: { entry: 'planRetryOfRefusal', after: { reconnectBackoff: 'session' } },
+  },
+})
+
+/** Which of the words of the design the machine stands at. */
+export function routeSyncFact({
+  value,
+  context,
+}: Pick<SnapshotFrom<typeof routeSyncMachine>, 'value' | 'context'>): RouteSyncFact {
+  return { phase: phaseOf(value), failure: context.failure }
+}
+
+function phaseOf(value: SnapshotFrom<typeof routeSyncMachine>['value']): RouteSyncPhase {
+  if (typeof value === 'string') return value
+  const { session } = value
+  if (typeof session === 'string') return session
+  if ('bootstrapping' in session.established) return 'bootstrapping'
+  return 'syncing' in session.established ? 'syncing' : 'degraded'
+}
+
+function failureOf({ event }: { event: RouteSyncEvent }): LinkFailure {
+  if ('failure' in event) return event.failure
+  throw new Error(`${event.type} carries no failure`)
+}
+
+function silent() {
+  return { target: '#routeSync.disconnected', actions: { type: 'noteFailure', params: silenceOf } } as const
+}
+
+function silenceOf({ context }: { context: RouteSyncContext }): LinkFailure {
+  return peerSilent(context.batchMs)
+}
+
+function logged(event: RouteSyncLog['event']) {
+  const params = (cause: { event: RouteSyncEvent }): RouteSyncLog => ({ event, failure: failureOf(cause) })
+  return { type: 'log', params } as const
+}
+
+function logBootstrapped() {
+  return { type: 'log', params: { event: 'cluster_link_routerepl_bootstrap_complete' } } as const
+}

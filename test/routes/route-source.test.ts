@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import fc from 'fast-check'
+import type { RouteOp } from '../../src/routes/route-op.ts'
+import { RouteSource } from '../../src/routes/route-source.ts'
+import { covers } from '../../src/topics/covers.ts'
+import { intersect } from '../../src/topics/intersect.ts'
+import { union } from '../../src/topics/union.ts'
+
+const unlimited = { opsMax: 4_000, bytesMax: Number.POSITIVE_INFINITY }
+
+function wanting(linkFilters: string[], interest: string[]): RouteSource {
+  const source = new RouteSource(linkFilters)
+  for (const topicFilter of interest) source.add(topicFilter)
+  return source
+}
+
+function told(source: RouteSource): string[] {
+  const ops = source.take(unlimited)
+  source.confirm()
+  return ops.map(({ type, topicFilter }) => (type === 'add' ? topicFilter : `-${topicFilter}`))
+}
+
+for (const { when, topics, interest, routes } of [
+  { when: 'a filter within the link’s', topics: ['t/#'], interest: ['t/1'], routes: ['t/1'] },
+  { when: 'a filter outside the link’s', topics: ['t/#'], interest: ['u/1'], routes: [] },
+  { when: 'a filter wider than the link’s', topics: ['t/1'], interest: ['#'], routes: ['t/1'] },
+  { when: 'several partial overlaps', topics: ['t/#', 's/+', 'r/#'], interest: ['+/+'], routes: ['t/+', 's/+', 'r/+'] },
+  { when: 'a covered filter', topics: ['#'], interest: ['t/1', 't/#', 't/+/x'], routes: ['t/#'] },
+  { when: 'redundant filters of the link', topics: ['t/#', 't/+', 't/1'], interest: ['t/1'], routes: ['t/1'] },
+  { when: 'both spellings of everything', topics: ['#'], interest: ['+/#', '#', 'a'], routes: ['#'] },
+  { when: 'a link that only sends', topics: [], interest: ['#'], routes: [] },
+  {
+    when: 'topics that begin with a dollar',
+    topics: ['#', '$data/#'],
+    interest: ['$data/x', '#'],
+    routes: ['#', '$data/x'],
+  },
+]) {
+  test(`routes of ${when}`, () => {
+    const source = wanting(topics, interest)
+    assert.deepEqual([...source.routes()].toSorted(), routes.toSorted())
+    assert.deepEqual(told(source).toSorted(), routes.toSorted())
+  })
+}
+
+test('when a covering filter goes, what it covered is added before it is deleted', () => {
+  const source = wanting(['#'], ['t/#', 't/+/x', 't/a/x', 't/1'])
+  told(source)
+  source.remove('t/#')
+  const ops = told(source)
+  assert.equal(ops.at(-1), '-t/#')
+  assert.deepEqual(ops.slice(0, -1).toSorted(), ['t/+/x', 't/1'])
+})
+
+test('when a covering filter comes, it is added before what it covers is deleted', () => {
+  const source = wanting(['#'], ['t/1', 't/2'])
+  told(source)
+  source.add('t/#')
+  assert.deepEqual(told(source), ['t/#', '-t/1', '-t/2'])
+})
+
+test('an addition and a removal within one window are never spoken of', () => {
+  const source = wanting(['#'], ['t/1'])
+  told(source)
+  source.add('t/quick')
+  source.remove('t/quick')
+  source.remove('t/1')
+  source.add('t/1')
+  assert.equal(source.pending, 0)
+})
+
+test('two filters that lead to one route hold it together', () => {
+  const source = wanting(['t/1'], ['t/1', 't/+'])
+  source.remove('t/1')
+  assert.deepEqual([...source.routes()], ['t/1'])
+  source.remove('t/+')
+  assert.deepEqual([...source.routes()], [])
+  source.remove('t/+')
+  assert.equal(source.size, 0, 'what nobody added cannot be taken away')
+})
+
+test('a batch of unknown fate is told again, and what was withdrawn meanwhile is deleted', () => {
+  const source = wanting(['#'], ['a', 'b'])
+  source.take(unlimited)
+  source.remove('b')
+  source.fail()
+  assert.deepEqual(told(source), ['a', '-b'])
+  assert.equal(source.pending, 0)
+})
+
+test('a peer that forgot us is told everything, and nothing about what is no longer wanted', () => {
+  const source = wanting(['#'], ['a', 'b', 'c'])
+  told(source)
+  source.remove('c')
+  assert.equal(source.startBootstrap(true), 2)
+  assert.deepEqual(told(source).toSorted(), ['a', 'b'])
+})
+
+test('a bootstrap that was cut off goes on where it stopped', () => {
+  const source = wanting(['#'], ['a', 'b', 'c'])
+  source.take({ ...unlimited, opsMax: 1 })
+  source.confirm()
+  assert.equal(source.startBootstrap(false), 2)
+})
+
+test('batches keep to both limits and deletions wait for all additions', () => {
+  const source = wanting(['#'], ['old'])
+  told(source)
+  for (let index = 0; index < 10; index += 1) source.add(`new/${index}`)
+  source.remove('old')
+  const sizes: string[] = []
+  while (source.pending > 0) {
+    const ops = source.take({ opsMax: 4, bytesMax: 90 })
+    sizes.push(ops.map(({ type }) => type[0]).join(''))
+    source.confirm()
+  }
+  assert.deepEqual(sizes, ['aaa', 'aaa', 'aaa', 'ad'])
+})
+
+const level = fc.constantFrom('a', 'b', '+', '')
+const topicFilter = fc
+  .tuple(fc.array(level, { minLength: 1, maxLength: 3 }), fc.constantFrom('', '/#'))
+  .map(([levels, tail]) => levels.join('/') + tail)
+  .filter((text) => text !== '')
+const anyFilter = fc.oneof(topicFilter, fc.constantFrom('#', '$sys/a', '$sys/#'))
+const step = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ type: fc.constant('add' as const), topicFilter: anyFilter }) },
+  { weight: 4, arbitrary: fc.record({ type: fc.constant('remove' as const), pick: fc.nat(50) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      type: fc.constant('batch' as const),
+      opsMax: fc.integer({ min: 1, max: 4 }),
+      fate: fc.constantFrom('acked' as const, 'lost' as const, 'applied' as const),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('bootstrap' as const), forgotten: fc.boolean() }) },
+)
+
+const canonical = (filters: Iterable<string>) =>
+  [...filters].map((filter) => (filter === '+/#' ? '#' : filter)).toSorted()
+
+function expectedRoutes(interest: Iterable<string>, topics: readonly string[]): string[] {
+  const common = [...interest].flatMap((filter) => topics.map((topic) => intersect(filter, topic)))
+  return canonical(union(canonical(common.filter((route) => route !== undefined))))
+}
+
+function apply(peer: Set<string>, { type, topicFilter: route }: RouteOp): void {
+  if (type === 'add') peer.add(route)
+  else peer.delete(route)
+}
+
+test('property: the peer converges to the union, and what is wanted and covered stays so at every operation', () => {
+  fc.assert(
+    fc.property(
+      fc.array(anyFilter, { minLength: 1, maxLength: 3 }),
+      fc.array(step, { maxLength: 60 }),
+      (topics, steps) => {
+        const source = new RouteSource(topics)
+        const interest = new Set<string>()
+        const peer = new Set<string>()
+        const covered = (route: string) => [...peer].some((wide) => covers(wide, route))
+        const wanted = () => expectedRoutes(interest, topics)
+        const sendBatch = (opsMax: number, fate: 'acked' | 'lost' | 'applied') => {
+          const ops = source.take({ ...unlimited, opsMax })
+          const held = wanted().filter(covered)
+          if (fate !== 'lost') {
+            for (const op of ops) {
+              apply(peer, op)
+              for (const route of held)
+                assert.ok(covered(route), `${route} is absent after ${op.type} ${op.topicFilter}`)
+            }
+          }
+          if (fate === 'acked') source.confirm()
+          else source.fail()
+        }
+        for (const change of steps) {
+          if (change.type === 'add' && !interest.has(change.topicFilter)) {
+            interest.add(change.topicFilter)
+            source.add(change.topicFilter)
+          } else if (change.type === 'remove' && interest.size > 0) {
+            const gone = [...interest][change.pick % interest.size]
+            assert.ok(gone !== undefined)
+            interest.delete(gone)
+            source.remove(gone)
+          } else if (change.type === 'batch') sendBatch(change.opsMax, change.fate)
+          else if (change.type === 'bootstrap') {
+            if (change.forgotten) peer.clear()
+            source.startBootstrap(change.forgotten)
+          }
+          assert.deepEqual([...source.routes()].toSorted(), wanted())
+        }
+        while (source.pending > 0) sendBatch(4, 'acked')
+        assert.deepEqual([...peer].toSorted(), wanted())
+      },
+    ),
+    { numRuns: 1_000 },
+  )
+})
