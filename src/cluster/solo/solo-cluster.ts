@@ -1,0 +1,77 @@
+/** A cluster of one node: nothing to install, its few facts in one small file of the data directory. */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { nextIncarnation } from '../../routes/incarnation.ts'
+import type { ClusterPort } from '../cluster-port.ts'
+
+const FILE = 'incarnation.json'
+
+export class ClusterError extends Error {
+  override readonly name = 'ClusterError'
+  readonly code = 'DATA_DIR_UNUSABLE'
+}
+
+export class SoloCluster implements ClusterPort {
+  readonly #file: string
+  readonly #nowMs: () => number
+  #last: number
+
+  /**
+   * @param dataDir `node.data_dir`; made if it is not there. Throws `ClusterError` if it can't be used.
+   * @param nowMs milliseconds since 1970
+   */
+  constructor(dataDir: string, nowMs: () => number) {
+    this.#file = join(dataDir, FILE)
+    this.#nowMs = nowMs
+    try {
+      mkdirSync(dataDir, { recursive: true })
+    } catch (cause) {
+      throw new ClusterError(`node.data_dir: can't make the directory ${dataDir}: ${words(cause)}`, { cause })
+    }
+    this.#last = readLast(this.#file)
+  }
+
+  nextIncarnation(): number {
+    const next = nextIncarnation(this.#nowMs(), this.#last)
+    const draft = `${this.#file}.new`
+    try {
+      writeFileSync(draft, `${JSON.stringify({ incarnation: next })}\n`, { flush: true })
+      renameSync(draft, this.#file)
+    } catch (cause) {
+      throw new ClusterError(`node.data_dir: can't write ${this.#file}: ${words(cause)}`, { cause })
+    }
+    this.#last = next
+    return next
+  }
+}
+
+/** The last incarnation on record; 0 for a node that never had one. */
+function readLast(file: string): number {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return 0
+    throw new ClusterError(`node.data_dir: can't read ${file}: ${words(cause)}`, { cause })
+  }
+  const last = parseIncarnation(text)
+  if (last === undefined)
+    throw new ClusterError(
+      `node.data_dir: ${file} is damaged; delete it if the clock of this machine was never set back since it was written`,
+    )
+  return last
+}
+
+function parseIncarnation(text: string): number | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text)
+    if (typeof parsed !== 'object' || parsed === null || !('incarnation' in parsed)) return undefined
+    return Number.isSafeInteger(parsed.incarnation) ? Number(parsed.incarnation) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function words(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}
