@@ -1,0 +1,121 @@
+/** What is measured: our node, a linked pair of them, and Mosquitto, each as fresh processes on free loopback ports. */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { type LinkFile, type NodeFile, startNodeProcess } from '../../src/cli/demo/node-process.ts'
+import { listenOnFreePort } from '../../src/cli/demo/relay.ts'
+
+export type Peer = {
+  readonly publishPort: number
+  readonly subscribePort: number
+  readonly pids: readonly number[]
+  stop(): Promise<void>
+}
+
+export async function startIsthmus(): Promise<Peer> {
+  const directory = mkdtempSync(join(tmpdir(), 'isthmus-bench-'))
+  const node = await startNodeProcess(nodeFile('bench', await freePort(), [], directory), directory)
+  return {
+    publishPort: node.mqttPort,
+    subscribePort: node.mqttPort,
+    pids: [node.pid],
+    stop: async () => {
+      await node.stop()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Publishers at the first node, subscribers at the second, which wants `bench/#` of the first. */
+export async function startLinkedPair(): Promise<Peer> {
+  const directory = mkdtempSync(join(tmpdir(), 'isthmus-bench-'))
+  const [near, far] = await Promise.all([freePort(), freePort()])
+  const [sending, receiving] = await Promise.all([
+    startNodeProcess(nodeFile('near', near, [linkFile('far', far, [])], directory), directory),
+    startNodeProcess(nodeFile('far', far, [linkFile('near', near, ['bench/#'])], directory), directory),
+  ])
+  await Promise.all([sending.waitForStatus('far', 'running'), receiving.waitForStatus('near', 'running')])
+  return {
+    publishPort: near,
+    subscribePort: far,
+    pids: [sending.pid, receiving.pid],
+    stop: async () => {
+      await Promise.all([sending.stop(), receiving.stop()])
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Where the program is and which version, or `undefined` if this machine has none. */
+export function findMosquitto(): { readonly path: string; readonly version: string } | undefined {
+  const folders = [
+    ...(process.env['PATH'] ?? '').split(delimiter),
+    '/usr/sbin',
+    '/usr/local/sbin',
+    '/opt/homebrew/sbin',
+  ]
+  const path = folders.map((folder) => join(folder, 'mosquitto')).find((file) => existsSync(file))
+  if (path === undefined) return undefined
+  const { stdout } = spawnSync(path, ['-h'], { encoding: 'utf8' })
+  return { path, version: /version (\S+)/.exec(stdout)?.[1] ?? 'of unknown version' }
+}
+
+/** At its defaults, but for logs and persistence, which it does without. */
+export async function startMosquitto(path: string): Promise<Peer> {
+  const directory = mkdtempSync(join(tmpdir(), 'isthmus-bench-'))
+  const port = await freePort()
+  const configFile = join(directory, 'mosquitto.conf')
+  const lines = [`listener ${port} 127.0.0.1`, 'allow_anonymous true', 'persistence false', 'log_dest none']
+  writeFileSync(configFile, `${lines.join('\n')}\n`)
+  const child = spawn(path, ['-c', configFile], { stdio: 'ignore' })
+  const gone = once(child, 'close')
+  await untilListening(port)
+  return {
+    publishPort: port,
+    subscribePort: port,
+    pids: [child.pid ?? 0],
+    stop: async () => {
+      child.kill('SIGTERM')
+      await gone
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+function linkFile(name: string, port: number, topics: readonly string[]): LinkFile {
+  return { name, server: `127.0.0.1:${port}`, topics }
+}
+
+function nodeFile(name: string, port: number, links: readonly LinkFile[], directory: string): NodeFile {
+  return {
+    node: { name: `${name}@127.0.0.1`, data_dir: join(directory, name) },
+    cluster: { name, links },
+    listeners: { tcp: { default: { bind: `127.0.0.1:${port}` } } },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  const port = await listenOnFreePort(server)
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** Mosquitto says to nobody that it listens, so it is asked. */
+async function untilListening(port: number): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    const socket = connect(port, '127.0.0.1')
+    try {
+      await once(socket, 'connect')
+      return
+    } catch (error) {
+      if (attempt === 100) throw error
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    } finally {
+      socket.destroy()
+    }
+  }
+}
