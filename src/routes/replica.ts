@@ -1,0 +1,290 @@
+/**
+ * Our copy of one peer's routes: what the peer's actors, one on each of its nodes, say that they want from us. The peer wants a
+ * filter if any of its actors does. Holds of DESIGN section 4: make before break, and stale but buffering.
+ *
+ *     live --- lease over ---> stale --- a sibling outlives it, or stale_ttl ---> gone
+ *       ^------- init -----------'
+ */
+import { ActorRoutes } from './actor-routes.ts'
+import { judgeActorInit } from './judge-actor-init.ts'
+import type { Verdict } from './judge-actor-init.ts'
+import type { RouteOp } from './route-op.ts'
+
+export type ReplicaTiming = {
+  /** How long an actor is believed without a sign of life, milliseconds. */
+  readonly actorTtlMs: number
+  /** How long the routes outlive a peer none of whose actors gives a sign of life, milliseconds. */
+  readonly staleTtlMs: number
+  /** A bootstrap is over when no route operation came for so long after the last one, milliseconds. */
+  readonly bootstrapQuietMs: number
+  /** A bootstrap of no routes at all is over so long after the handshake, milliseconds. */
+  readonly bootstrapStartMs: number
+}
+
+export type ReplicaLimits = { readonly actorsMax: number; readonly routesMax: number }
+
+export type ReplicaEffect =
+  /** The peer as a whole wants the filter from now on, or no longer. */
+  | { readonly type: 'route_added' | 'route_removed'; readonly topicFilter: string }
+  /** The actor's lease is over; its routes still match. */
+  | { readonly type: 'actor_stale'; readonly actor: string }
+  /** The routes that former lives of the actor left were taken away, as far as the present one did not name them. */
+  | { readonly type: 'actor_swept'; readonly actor: string; readonly routes: number }
+  | { readonly type: 'actor_cleaned'; readonly actor: string; readonly reason: CleanReason }
+
+export type CleanReason =
+  /** It was silent for longer than its lease while a sibling lived. */
+  | 'silent'
+  /** The whole peer was silent for `staleTtlMs`. */
+  | 'outage'
+  /** The link is disabled or gone. */
+  | 'link_gone'
+
+export type InitResult =
+  | { readonly type: Exclude<Verdict['type'], 'outdated'>; readonly effects: readonly ReplicaEffect[] }
+  | { readonly type: 'outdated'; readonly newer: number }
+  /** As many actors as `actorsMax` are known already. */
+  | { readonly type: 'full' }
+
+export type ApplyResult =
+  | { readonly type: 'applied'; readonly effects: readonly ReplicaEffect[] }
+  /** The actor lives on in another incarnation, or is not known any more: it has to introduce itself again. */
+  | { readonly type: 'outdated' | 'unknown_actor' }
+  /** What came before the limit was applied. */
+  | { readonly type: 'full'; readonly effects: readonly ReplicaEffect[] }
+
+export type ActorStatus = {
+  readonly actor: string
+  readonly incarnation: number
+  readonly routes: number
+  readonly stale: boolean
+  /** Filters left from a former life, until its bootstrap has gone quiet. */
+  readonly formerRoutes: number
+}
+
+type Actor = {
+  readonly name: string
+  readonly routes: ActorRoutes
+  incarnation: number
+  untilMs: number
+  /** Last handshake and last sign of life, milliseconds. */
+  initMs: number
+  heardMs: number
+  /** When former routes go, if nothing happens before; `undefined` while there are none, or no connection to name new ones. */
+  sweepAtMs: number | undefined
+  stale: boolean
+}
+
+const defaultLimits: ReplicaLimits = { actorsMax: 256, routesMax: 5_000_000 }
+
+export class Replica {
+  readonly #actors = new Map<string, Actor>()
+  readonly #limits: ReplicaLimits
+  #timing: ReplicaTiming
+
+  constructor(timing: ReplicaTiming, limits: ReplicaLimits = defaultLimits) {
+    this.#timing = timing
+    this.#limits = limits
+  }
+
+  /** For leases that are given from now on, and for everything that is judged from now on. */
+  setTiming(timing: ReplicaTiming): void {
+    this.#timing = timing
+  }
+
+  /** An actor introduces itself on a new connection. It need not bootstrap if the result is `resumed`. */
+  init(name: string, incarnation: number, nowMs: number): InitResult {
+    const known = this.#actors.get(name)
+    const verdict = judgeActorInit(known, { incarnation, untilMs: nowMs + this.#timing.actorTtlMs }, nowMs)
+    if (verdict.type === 'outdated') return verdict
+    if (known === undefined && this.#actors.size >= this.#limits.actorsMax) return { type: 'full' }
+    const actor = known ?? newActor(name)
+    this.#actors.set(name, actor)
+    const effects: ReplicaEffect[] = []
+    if (verdict.type === 'reincarnated' || verdict.type === 'revived') this.#retire(actor, effects)
+    actor.incarnation = incarnation
+    actor.initMs = nowMs
+    // Also when it resumes: if its connection was cut within the bootstrap it now begins again.
+    if (actor.routes.formerCount > 0) actor.sweepAtMs = nowMs + this.#timing.bootstrapStartMs
+    this.#hear(actor, nowMs)
+    return { type: verdict.type, effects: effects.concat(this.tick(nowMs).effects) }
+  }
+
+  /** Routes of an actor that introduced itself with this incarnation, in the order in which it sent them. */
+  apply(name: string, incarnation: number, ops: readonly RouteOp[], nowMs: number): ApplyResult {
+    const actor = this.#actors.get(name)
+    if (actor === undefined) return { type: 'unknown_actor' }
+    if (actor.incarnation !== incarnation) return { type: 'outdated' }
+    this.#hear(actor, nowMs)
+    if (actor.routes.formerCount > 0) actor.sweepAtMs = nowMs + this.#timing.bootstrapQuietMs
+    const effects: ReplicaEffect[] = []
+    let room = this.#limits.routesMax - this.#pairs()
+    for (const op of ops) {
+      const before = actor.routes.pairs
+      const effect = this.#applyOne(actor, op)
+      if (effect !== undefined) effects.push(effect)
+      room -= actor.routes.pairs - before
+      if (room < 0) return { type: 'full', effects }
+    }
+    return { type: 'applied', effects: effects.concat(this.tick(nowMs).effects) }
+  }
+
+  heartbeat(name: string, incarnation: number, nowMs: number): ApplyResult {
+    const actor = this.#actors.get(name)
+    if (actor === undefined) return { type: 'unknown_actor' }
+    if (actor.incarnation !== incarnation) return { type: 'outdated' }
+    this.#hear(actor, nowMs)
+    return { type: 'applied', effects: this.tick(nowMs).effects }
+  }
+
+  /** The actor's connection is gone: what it did not name yet is not swept before it had the chance to. */
+  disconnected(name: string, incarnation: number): void {
+    const actor = this.#actors.get(name)
+    if (actor?.incarnation === incarnation) actor.sweepAtMs = undefined
+  }
+
+  /** What time brought, and when to ask again (`undefined`: not before the next message). */
+  tick(nowMs: number): { readonly effects: readonly ReplicaEffect[]; readonly nextAtMs: number | undefined } {
+    const effects: ReplicaEffect[] = []
+    for (const actor of this.#actors.values()) {
+      if (actor.sweepAtMs !== undefined && actor.sweepAtMs <= nowMs) this.#sweep(actor, effects)
+      if (actor.untilMs <= nowMs && !actor.stale) {
+        actor.stale = true
+        effects.push({ type: 'actor_stale', actor: actor.name })
+      }
+    }
+    for (const actor of this.#actors.values()) {
+      const goesAtMs = this.#goesAtMs(actor, nowMs)
+      if (goesAtMs !== undefined && goesAtMs.atMs <= nowMs) this.#clean(actor, goesAtMs.reason, effects)
+    }
+    return { effects, nextAtMs: this.#nextAtMs(nowMs) }
+  }
+
+  /** Forgets everything, because the link is disabled or gone. */
+  clear(): readonly ReplicaEffect[] {
+    const effects: ReplicaEffect[] = []
+    for (const actor of this.#actors.values()) this.#clean(actor, 'link_gone', effects)
+    return effects
+  }
+
+  /** Whether the peer wants this very filter. */
+  has(topicFilter: string): boolean {
+    return this.#wants(topicFilter, undefined)
+  }
+
+  /** Each filter that the peer wants, once. */
+  *filters(): Generator<string> {
+    const earlier: Actor[] = []
+    for (const actor of this.#actors.values()) {
+      for (const topicFilter of actor.routes.filters()) {
+        if (!earlier.some(({ routes }) => routes.has(topicFilter))) yield topicFilter
+      }
+      earlier.push(actor)
+    }
+  }
+
+  /** Every actor of the peer fell silent: an outage. `false` for a peer that was never there. */
+  get stale(): boolean {
+    return this.#actors.size > 0 && [...this.#actors.values()].every(({ stale }) => stale)
+  }
+
+  actors(): readonly ActorStatus[] {
+    return Array.from(this.#actors.values(), ({ name, incarnation, routes, stale }) => ({
+      actor: name,
+      incarnation,
+      routes: routes.pairs,
+      stale,
+      formerRoutes: routes.formerCount,
+    }))
+  }
+
+  #hear(actor: Actor, nowMs: number): void {
+    actor.heardMs = nowMs
+    actor.untilMs = nowMs + this.#timing.actorTtlMs
+    actor.stale = false
+  }
+
+  #applyOne(actor: Actor, { type, topicFilter, id }: RouteOp): ReplicaEffect | undefined {
+    const changed = type === 'add' ? actor.routes.add(topicFilter, id) : actor.routes.delete(topicFilter, id)
+    if (!changed || this.#wants(topicFilter, actor)) return undefined
+    return { type: type === 'add' ? 'route_added' : 'route_removed', topicFilter }
+  }
+
+  #wants(topicFilter: string, except: Actor | undefined): boolean {
+    for (const actor of this.#actors.values()) if (actor !== except && actor.routes.has(topicFilter)) return true
+    return false
+  }
+
+  #pairs(): number {
+    let pairs = 0
+    for (const { routes } of this.#actors.values()) pairs += routes.pairs
+    return pairs
+  }
+
+  #retire(actor: Actor, effects: ReplicaEffect[]): void {
+    const { routes } = actor
+    // Lives that follow each other faster than they bootstrap must not pile up their routes without end.
+    const piled = routes.formerPairs > 0 && routes.formerPairs + routes.pairs > this.#limits.routesMax
+    if (piled) this.#sweep(actor, effects)
+    routes.retire()
+  }
+
+  #sweep(actor: Actor, effects: ReplicaEffect[]): void {
+    actor.sweepAtMs = undefined
+    const gone = actor.routes.sweep()
+    this.#removed(gone, actor, effects)
+    effects.push({ type: 'actor_swept', actor: actor.name, routes: gone.length })
+  }
+
+  #clean(actor: Actor, reason: CleanReason, effects: ReplicaEffect[]): void {
+    this.#actors.delete(actor.name)
+    this.#removed(actor.routes.filters(), actor, effects)
+    effects.push({ type: 'actor_cleaned', actor: actor.name, reason })
+  }
+
+  #removed(topicFilters: Iterable<string>, from: Actor, effects: ReplicaEffect[]): void {
+    for (const topicFilter of topicFilters) {
+      if (!this.#wants(topicFilter, from)) effects.push({ type: 'route_removed', topicFilter })
+    }
+  }
+
+  /**
+   * When a silent actor goes, as far as what was heard until now decides it. That one actor went and not the whole peer shows
+   * in a sibling that is heard after the actor's lease was over; and if that sibling itself came back only a while ago, the
+   * actor gets as long to come back as a lease lasts.
+   */
+  #goesAtMs(actor: Actor, nowMs: number): { readonly atMs: number; readonly reason: CleanReason } | undefined {
+    if (actor.untilMs > nowMs) return undefined
+    const live = [...this.#actors.values()].filter((other) => other.untilMs > nowMs)
+    if (live.length === 0) {
+      const silentSinceMs = Math.max(...Array.from(this.#actors.values(), ({ untilMs }) => untilMs))
+      return { atMs: silentSinceMs + this.#timing.staleTtlMs, reason: 'outage' }
+    }
+    const witnesses = live.filter(({ heardMs }) => heardMs >= actor.untilMs)
+    if (witnesses.length === 0) return undefined
+    const backSinceMs = Math.min(...witnesses.map(({ initMs }) => initMs))
+    return { atMs: backSinceMs + this.#timing.actorTtlMs, reason: 'silent' }
+  }
+
+  #nextAtMs(nowMs: number): number | undefined {
+    const times = [...this.#actors.values()].flatMap((actor) => [
+      actor.sweepAtMs ?? Infinity,
+      actor.untilMs > nowMs ? actor.untilMs : (this.#goesAtMs(actor, nowMs)?.atMs ?? Infinity),
+    ])
+    const next = Math.min(...times)
+    return Number.isFinite(next) ? next : undefined
+  }
+}
+
+function newActor(name: string): Actor {
+  return {
+    name,
+    routes: new ActorRoutes(),
+    incarnation: 0,
+    untilMs: 0,
+    initMs: 0,
+    heardMs: 0,
+    sweepAtMs: undefined,
+    stale: false,
+  }
+}
