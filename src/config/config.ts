@@ -1,11 +1,12 @@
 /**
  * The configuration of a node after parsing: every default filled in, durations in milliseconds, sizes in bytes.
- * Keys are those of the file, which are EMQX's where EMQX has one.
+ * Keys are those of the file, which are EMQX's where EMQX has one. Durations are whole and short enough for a timer of Node
+ * (24 days), except `session_expiry_interval`; only where it says so is one `Infinity`.
  */
 
 export type SslConfig = {
   readonly enable: boolean
-  /** PEM files. */
+  /** PEM files by their absolute paths, or the PEM text itself, which holds `-----BEGIN`. They could be read when the file was. */
   readonly cacertfile?: string
   readonly certfile?: string
   readonly keyfile?: string
@@ -67,7 +68,7 @@ export type MqttConfig = {
   /** Bytes. */
   readonly max_packet_size: number
   readonly max_inflight: number
-  /** Messages queued for a session that is away or slow. */
+  /** Messages queued for a session that is away or slow; may be `Infinity`. */
   readonly max_mqueue_len: number
   readonly mqueue_store_qos0: boolean
   readonly max_awaiting_rel: number

@@ -1,0 +1,108 @@
+/** What the schema refuses, in words for people: what is wrong, what is allowed, and which key was meant. */
+import type * as z from 'zod'
+import type { ConfigError, ConfigErrorReason, RefusedTopic } from './config-error.ts'
+import { allowedKeys, everyKey, notSupported } from './config-schema.ts'
+import { alternatives } from './fields.ts'
+import { unresolvedIn } from './hocon.ts'
+import { isSection, type KeyPath, valueAt } from './key-path.ts'
+import { nearestKey } from './nearest-key.ts'
+
+/** An error that does not know yet where its key stands. */
+export type Finding = Omit<ConfigError, 'file' | 'line' | 'key'> & { readonly path: KeyPath }
+
+/** `raw` is what was validated. */
+export function findingsOf(issues: readonly z.core.$ZodIssue[], raw: unknown): Finding[] {
+  return issues.flatMap((issue) => {
+    const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))
+    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...path, key], raw))
+    const value = valueAt(raw, path)
+    return holdsUnresolved(value) ? [] : [refusedValue(issue, path, value)]
+  })
+}
+
+function refusedValue(issue: z.core.$ZodIssue, path: KeyPath, value: unknown): Finding {
+  if (issue.code === 'invalid_key') {
+    const message = `this name is no good; ${issue.issues[0]?.message ?? 'expected another'}`
+    return { path, reason: 'bad_name', message }
+  }
+  if (value === undefined) return { path, reason: 'required_field', message: `is missing; ${issue.message}` }
+  const { reason, problem, topics } = paramsOf(issue)
+  const shown = shownValue(path, value)
+  const got = problem ?? describe(path, value)
+  return {
+    path,
+    reason: reason ?? reasonOf(issue),
+    message: got === '' ? issue.message : `${got}; ${issue.message}`,
+    ...(shown === undefined ? {} : { value: shown }),
+    ...(topics === undefined ? {} : { topics }),
+  }
+}
+
+/** Errors of the schema library's own kinds. What our fields refuse carries its reason along. */
+function reasonOf(issue: z.core.$ZodIssue): ConfigErrorReason {
+  return issue.code === 'invalid_type' || issue.code === 'invalid_union' ? 'wrong_type' : 'bad_value'
+}
+
+type Params = { reason?: ConfigErrorReason; problem?: string; topics?: readonly RefusedTopic[] }
+
+function paramsOf(issue: z.core.$ZodIssue): Params {
+  return issue.code === 'custom' && issue.params !== undefined ? (issue.params as Params) : {}
+}
+
+/** A value is never shown: a misspelt `password` is still one. */
+function unknownKey(path: KeyPath, raw: unknown): Finding {
+  const feature = notSupported(path)
+  if (feature !== undefined) {
+    return {
+      path,
+      reason: 'not_supported',
+      message: `this version of Isthmus does not have ${feature}; leave the key out`,
+    }
+  }
+  return { path, reason: 'unknown_key', message: `unknown key; ${hint(path, raw)}` }
+}
+
+function hint(path: KeyPath, raw: unknown): string {
+  const name = String(path.at(-1))
+  const allowed = allowedKeys(path.slice(0, -1)) ?? []
+  const here = valueAt(raw, path.slice(0, -1))
+  const unused = allowed.filter((key) => !isSection(here) || !Object.hasOwn(here, key))
+  const near = nearestKey(name, unused) ?? nearestKey(name, allowed)
+  if (near !== undefined) return `did you mean "${near}"?${allowed.length > fewKeys ? '' : ` ${allowedHere(allowed)}`}`
+  const elsewhere = everyKey().filter((key) => key.split('.').at(-1) === name)
+  if (elsewhere.length > 0 && elsewhere.length <= 3) return `there is ${alternatives(elsewhere)}`
+  return allowedHere(allowed)
+}
+
+/** As many as fit on a line beside the rest. */
+const fewKeys = 8
+const allowedHere = (allowed: readonly string[]): string => `allowed here: ${allowed.join(', ')}`
+
+/** What may be shown of a value: one word, and no secret. */
+function shownValue(path: KeyPath, value: unknown): ConfigError['value'] {
+  if (isSecret(path) || value === null) return isSecret(path) ? undefined : null
+  if (typeof value === 'number' || typeof value === 'boolean') return value
+  return typeof value === 'string' ? withoutUser(value) : undefined
+}
+
+function describe(path: KeyPath, value: unknown): string {
+  if (Array.isArray(value)) return 'got a list'
+  if (isSection(value)) return 'got a section'
+  const shown = shownValue(path, value)
+  if (shown === undefined) return ''
+  return `got ${typeof shown === 'string' ? JSON.stringify(short(shown)) : String(shown)}`
+}
+
+const short = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}...` : text)
+/** `mqtt://user:secret@host` without what stands before the `@`. */
+const withoutUser = (text: string): string =>
+  text.replaceAll(/[^/\s,]*@/g, (user) => (user.includes(':') ? '***@' : user))
+
+/** Keys whose values are never repeated; a private key may be written in place of its file's name. */
+export function isSecret(path: KeyPath): boolean {
+  return path.some((part) => typeof part === 'string' && /pass|secret|token|keyfile/i.test(part))
+}
+
+function holdsUnresolved(value: unknown): boolean {
+  return Array.isArray(value) ? value.some(holdsUnresolved) : unresolvedIn(value) !== undefined
+}

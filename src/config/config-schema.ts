@@ -1,0 +1,134 @@
+/**
+ * The whole configuration as a schema, and what lies beside it: keys of EMQX or of later versions that this one cannot honour.
+ * They are refused rather than ignored: who sets a limit or a password must not believe that it holds.
+ */
+import * as z from 'zod'
+import { section } from './fields.ts'
+import type { KeyPath } from './key-path.ts'
+import { clusterName, linkSchema } from './link-schema.ts'
+import { dashboardSchema, debugSchema, listenersSchema, logSchema, mqttSchema, nodeSchema } from './node-schema.ts'
+
+export const clusterSchema = section({
+  name: clusterName.optional(),
+  links: z
+    .array(linkSchema, { error: 'expected a list of links: [{ name = ..., server = ..., topics = [...] }]' })
+    .default([]),
+})
+
+export const configSchema = section({
+  node: nodeSchema.prefault({}),
+  cluster: clusterSchema.prefault({}),
+  listeners: listenersSchema.optional(),
+  mqtt: mqttSchema.prefault({}),
+  log: logSchema.prefault({}),
+  dashboard: dashboardSchema.optional(),
+  debug: debugSchema.optional(),
+})
+
+/** For the library door: what a file may say, as an object. Most keys may lack; durations and sizes may be text with units. */
+export type ConfigInput = z.input<typeof configSchema>
+export type ParsedConfig = z.output<typeof configSchema>
+export type ParsedLink = z.output<typeof linkSchema>
+
+/** Names the feature that this version lacks, for a key that is no unknown one; `*` stands for any name or index. */
+export function notSupported(path: KeyPath): string | undefined {
+  return missingFeatures.find(({ keys }) => keys.some((key) => fits(key.split('.'), path)))?.feature
+}
+
+function fits(pattern: readonly string[], path: KeyPath): boolean {
+  return pattern.length === path.length && pattern.every((part, index) => part === '*' || part === path[index])
+}
+
+const under = (section: string, keys: string): string[] => keys.split(' ').map((key) => `${section}.${key}`)
+
+const missingFeatures: readonly { readonly feature: string; readonly keys: readonly string[] }[] = [
+  { feature: 'clusters of several nodes', keys: ['cluster.nats'] },
+  {
+    feature: "Erlang's clustering",
+    keys: [
+      'node.cookie',
+      'rpc',
+      ...under('node', 'process_limit max_ports role dist_listen_min dist_listen_max'),
+      ...under('cluster', 'discovery_strategy autoclean autoheal core_nodes static dns mcast etcd k8s proto_dist'),
+    ],
+  },
+  { feature: 'listeners other than tcp', keys: under('listeners', 'ssl ws wss quic') },
+  {
+    feature: 'authentication',
+    keys: ['authentication', 'listeners.tcp.*.authentication', 'listeners.tcp.*.enable_authn'],
+  },
+  { feature: 'authorization', keys: ['authorization', 'listeners.tcp.*.access_rules'] },
+  { feature: 'hooks', keys: ['hooks'] },
+  { feature: 'API keys', keys: ['api_key'] },
+  {
+    feature: 'this setting of a listener',
+    keys: under(
+      'listeners.tcp.*',
+      'acceptors max_connections max_conn_rate mountpoint proxy_protocol proxy_protocol_timeout tcp_options zone',
+    ),
+  },
+  {
+    feature: 'this setting of the broker',
+    keys: under(
+      'mqtt',
+      'await_rel_timeout client_attrs_init clientid_override exclusive_subscription ignore_loop_deliver max_subscriptions ' +
+        'message_expiry_interval mqueue_default_priority mqueue_priorities peer_cert_as_clientid peer_cert_as_username ' +
+        'response_information retry_interval strict_mode upgrade_qos use_username_as_clientid',
+    ),
+  },
+  { feature: 'logging by handler (use log.level)', keys: under('log', 'console file throttling') },
+  { feature: 'a key with a passphrase', keys: ['cluster.links.*.ssl.password'] },
+  { feature: 'durable outboxes', keys: under('cluster.links.*', 'durable') },
+  { feature: 'a policy for full outboxes', keys: under('cluster.links.*', 'overflow') },
+  { feature: 'a policy for retained messages', keys: under('cluster.links.*', 'retained') },
+  { feature: 'rules about who may speak for a link', keys: under('cluster.links.*', 'accept') },
+  {
+    feature: 'users of the dashboard',
+    keys: under('dashboard', 'default_username default_password token_expired_time cors swagger_support sso'),
+  },
+  { feature: 'the dashboard over TLS', keys: ['dashboard.listeners.https'] },
+  {
+    feature: 'this part of EMQX',
+    keys: (
+      'actions alarm auto_subscribe bridges broker connectors conn_congestion crl_cache delayed durable_sessions durable_storage ' +
+      'exhook flapping_detect force_gc force_shutdown gateway license limiter opentelemetry overload_protection ' +
+      'prometheus psk_authentication retainer rewrite rule_engine schema_registry session_persistence slow_subs sources stats sysmon ' +
+      'sys_topics telemetry zones'
+    ).split(' '),
+  },
+]
+
+/** The names that may stand in a section, or `undefined` where anything or nothing may. */
+export function allowedKeys(path: KeyPath): readonly string[] | undefined {
+  let schema: z.core.$ZodType | undefined = configSchema
+  for (const part of path) schema = schema === undefined ? undefined : childOf(unwrapped(schema), part)
+  const found = schema === undefined ? undefined : unwrapped(schema)
+  return found instanceof z.ZodObject ? Object.keys(found.shape) : undefined
+}
+
+/** Every key of the schema as people write it, with `[]` for a list and `<name>` for a name of one's own. */
+export function everyKey(schema: z.core.$ZodType = configSchema, prefix = ''): string[] {
+  const found = unwrapped(schema)
+  if (found instanceof z.ZodArray) return everyKey(found.element, `${prefix}[]`)
+  if (found instanceof z.ZodRecord) return everyKey(found.valueType, `${prefix}.<name>`)
+  if (!(found instanceof z.ZodObject)) return [prefix]
+  return Object.entries(found.shape).flatMap(([key, child]) =>
+    everyKey(child, prefix === '' ? key : `${prefix}.${key}`),
+  )
+}
+
+function childOf(schema: z.core.$ZodType, part: string | number): z.core.$ZodType | undefined {
+  if (schema instanceof z.ZodArray) return schema.element
+  if (schema instanceof z.ZodRecord) return schema.valueType
+  if (!(schema instanceof z.ZodObject)) return undefined
+  const shape: Readonly<Record<string, z.core.$ZodType>> = schema.shape
+  return shape[part]
+}
+
+/** Without the wrappers that give defaults. */
+function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) {
+    return unwrapped(schema.unwrap())
+  }
+  return schema instanceof z.ZodPipe ? unwrapped(schema.in) : schema
+}

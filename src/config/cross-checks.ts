@@ -1,0 +1,157 @@
+/** What no field can say about itself: rules between the fields of a configuration. */
+import { isDeepStrictEqual } from 'node:util'
+import { formatAddress, readBind, readServers } from './address.ts'
+import type { ConfigWarning } from './config-error.ts'
+import type { Finding } from './config-issues.ts'
+import { unresolvedIn } from './hocon.ts'
+import { isSection, type KeyPath, valueAt } from './key-path.ts'
+
+/** A warning that does not know yet where its key stands. */
+export type Remark = Omit<ConfigWarning, 'file' | 'line' | 'key'> & { readonly path: KeyPath }
+
+/** Looks at what was written, not at what the schema made of it, so that other errors hide none of these. */
+export function crossFindings(raw: unknown): Finding[] {
+  const links = listAt(raw, ['cluster', 'links'])
+  return [
+    ...clusterNameFindings(raw, links),
+    ...linkNameFindings(raw, links),
+    ...tlsFindings(links),
+    ...bindFindings(raw),
+  ]
+}
+
+function clusterNameFindings(raw: unknown, links: readonly unknown[]): Finding[] {
+  if (links.length === 0 || valueAt(raw, ['cluster', 'name']) !== undefined) return []
+  const message = 'is missing; with links a cluster needs a name of its own, by which its peers know it'
+  return [{ path: ['cluster', 'name'], reason: 'required_field', message }]
+}
+
+function linkNameFindings(raw: unknown, links: readonly unknown[]): Finding[] {
+  const own = valueAt(raw, ['cluster', 'name'])
+  const names = links.map((link) => valueAt(link, ['name']))
+  return names.flatMap((name, index): Finding[] => {
+    if (typeof name !== 'string' || unresolvedIn(name) !== undefined) return []
+    const path = ['cluster', 'links', index, 'name']
+    const first = names.indexOf(name)
+    if (first < index) {
+      const message = `cluster.links[${first}] has this name, too; there is one link to each cluster`
+      return [{ path, value: name, reason: 'duplicated_cluster_links', message }]
+    }
+    if (name !== own) return []
+    const message = `${JSON.stringify(name)} is this cluster itself (cluster.name); a link is named after the cluster it leads to`
+    return [{ path, value: name, reason: 'link_to_itself', message }]
+  })
+}
+
+/** Node chooses protocols and ciphers by itself, so that only EMQX's own defaults mean the same here. */
+function tlsFindings(links: readonly unknown[]): Finding[] {
+  return links.flatMap((link, index) => {
+    const path = ['cluster', 'links', index, 'ssl']
+    const findings: Finding[] = []
+    const versions = valueAt(link, ['ssl', 'versions'])
+    if (Array.isArray(versions) && !isDeepStrictEqual(new Set(versions), new Set(['tlsv1.2', 'tlsv1.3']))) {
+      const message = 'other versions than ["tlsv1.3", "tlsv1.2"] cannot be chosen in this version of Isthmus'
+      findings.push({ path: [...path, 'versions'], reason: 'not_supported', message })
+    }
+    const ciphers = valueAt(link, ['ssl', 'ciphers'])
+    if (Array.isArray(ciphers) ? ciphers.length > 0 : typeof ciphers === 'string' && ciphers !== '') {
+      const message = 'ciphers cannot be chosen in this version of Isthmus; leave the key out'
+      findings.push({ path: [...path, 'ciphers'], reason: 'not_supported', message })
+    }
+    return findings
+  })
+}
+
+/** Two listeners on one port: the second would fail at start. */
+function bindFindings(raw: unknown): Finding[] {
+  const listeners = valueAt(raw, ['listeners', 'tcp'])
+  if (!isSection(listeners)) return []
+  const names = new Map<string, string>()
+  return Object.entries(listeners).flatMap(([name, listener]): Finding[] => {
+    const bind = valueAt(listener, ['bind']) ?? (name === 'default' ? defaultBind : undefined)
+    const enable = valueAt(listener, ['enable'])
+    if (enable === false || enable === 'false' || (typeof bind !== 'string' && typeof bind !== 'number')) return []
+    const address = readBind(bind)
+    if (address.type === 'invalid' || address.port === 0) return []
+    const written = formatAddress(address)
+    const first = names.get(written)
+    if (first !== undefined) {
+      const message = `listeners.tcp.${first} has ${written} already; give this one another port`
+      return [{ path: ['listeners', 'tcp', name, 'bind'], value: bind, reason: 'duplicated_bind', message }]
+    }
+    names.set(written, name)
+    return []
+  })
+}
+
+/** Where the listener `default` binds if nobody says otherwise. */
+export const defaultBind = '0.0.0.0:1883'
+
+/** Things that will not be as somebody may think, though nothing is wrong with them. */
+export function remarks(raw: unknown): Remark[] {
+  return [...unservedRemarks(raw), ...listAt(raw, ['cluster', 'links']).flatMap(linkRemarks)]
+}
+
+function unservedRemarks(raw: unknown): Remark[] {
+  return (['dashboard', 'debug'] as const)
+    .filter((key) => valueAt(raw, [key]) !== undefined)
+    .map((key) => ({
+      path: [key],
+      reason: 'not_served_yet',
+      message: 'is read, but this version of Isthmus does not serve it',
+    }))
+}
+
+function linkRemarks(link: unknown, index: number): Remark[] {
+  const at = (path: KeyPath): KeyPath => ['cluster', 'links', index, ...path]
+  const idle = idleKeys
+    .filter(({ path }) => valueAt(link, path) !== undefined)
+    .map(({ path, because }): Remark => ({
+      path: at(path),
+      reason: 'no_effect',
+      message: `has no effect here: ${because}`,
+    }))
+  const system = listAt(link, ['topics']).flatMap((topic, position): Remark[] => {
+    if (typeof topic !== 'string' || !/^\$SYS(?:\/|$)/.test(topic)) return []
+    return [
+      { path: at(['topics', position]), reason: 'no_effect', message: 'has no effect here: $SYS topics cross no link' },
+    ]
+  })
+  return [...idle, ...system, ...plainPortRemarks(link, at)]
+}
+
+/** EMQX's default port does not follow the scheme, which is easily taken for granted. */
+function plainPortRemarks(link: unknown, at: (path: KeyPath) => KeyPath): Remark[] {
+  const server = valueAt(link, ['server'])
+  const enable = valueAt(link, ['ssl', 'enable'])
+  if (typeof server !== 'string') return []
+  const result = readServers(server, { enable: enable === true || enable === 'true' })
+  if (result.type === 'invalid' || !result.servers.some(({ tls, port }) => tls && port === 1883)) return []
+  const message = 'TLS on port 1883, which is also the default if none is written; the usual port for TLS is 8883'
+  return [{ path: at(['server']), reason: 'plain_port_for_tls', message }]
+}
+
+const idleKeys: readonly { readonly path: KeyPath; readonly because: string }[] = [
+  ...['versions', 'ciphers'].map((key) => ({ path: ['ssl', key], because: 'Node.js chooses among TLS 1.2 and 1.3' })),
+  ...['depth', 'log_level', 'hibernate_after', 'reuse_sessions', 'secure_renegotiate', 'middlebox_comp_mode'].map(
+    (key) => {
+      return { path: ['ssl', key], because: "it belongs to Erlang's TLS" }
+    },
+  ),
+  ...['active_n', 'sndbuf', 'recbuf', 'buffer', 'delay_send'].map((key) => {
+    return { path: ['tcp_opts', key], because: "it belongs to Erlang's sockets" }
+  }),
+  ...['batch_size', 'batch_time', 'query_mode', 'buffer_mode', 'start_after_created'].map((key) => {
+    return { path: ['resource_opts', key], because: 'EMQX does not use it for links either' }
+  }),
+  { path: ['resource_opts', 'dispatch_strategy'], because: 'the order of each publisher is always kept' },
+  { path: ['resource_opts', 'health_check_interval_jitter'], because: 'every retry has jitter' },
+  { path: ['resource_opts', 'health_check_timeout'], because: 'a link reacts to its connections, not to checks' },
+  { path: ['resource_opts', 'resume_interval'], because: 'a link resumes as soon as it is connected' },
+  { path: ['ps_actor_incarnation'], because: 'the node keeps its incarnation itself' },
+]
+
+function listAt(value: unknown, path: KeyPath): readonly unknown[] {
+  const list = valueAt(value, path)
+  return Array.isArray(list) ? list : []
+}

@@ -1,0 +1,148 @@
+/** What a new configuration changes in a running node. */
+import { isDeepStrictEqual } from 'node:util'
+import type { Config, LinkConfig, ListenerConfig, LogConfig, MqttConfig } from './config.ts'
+
+export type ConfigChange =
+  | { readonly type: 'link_added'; readonly name: string; readonly after: LinkConfig }
+  | { readonly type: 'link_removed'; readonly name: string; readonly before: LinkConfig }
+  | {
+      readonly type: 'link_changed'
+      readonly name: string
+      /** As they are written under the link: `topics`, `resource_opts.request_ttl`. */
+      readonly fields: readonly string[]
+      readonly before: LinkConfig
+      readonly after: LinkConfig
+    }
+  | { readonly type: 'listener_added'; readonly name: string; readonly after: ListenerConfig }
+  | { readonly type: 'listener_removed'; readonly name: string; readonly before: ListenerConfig }
+  | {
+      readonly type: 'listener_changed'
+      readonly name: string
+      readonly fields: readonly string[]
+      readonly before: ListenerConfig
+      readonly after: ListenerConfig
+    }
+  | {
+      readonly type: 'mqtt_changed'
+      readonly fields: readonly string[]
+      readonly before: MqttConfig
+      readonly after: MqttConfig
+    }
+  | { readonly type: 'log_level_changed'; readonly before: LogConfig['level']; readonly after: LogConfig['level'] }
+  /** The running node keeps the old value: its sessions, its peers or its files hang on it. */
+  | { readonly type: 'needs_restart'; readonly key: string; readonly before: unknown; readonly after: unknown }
+
+/** Removals first, so that a port or a peer is free before another takes it; the order of links and listeners means nothing. */
+export function diffConfig(before: Config, after: Config): ConfigChange[] {
+  return [
+    ...restartChanges(before, after),
+    ...listenerChanges(before.listeners.tcp, after.listeners.tcp),
+    ...linkChanges(before, after),
+    ...mqttChanges(before.mqtt, after.mqtt),
+    ...logChanges(before.log, after.log),
+  ]
+}
+
+/** For logs: what changed and in which fields, never the values, of which one may be a password. */
+export function describeChange(change: ConfigChange): {
+  readonly change: string
+  readonly key: string
+  readonly fields?: readonly string[]
+} {
+  const fields = 'fields' in change ? { fields: change.fields } : {}
+  switch (change.type) {
+    case 'link_added':
+    case 'link_removed':
+    case 'link_changed':
+      return { change: change.type, key: `cluster.links.${change.name}`, ...fields }
+    case 'listener_added':
+    case 'listener_removed':
+    case 'listener_changed':
+      return { change: change.type, key: `listeners.tcp.${change.name}`, ...fields }
+    case 'mqtt_changed':
+      return { change: change.type, key: 'mqtt', ...fields }
+    case 'log_level_changed':
+      return { change: change.type, key: 'log.level' }
+    case 'needs_restart':
+      return { change: change.type, key: change.key }
+  }
+}
+
+function restartChanges(before: Config, after: Config): ConfigChange[] {
+  return changedFields(kept(before), kept(after)).map((key) => {
+    return { type: 'needs_restart', key, before: at(before, key), after: at(after, key) }
+  })
+}
+
+/** What a node reads once, at its start. */
+function kept({ node, cluster, dashboard, debug }: Config): object {
+  return { node, cluster: { name: cluster.name }, dashboard, debug }
+}
+
+function linkChanges(before: Config, after: Config): ConfigChange[] {
+  const old = new Map(before.cluster.links.map((link) => [link.name, link]))
+  const next = new Map(after.cluster.links.map((link) => [link.name, link]))
+  const changes: ConfigChange[] = []
+  for (const [name, link] of old) if (!next.has(name)) changes.push({ type: 'link_removed', name, before: link })
+  for (const [name, link] of next) {
+    const known = old.get(name)
+    if (known === undefined) {
+      changes.push({ type: 'link_added', name, after: link })
+      continue
+    }
+    const fields = changedFields(known, link).filter((field) => {
+      return field !== 'clientid' || !(followsCluster(known, before) && followsCluster(link, after))
+    })
+    if (fields.length > 0) changes.push({ type: 'link_changed', name, fields, before: known, after: link })
+  }
+  return changes
+}
+
+/** A ClientID that follows the cluster's name changes only with that name, at the next start. */
+function followsCluster({ clientid }: LinkConfig, { cluster }: Config): boolean {
+  return clientid === cluster.name
+}
+
+function listenerChanges(
+  before: Readonly<Record<string, ListenerConfig>>,
+  after: Readonly<Record<string, ListenerConfig>>,
+): ConfigChange[] {
+  const changes: ConfigChange[] = []
+  for (const [name, listener] of Object.entries(before)) {
+    if (!Object.hasOwn(after, name)) changes.push({ type: 'listener_removed', name, before: listener })
+  }
+  for (const [name, listener] of Object.entries(after)) {
+    const known = Object.hasOwn(before, name) ? before[name] : undefined
+    if (known === undefined) {
+      changes.push({ type: 'listener_added', name, after: listener })
+      continue
+    }
+    const fields = changedFields(known, listener)
+    if (fields.length > 0) changes.push({ type: 'listener_changed', name, fields, before: known, after: listener })
+  }
+  return changes
+}
+
+function mqttChanges(before: MqttConfig, after: MqttConfig): ConfigChange[] {
+  const fields = changedFields(before, after)
+  return fields.length === 0 ? [] : [{ type: 'mqtt_changed', fields, before, after }]
+}
+
+function logChanges(before: LogConfig, after: LogConfig): ConfigChange[] {
+  return before.level === after.level ? [] : [{ type: 'log_level_changed', before: before.level, after: after.level }]
+}
+
+/** Paths of the values that differ; a list is one value. */
+function changedFields(before: unknown, after: unknown, prefix = ''): string[] {
+  if (!isPlain(before) || !isPlain(after)) return isDeepStrictEqual(before, after) ? [] : [prefix]
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)])
+  return [...keys].flatMap((key) => changedFields(before[key], after[key], prefix === '' ? key : `${prefix}.${key}`))
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function at(config: Config, key: string): unknown {
+  return key.split('.').reduce<unknown>((value, part) => (isPlain(value) ? value[part] : undefined), config)
+}

@@ -1,0 +1,139 @@
+/**
+ * A HOCON text as plain values, with the place of each key. `@pushcorn/hocon-parser` merges and substitutes; before it sees the
+ * text, `hocon-scan.ts` has found it well formed and free of what would run code, and included files stand in it already.
+ */
+import parser from '@pushcorn/hocon-parser'
+import type { ConfigError } from './config-error.ts'
+import { expandIncludes, type HoconOrigin, type HoconPlace, plainLines, type ReadFile } from './hocon-include.ts'
+import { keyOf, scanHocon } from './hocon-scan.ts'
+import { formatKeyPath, isSection, type KeyPath } from './key-path.ts'
+
+export type Env = Readonly<Record<string, string | undefined>>
+export type Place = { readonly file?: string; readonly line?: number }
+export type HoconDocument = {
+  readonly type: 'ok'
+  readonly value: Record<string, unknown>
+  /** Where a key stands; for one that does not, the place of the section that it should stand in. */
+  readonly placeOf: (path: KeyPath) => Place
+  /** Substitutions that found nothing. Where one stands, `value` holds a text that `unresolvedIn` knows. */
+  readonly errors: readonly ConfigError[]
+}
+
+/** Never rejects for a bad text: all that is wrong with it is in the answer. */
+export async function readHocon(
+  text: string,
+  place: HoconPlace,
+  env: Env,
+  readFile: ReadFile,
+): Promise<HoconDocument | { readonly type: 'invalid'; readonly errors: readonly ConfigError[] }> {
+  const expanded = expandIncludes(plainLines(text), place, readFile)
+  if (expanded.type === 'invalid') {
+    const { file, line, reason, message } = expanded
+    return invalid([{ ...placed(file, line), key: '', reason, message }])
+  }
+  const scan = scanHocon(expanded.text)
+  const whereIs = (line: number | undefined): Place => {
+    const origin = line === undefined ? undefined : expanded.origins[line - 1]
+    return origin === undefined ? placed(place.file, undefined) : placed(origin.file, origin.line)
+  }
+  if (scan.type === 'invalid') {
+    return invalid([{ ...whereIs(scan.line), key: '', reason: scan.reason, message: scan.message }])
+  }
+  const resolved = await substitute(expanded.text, env, whereIs)
+  if (resolved.type === 'invalid') return resolved
+  const placeOf = (path: KeyPath): Place => whereIs(lineOf(scan.lines, path))
+  return { ...resolved, placeOf, errors: unresolvedErrors(resolved.value, [], placeOf) }
+}
+
+type Resolved =
+  | { readonly type: 'ok'; readonly value: Record<string, unknown> }
+  | { readonly type: 'invalid'; readonly errors: readonly ConfigError[] }
+
+/** The parser stops at the first substitution that finds nothing; it is given a mark to find and asked again, so that all are told. */
+async function substitute(text: string, env: Env, whereIs: (line: number | undefined) => Place): Promise<Resolved> {
+  const scope: Record<string, unknown> = { ...env }
+  for (let marks = 0; ; marks++) {
+    try {
+      const value = (await parser.Context.resolve({ text, strict: true, env: false, scope: { ...scope } })) ?? {}
+      return isSection(value) ? { type: 'ok', value } : syntaxError(whereIs(1), 'a configuration is made of keys')
+    } catch (error) {
+      const said = error instanceof Error ? error.message : String(error)
+      const name = /^Unable to resolve '([^']+)'/.exec(said)?.[1]
+      if (name === undefined || marks >= marksMax || !mark(scope, name)) {
+        return syntaxError(whereIs(Number(/\bline: (\d+)/.exec(said)?.[1] ?? Number.NaN)), explain(said))
+      }
+    }
+  }
+}
+
+const marksMax = 100
+
+/** Puts a mark where a substitution by this name looks. False if one stands there already. */
+function mark(scope: Record<string, unknown>, name: string): boolean {
+  const names = name.replaceAll('"', '').split('.')
+  let at = scope
+  for (const part of names.slice(0, -1)) {
+    const next = Object.hasOwn(at, part) ? at[part] : undefined
+    const inner: Record<string, unknown> = isSection(next) ? next : {}
+    at[part] = inner
+    at = inner
+  }
+  const last = names.at(-1) ?? name
+  if (unresolvedIn(at[last]) !== undefined) return false
+  at[last] = `\0unresolved ${name}\0`
+  return true
+}
+
+/** The name of a substitution in this value that found nothing. That was told already: nothing else is wrong with the value. */
+export function unresolvedIn(value: unknown): string | undefined {
+  // No text of a file holds U+0000: the scanner refuses it.
+  return typeof value === 'string' ? /\0unresolved ([^\0]*)\0/.exec(value)?.[1] : undefined
+}
+
+function unresolvedErrors(value: unknown, path: KeyPath, placeOf: (path: KeyPath) => Place): ConfigError[] {
+  if (Array.isArray(value)) return value.flatMap((item, index) => unresolvedErrors(item, [...path, index], placeOf))
+  if (isSection(value)) {
+    return Object.entries(value).flatMap(([key, item]) => unresolvedErrors(item, [...path, key], placeOf))
+  }
+  const name = unresolvedIn(value)
+  if (name === undefined) return []
+  const message = `\${${name}} is neither an environment variable nor a key; set it, or write \${?${name}} if it may lack`
+  return [{ ...placeOf(path), key: formatKeyPath(path), reason: 'unresolved_substitution', message }]
+}
+
+/** The parser quotes what it reads, which may be a password: only what it says about it is repeated. */
+function explain(said: string): string {
+  const known = /^(?:Unable to start an? (?:array|object) in the primitive mode|Unexpected token|Invalid path)/.exec(
+    said,
+  )
+  if (known?.[0].startsWith('Unable'))
+    return 'a list or a section cannot follow a value; is a line end or a comma missing?'
+  return 'the parser cannot read what stands here; put values in double quotes'
+}
+
+/** The line of a key, or of the nearest section around it. */
+function lineOf(lines: ReadonlyMap<string, number>, path: KeyPath): number | undefined {
+  for (let length = path.length; length > 0; length--) {
+    const line = lines.get(keyOf(path.slice(0, length)))
+    if (line !== undefined) return line
+  }
+  return undefined
+}
+
+function placed(file: HoconOrigin['file'], line: number | undefined): Place {
+  return { ...(file === undefined ? {} : { file }), ...(line === undefined ? {} : { line }) }
+}
+
+function syntaxError(
+  place: Place,
+  message: string,
+): { readonly type: 'invalid'; readonly errors: readonly ConfigError[] } {
+  return invalid([{ ...place, key: '', reason: 'syntax_error', message }])
+}
+
+function invalid(errors: readonly ConfigError[]): {
+  readonly type: 'invalid'
+  readonly errors: readonly ConfigError[]
+} {
+  return { type: 'invalid', errors }
+}

@@ -1,0 +1,106 @@
+/** All that is not a link: the node, its listeners, its broker, its log. */
+import * as z from 'zod'
+import { readBind } from './address.ts'
+import { byteSize, decimal, duration, flag, integer, oneOf, orInfinity, section, text, textLike } from './fields.ts'
+
+export const nodeSchema = section({
+  name: textLike(/^[^@\s]+@[^@\s]+$/, 'bad_name', 'name@host, such as "a1@127.0.0.1"').default('isthmus@127.0.0.1'),
+  data_dir: text('the name of a directory').min(1, { error: 'expected the name of a directory' }).default('data'),
+})
+
+const bind = z
+  .union([z.string(), z.number()], { error: 'expected host:port in double quotes, or a port' })
+  .superRefine((written, context) => {
+    const result = readBind(written)
+    if (result.type === 'ok') return
+    context.addIssue({ code: 'custom', message: result.message, params: { reason: result.reason, problem: '' } })
+  })
+
+export const listenerSchema = section({ bind: bind.optional(), enable: flag().default(true) })
+
+export const listenersSchema = section({
+  tcp: z
+    .record(
+      textLike(/^[a-zA-Z0-9][a-zA-Z0-9_-]*$/, 'bad_name', 'a name of letters, digits, `_` and `-`'),
+      listenerSchema,
+      { error: 'expected listeners by their names: { default { bind = "0.0.0.0:1883" } }' },
+    )
+    .default({}),
+})
+
+export const mqttSchema = section({
+  // 256MB is the longest packet that MQTT can frame.
+  max_packet_size: byteSize({ min: 1, max: 268_435_456 }).default(1_048_576),
+  max_inflight: integer(1, 65_535).default(1024),
+  max_mqueue_len: orInfinity(integer(0, Number.MAX_SAFE_INTEGER)).default(1000),
+  mqueue_store_qos0: flag().default(true),
+  max_awaiting_rel: integer(1, 65_535).default(1024),
+  max_topic_alias: integer(0, 65_535).default(65_535),
+  max_topic_levels: integer(1, 65_535).default(128),
+  max_clientid_len: integer(23, 65_535).default(65_535),
+  max_qos_allowed: integer(0, 2).default(2),
+  retain_available: flag().default(true),
+  wildcard_subscription: flag().default(true),
+  shared_subscription: flag().default(true),
+  // The largest interval that MQTT can say and that is not forever.
+  session_expiry_interval: duration({ max: 4_294_967_294_000 }).default(7_200_000),
+  server_keepalive: serverKeepalive().default('disabled'),
+  keepalive_multiplier: decimal(1, 65_535).default(1.5),
+  idle_timeout: duration({ min: 1 }).default(15_000),
+  max_outbound_bytes: byteSize({ min: 1 }).default(16_777_216),
+  shared_subscription_strategy: oneOf(['round_robin', 'random']).default('round_robin'),
+})
+
+function serverKeepalive(): z.ZodType<number | 'disabled', number | string> {
+  const seconds = integer(1, 65_535)
+  const expected = 'expected a whole number of seconds from 1 to 65535, or disabled'
+  return z.union([z.number(), z.string()], { error: expected }).transform((written, context) => {
+    if (written === 'disabled') return written
+    const result = seconds.safeParse(written)
+    if (result.success) return result.data
+    context.addIssue({ code: 'custom', input: written, message: expected, params: { reason: 'bad_number' } })
+    return z.NEVER
+  })
+}
+
+/** Our levels are pino's; EMQX's other words for them are taken too. */
+const logLevels = {
+  trace: 'trace',
+  debug: 'debug',
+  info: 'info',
+  notice: 'info',
+  warn: 'warn',
+  warning: 'warn',
+  error: 'error',
+  critical: 'fatal',
+  alert: 'fatal',
+  emergency: 'fatal',
+  fatal: 'fatal',
+  silent: 'silent',
+} as const
+
+export const logSchema = section({
+  level: oneOf([
+    'trace',
+    'debug',
+    'info',
+    'notice',
+    'warn',
+    'warning',
+    'error',
+    'critical',
+    'alert',
+    'emergency',
+    'fatal',
+    'silent',
+  ])
+    .default('info')
+    .transform((word) => logLevels[word]),
+})
+
+export const dashboardSchema = section({ listeners: section({ http: section({ bind }) }) })
+
+export const debugSchema = section({
+  socket: text('the name of a socket').min(1, { error: 'expected the name of a socket' }),
+  faults: flag().default(false),
+})

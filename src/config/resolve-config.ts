@@ -1,0 +1,156 @@
+/** From values as they were written to a configuration as the node uses it: all errors at once, or every default filled in. */
+import { readFileSync } from 'node:fs'
+import { formatAddress, readBind, readServers } from './address.ts'
+import { type ConfigError, type ConfigWarning, inOrderOfFile } from './config-error.ts'
+import { readPassword, readTlsFiles } from './config-files.ts'
+import { type Finding, findingsOf } from './config-issues.ts'
+import { type ConfigInput, configSchema, type ParsedConfig, type ParsedLink } from './config-schema.ts'
+import type { Config, LinkConfig, ListenerConfig } from './config.ts'
+import { crossFindings, defaultBind, remarks } from './cross-checks.ts'
+import type { ReadFile } from './hocon-include.ts'
+import type { Place } from './hocon.ts'
+import { formatKeyPath, type KeyPath } from './key-path.ts'
+
+export type ConfigResult =
+  | { readonly type: 'ok'; readonly config: Config; readonly warnings: readonly ConfigWarning[] }
+  | { readonly type: 'invalid'; readonly errors: readonly ConfigError[] }
+
+export type ResolveContext = {
+  /** Directory from which relative names of files count. */
+  readonly baseDir: string
+  readonly readFile: ReadFile
+  /** Where a key stands in the text, if there is one. */
+  readonly placeOf: (path: KeyPath) => Place
+}
+
+/** For the library door: the configuration as an object. Relative names of files count from the working directory. */
+export function resolveConfig(input: ConfigInput, context: Partial<ResolveContext> = {}): ConfigResult {
+  return resolveValues(input, { baseDir: '.', readFile: readTextFile, placeOf: () => ({}), ...context })
+}
+
+export const readTextFile: ReadFile = (path) => readFileSync(path, 'utf8')
+
+/** The same for values of which nothing is known. `told`: errors that were found while they were read. */
+export function resolveValues(raw: unknown, context: ResolveContext, told: readonly ConfigError[] = []): ConfigResult {
+  const parsed = configSchema.safeParse(raw)
+  const findings = [...(parsed.success ? [] : findingsOf(parsed.error.issues, raw)), ...crossFindings(raw)]
+  const built = parsed.success ? buildConfig(parsed.data, context) : { findings: [] }
+  const errors = [...told, ...[...findings, ...built.findings].map((finding) => located(finding, context))]
+  if (errors.length > 0 || !('config' in built)) return { type: 'invalid', errors: inOrderOfFile(errors) }
+  const warnings = remarks(raw).map((remark) => located(remark, context))
+  return { type: 'ok', config: built.config, warnings: inOrderOfFile(warnings) }
+}
+
+function located<Found extends { readonly path: KeyPath }>(
+  { path, ...rest }: Found,
+  context: ResolveContext,
+): Place & { readonly key: string } & Omit<Found, 'path'> {
+  return { ...context.placeOf(path), key: formatKeyPath(path), ...rest }
+}
+
+function buildConfig(
+  { node, cluster, listeners, mqtt, log, dashboard, debug }: ParsedConfig,
+  context: ResolveContext,
+): { readonly config: Config; readonly findings: readonly Finding[] } {
+  const name = cluster.name ?? 'emqxcl'
+  const links = cluster.links.map((link, index) => buildLink(link, name, ['cluster', 'links', index], context))
+  const tcp = buildListeners(listeners?.tcp ?? { default: { enable: true } })
+  const config: Config = {
+    node,
+    cluster: { name, links: links.map(({ link }) => link) },
+    listeners: { tcp: tcp.listeners },
+    // The schema lets nothing else pass.
+    mqtt: { ...mqtt, max_qos_allowed: mqtt.max_qos_allowed as 0 | 1 | 2 },
+    log,
+    ...(dashboard === undefined ? {} : { dashboard: buildDashboard(dashboard) }),
+    ...(debug === undefined ? {} : { debug }),
+  }
+  return { config, findings: [...links.flatMap(({ findings }) => findings), ...tcp.findings] }
+}
+
+function buildLink(
+  {
+    name,
+    enable,
+    server,
+    username,
+    topics,
+    pool_size,
+    retry_interval,
+    max_inflight,
+    actor_ttl,
+    stale_ttl,
+    ...link
+  }: ParsedLink,
+  clusterName: string,
+  path: KeyPath,
+  { baseDir, readFile }: ResolveContext,
+): { readonly link: LinkConfig; readonly findings: readonly Finding[] } {
+  const password =
+    link.password === undefined ? undefined : readPassword(link.password, baseDir, readFile, [...path, 'password'])
+  const tls = usesTls(server, link.ssl)
+  const { files, findings } = readTlsFiles({ ...link.ssl, enable: tls }, baseDir, readFile, [...path, 'ssl'])
+  const { worker_pool_size, health_check_interval, start_timeout, request_ttl } = link.resource_opts
+  const { inflight_window, max_buffer_bytes, max_buffer_messages } = link.resource_opts
+  const { server_name_indication } = link.ssl
+  return {
+    link: {
+      name,
+      enable,
+      server,
+      clientid: link.clientid ?? clusterName,
+      ...(username === undefined ? {} : { username }),
+      ...(typeof password === 'string' ? { password } : {}),
+      ssl: {
+        enable: link.ssl.enable,
+        ...files,
+        verify: link.ssl.verify,
+        ...(server_name_indication === undefined ? {} : { server_name_indication }),
+      },
+      topics,
+      pool_size,
+      retry_interval,
+      max_inflight,
+      tcp_opts: { nodelay: link.tcp_opts.nodelay, keepalive: link.tcp_opts.keepalive },
+      resource_opts: {
+        worker_pool_size,
+        health_check_interval,
+        start_timeout,
+        request_ttl,
+        inflight_window,
+        max_buffer_bytes,
+        max_buffer_messages,
+      },
+      actor_ttl,
+      stale_ttl,
+    },
+    findings: typeof password === 'object' ? [password, ...findings] : findings,
+  }
+}
+
+function usesTls(server: string, ssl: { readonly enable: boolean }): boolean {
+  const result = readServers(server, ssl)
+  return result.type === 'ok' && result.servers.some(({ tls }) => tls)
+}
+
+function buildListeners(written: NonNullable<ParsedConfig['listeners']>['tcp']): {
+  readonly listeners: Record<string, ListenerConfig>
+  readonly findings: readonly Finding[]
+} {
+  const findings: Finding[] = []
+  const listeners: Record<string, ListenerConfig> = {}
+  for (const [name, { bind, enable }] of Object.entries(written)) {
+    const path = ['listeners', 'tcp', name, 'bind']
+    const address = readBind(bind ?? defaultBind)
+    if (bind === undefined && name !== 'default') {
+      const message = 'is missing; expected host:port in double quotes, or a port'
+      findings.push({ path, reason: 'required_field', message })
+    } else if (address.type === 'ok') listeners[name] = { enable, host: address.host, port: address.port }
+  }
+  return { listeners, findings }
+}
+
+function buildDashboard({ listeners }: NonNullable<ParsedConfig['dashboard']>): NonNullable<Config['dashboard']> {
+  const address = readBind(listeners.http.bind)
+  return { listeners: { http: { bind: address.type === 'ok' ? formatAddress(address) : String(listeners.http.bind) } } }
+}
