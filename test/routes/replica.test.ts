@@ -228,11 +228,7 @@ test('limits: actors and routes beyond them are refused, what came before stands
   const result = replica.apply('n1', 1, [add('a'), add('b'), add('c'), add('d')], 0)
   assert.equal(result.type, 'full')
   assert.equal([...replica.filters()].length, 3)
-  assert.equal(
-    replica.apply('n1', 1, [del('a'), del('b'), del('c')], 0).type,
-    'full',
-    'it is over the limit to begin with',
-  )
+  assert.equal(replica.apply('n1', 1, [del('a'), del('b')], 0).type, 'applied', 'there is room again')
 })
 
 test('limits: lives that follow each other quickly do not pile up', () => {
@@ -248,7 +244,8 @@ type Step =
   | { readonly type: 'ops'; readonly actor: string; readonly ops: readonly RouteOp[] }
   | { readonly type: 'init'; readonly actor: string; readonly by: 0 | 1 }
   | { readonly type: 'pass'; readonly ms: number }
-  | { readonly type: 'heartbeat' | 'cut'; readonly actor: string }
+  | { readonly type: 'heartbeat'; readonly actor: string }
+  | { readonly type: 'cut'; readonly actor: string }
 
 const actor = fc.constantFrom('n1', 'n2', 'n3')
 const name = fc.constantFrom('a', 'b', 'c', '+', '#')
@@ -257,7 +254,8 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ type: fc.constant('ops'), actor, ops: fc.array(op, { maxLength: 6 }) }),
   fc.record({ type: fc.constant('init'), actor, by: fc.constantFrom(0, 1) }),
   fc.record({ type: fc.constant('pass'), ms: fc.constantFrom(1, 999, 2_000, 10_000, 30_000, 4_000_000) }),
-  fc.record({ type: fc.constantFrom('heartbeat', 'cut'), actor }),
+  fc.record({ type: fc.constant('heartbeat'), actor }),
+  fc.record({ type: fc.constant('cut'), actor }),
 )
 
 test('effects are true transitions and always add up to what is wanted; nothing is due in the past', () => {
