@@ -41,3 +41,9 @@ test('the link, at both QoS', { skip: process.platform !== 'linux' && 'reads /pr
   for (const qos of [0, 1])
     assert.match(output, new RegExp(`link QoS ${qos} .*sender ${FIGURE} \\+ receiver ${FIGURE}`))
 })
+
+test('the topic index', async () => {
+  const { code, output } = await bench('--only', 'topics', '--filters', '1000')
+  assert.equal(code, 0, output)
+  assert.match(output, /"filters":\s*1000/)
+})
