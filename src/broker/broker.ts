@@ -22,6 +22,7 @@ import {
   type SinkRoute,
   type Subscription,
   type SubscriptionOptions,
+  targetAlone,
 } from './subscription.ts'
 
 /** The part of a pino logger that the broker uses. */
@@ -177,7 +178,9 @@ export class Broker implements BrokerPort {
     const qos = Math.min(options.qos, this.mqtt.max_qos_allowed) as 0 | 1 | 2
     const before = session.subscriptions.get(name)
     const group = isShared ? this.#group(parsed.group, topicFilter) : undefined
-    const subscription: Subscription = { ...options, qos, kind: 'subscription', session, name, topicFilter, group }
+    const granted = { ...options, qos }
+    const alone = targetAlone(session, granted)
+    const subscription: Subscription = { ...granted, kind: 'subscription', session, name, topicFilter, group, alone }
     if (before !== undefined) this.#detach(before)
     this.#attach(subscription)
     session.subscriptions.set(name, subscription)

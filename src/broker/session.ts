@@ -37,6 +37,8 @@ export class Session {
   expiryIntervalMs: number
   will: Will | undefined
   readonly subscriptions = new Map<string, Subscription>()
+  /** What `targetAlone` made for this session. */
+  readonly targets = new Map<string, readonly Target[]>()
   /** Packet identifiers of QoS 2 messages received whose PUBREL is to come. */
   readonly awaitingRel = new Set<number>()
   readonly window: Window

@@ -23,6 +23,8 @@ export type Subscription = SubscriptionOptions & {
   /** The filter that topics are matched with. */
   readonly topicFilter: string
   readonly group: ShareGroup | undefined
+  /** What matches of this subscription alone come to. */
+  readonly alone: readonly Target[]
 }
 
 /** A shared subscription (MQTT 5, 4.8.2): each message goes to one of its members. */
@@ -30,7 +32,7 @@ export class ShareGroup {
   readonly kind = 'group'
   readonly shareName: string
   readonly topicFilter: string
-  readonly #members: { readonly subscription: Subscription; readonly target: Target }[] = []
+  readonly #members: Subscription[] = []
   #next = 0
 
   constructor(shareName: string, topicFilter: string) {
@@ -43,11 +45,11 @@ export class ShareGroup {
   }
 
   add(subscription: Subscription): void {
-    this.#members.push({ subscription, target: targetOf([subscription]) })
+    this.#members.push(subscription)
   }
 
   remove(subscription: Subscription): void {
-    const index = this.#members.findIndex((member) => member.subscription === subscription)
+    const index = this.#members.indexOf(subscription)
     if (index < 0) return
     this.#members.splice(index, 1)
     if (index < this.#next) this.#next--
@@ -64,13 +66,13 @@ export class ShareGroup {
     let chosen = first
     for (let i = 0; i < length; i++) {
       const candidate = (first + i) % length
-      if (this.#members[candidate]!.target.session.isReady) {
+      if (this.#members[candidate]!.session.isReady) {
         chosen = candidate
         break
       }
     }
     this.#next = chosen + 1
-    return this.#members[chosen]!.target
+    return this.#members[chosen]!.alone[0]
   }
 }
 
@@ -114,24 +116,48 @@ export function planDelivery(topic: string, destinations: readonly Destination[]
       else own.push(destination)
     }
   }
-  const targets = [...bySession.values()].map(targetOf)
   return {
     topic,
-    targets,
-    groups,
-    sinks: [...sinks],
+    targets: targetsOf(bySession),
+    groups: groups.length === 0 ? none : groups,
+    sinks: sinks.size === 0 ? none : [...sinks],
     reserved: reservedNamespace(topic),
     levelCount: topic.split('/').length,
   }
 }
 
+const none: readonly never[] = []
+
+/** Most topics have one subscriber: they share its target, so that the hot path finds it in the processor's cache. */
+function targetsOf(bySession: ReadonlyMap<Session, readonly Subscription[]>): readonly Target[] {
+  if (bySession.size === 0) return none
+  const targets = [...bySession.values()].map((subscriptions) =>
+    subscriptions.length === 1 ? subscriptions[0]!.alone : [targetOf(subscriptions)],
+  )
+  return targets.length === 1 ? targets[0]! : targets.flat()
+}
+
+/** The list of a single subscription's target, the same for all subscriptions of the session with these options. */
+export function targetAlone(session: Session, options: SubscriptionOptions): readonly Target[] {
+  const { qos, noLocal, retainAsPublished, identifier } = options
+  const key = `${qos}${noLocal}${retainAsPublished}${identifier}`
+  let alone = session.targets.get(key)
+  if (alone === undefined) {
+    alone = [targetOf([{ ...options, session }])]
+    session.targets.set(key, alone)
+  }
+  return alone
+}
+
+type Wanted = SubscriptionOptions & { readonly session: Session }
+
 /** One delivery with the highest QoS and all identifiers [MQTT-3.3.4-2, MQTT-3.3.4-3]. */
-function targetOf(subscriptions: readonly Subscription[]): Target {
+function targetOf(subscriptions: readonly Wanted[]): Target {
   const ofOwn = subscriptions.filter(({ noLocal }) => !noLocal)
   return { ...merge(subscriptions), ofOwn: ofOwn.length === 0 ? undefined : { ...merge(ofOwn), ofOwn: undefined } }
 }
 
-function merge(subscriptions: readonly Subscription[]) {
+function merge(subscriptions: readonly Wanted[]) {
   return {
     session: subscriptions[0]!.session,
     qos: Math.max(...subscriptions.map(({ qos }) => qos)) as QoS,
