@@ -157,7 +157,7 @@ export const forwardingMachine = setup({
         : {},
     ),
     // A member that crashes is a fault of ours: whoever watches the pool starts a new one.
-    escalate: (_, error: unknown) => {
+    escalate: (_args, { error }: { readonly error: unknown }) => {
       throw error
     },
   },
@@ -173,7 +173,7 @@ export const forwardingMachine = setup({
   on: {
     member_changed: { actions: 'noteMember' },
     'xstate.error.actor.*': {
-      actions: { type: 'escalate', params: ({ event }: { event: MemberCrashed }) => event.error },
+      actions: { type: 'escalate', params: ({ event }) => ({ error: event.error }) },
     },
   },
   states: {

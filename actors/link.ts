@@ -1,0 +1,204 @@
+/**
+ * One link: the parent of its two planes, which live and fail apart, and the place where its status is computed.
+ *
+ *     routeSync  { running <-> restarting }      forwarding  { running <-> restarting }
+ *
+ * A plane that crashes is started again; one that crashes too often takes the link with it, and the supervisor decides.
+ */
+import { assign, setup } from 'xstate'
+import { nextDelayMs, type Random } from '../src/link/backoff.ts'
+import { crashed, type LinkFailure } from '../src/link/link-failure.ts'
+import { statusOf, type InboundFact, type LinkFacts, type LinkStatus, type OutboxFact } from '../src/link/status.ts'
+import { recentCrashes, type Supervision } from './child.ts'
+import { forwardingFact, forwardingMachine } from './forwarding.ts'
+import { routeSyncFact, routeSyncMachine } from './route-sync.ts'
+
+/** What an edit may change without a new link. */
+export type LinkSettings = {
+  readonly poolSize: number
+  /** Time for all addresses together, milliseconds. */
+  readonly connectMs: number
+  /** How long anything may wait for its acknowledgement, milliseconds. */
+  readonly ackMs: number
+}
+
+export type LinkInput = {
+  readonly settings: LinkSettings
+  readonly inbound: InboundFact
+  readonly random: Random
+  readonly nowMs: () => number
+}
+
+export type LinkEvent =
+  | { readonly type: 'settings_changed'; readonly settings: LinkSettings }
+  /** Speak under a new incarnation. */
+  | { readonly type: 'restart_routes' }
+  | { readonly type: 'rebuild_pool' }
+  | { readonly type: 'inbound_changed'; readonly inbound: InboundFact }
+  | { readonly type: 'outbox_changed'; readonly outbox: OutboxFact }
+
+export type Plane = 'routeSync' | 'forwarding'
+
+type LinkContext = LinkInput & {
+  readonly facts: LinkFacts
+  readonly status: LinkStatus
+  readonly crashesAtMs: readonly number[]
+  readonly delayMs: number
+}
+
+const planeSupervision: Supervision = { intensity: 3, periodMs: 10_000, backoffMsMin: 100, backoffMsMax: 2_000 }
+
+export const linkMachine = setup({
+  types: { input: {} as LinkInput, context: {} as LinkContext, events: {} as LinkEvent },
+  actors: { routeSync: routeSyncMachine, forwarding: forwardingMachine },
+  guards: {
+    intensityExhausted: ({ context }) =>
+      recentCrashes(context.crashesAtMs, context.nowMs(), planeSupervision).length >= planeSupervision.intensity,
+  },
+  actions: {
+    noteFacts: assign(({ context }, change: Partial<LinkFacts>) => {
+      const facts = { ...context.facts, ...change }
+      return { facts, status: statusOf(facts) }
+    }),
+    /** Called after every change of a fact; the status may be the same as before. */
+    announce: (_args, _status: LinkStatus) => {},
+    /** A crashed machine does not end what it had begun: the shell closes what the plane had open. */
+    release: (_args, _plane: Plane) => {},
+    noteCrash: assign(({ context }) => {
+      const nowMs = context.nowMs()
+      const { backoffMsMin: msMin, backoffMsMax: msMax } = planeSupervision
+      return {
+        crashesAtMs: [...recentCrashes(context.crashesAtMs, nowMs, planeSupervision), nowMs],
+        delayMs: nextDelayMs(0, { msMin, msMax }, context.random),
+      }
+    }),
+    noteSettings: assign((_args, settings: LinkSettings) => ({ settings })),
+    escalate: (_args, { error }: { readonly error: unknown }) => {
+      throw error
+    },
+  },
+  delays: { crashBackoff: ({ context }) => context.delayMs },
+}).createMachine({
+  id: 'link',
+  type: 'parallel',
+  context: ({ input }) => {
+    const facts: LinkFacts = {
+      routeSync: { phase: 'connecting', failure: undefined },
+      forwarding: { members: membersDown(input.settings.poolSize, undefined) },
+      inbound: input.inbound,
+      outbox: { aboveHighWaterMark: false },
+    }
+    return { ...input, facts, status: statusOf(facts), crashesAtMs: [], delayMs: 0 }
+  },
+  entry: announced(),
+  on: {
+    settings_changed: { actions: { type: 'noteSettings', params: ({ event }) => event.settings } },
+    inbound_changed: {
+      actions: [{ type: 'noteFacts', params: ({ event }) => ({ inbound: event.inbound }) }, announced()],
+    },
+    outbox_changed: {
+      actions: [{ type: 'noteFacts', params: ({ event }) => ({ outbox: event.outbox }) }, announced()],
+    },
+  },
+  states: {
+    routeSync: {
+      initial: 'running',
+      on: { restart_routes: { target: '.running', reenter: true } },
+      states: {
+        running: {
+          exit: { type: 'release', params: 'routeSync' },
+          invoke: {
+            src: 'routeSync',
+            id: 'routeSync',
+            input: ({ context: { random, settings } }) => ({
+              random,
+              connectMs: settings.connectMs,
+              batchMs: settings.ackMs,
+            }),
+            onSnapshot: {
+              actions: [
+                { type: 'noteFacts', params: ({ event }) => ({ routeSync: routeSyncFact(event.snapshot) }) },
+                announced(),
+              ],
+            },
+            onError: [
+              {
+                guard: 'intensityExhausted',
+                actions: { type: 'escalate', params: ({ event }) => ({ error: event.error }) },
+              },
+              {
+                target: 'restarting',
+                actions: [
+                  'noteCrash',
+                  {
+                    type: 'noteFacts',
+                    params: ({ event }) => ({ routeSync: { phase: 'disconnected', failure: crashed(event.error) } }),
+                  },
+                  announced(),
+                ],
+              },
+            ],
+          },
+        },
+        restarting: { after: { crashBackoff: 'running' } },
+      },
+    },
+    forwarding: {
+      initial: 'running',
+      on: { rebuild_pool: { target: '.running', reenter: true } },
+      states: {
+        running: {
+          exit: { type: 'release', params: 'forwarding' },
+          invoke: {
+            src: 'forwarding',
+            id: 'forwarding',
+            input: ({ context: { random, settings } }) => ({
+              random,
+              poolSize: settings.poolSize,
+              connectMs: settings.connectMs,
+            }),
+            onSnapshot: {
+              actions: [
+                { type: 'noteFacts', params: ({ event }) => ({ forwarding: forwardingFact(event.snapshot) }) },
+                announced(),
+              ],
+            },
+            onError: [
+              {
+                guard: 'intensityExhausted',
+                actions: { type: 'escalate', params: ({ event }) => ({ error: event.error }) },
+              },
+              {
+                target: 'restarting',
+                actions: [
+                  'noteCrash',
+                  {
+                    type: 'noteFacts',
+                    params: ({ context, event }) => ({
+                      forwarding: { members: membersDown(context.settings.poolSize, crashed(event.error)) },
+                    }),
+                  },
+                  announced(),
+                ],
+              },
+            ],
+          },
+        },
+        restarting: { after: { crashBackoff: 'running' } },
+      },
+    },
+  },
+})
+
+function announced() {
+  return { type: 'announce', params: statusIn } as const
+}
+
+function statusIn({ context }: { context: LinkContext }): LinkStatus {
+  return context.status
+}
+
+function membersDown(count: number, failure: LinkFailure | undefined): LinkFacts['forwarding']['members'] {
+  const state = failure === undefined ? 'connecting' : 'waiting'
+  return Array.from({ length: count }, () => ({ state, failure }))
+}

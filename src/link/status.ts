@@ -1,0 +1,99 @@
+/** What a link is worth just now, in one word and with reasons for people. A pure function of what its parts report. */
+import type { ForwardingFact } from '../../actors/forwarding.ts'
+import type { RouteSyncFact } from '../../actors/route-sync.ts'
+
+export type LinkState = 'running' | 'connecting' | 'bootstrapping' | 'degraded' | 'stopped' | 'failed'
+export type LinkStatus = {
+  readonly state: LinkState
+  /** Everything a human would want to know; empty for a link that runs as it should. */
+  readonly reasons: readonly string[]
+}
+
+/** What the peer does to us, as the accepting side sees it. */
+export type InboundFact =
+  /** No actor of the peer has come yet. A peer that wants nothing from us may never send one. */
+  | { readonly state: 'absent' }
+  | { readonly state: 'live' }
+  /** All of the peer's actors are silent: their routes still gather messages. */
+  | { readonly state: 'stale' }
+  /** The peer tried, and we said no. */
+  | { readonly state: 'refused'; readonly reason: string }
+
+export type OutboxFact = { readonly aboveHighWaterMark: boolean }
+
+export type LinkFacts = {
+  readonly routeSync: RouteSyncFact
+  readonly forwarding: ForwardingFact
+  readonly inbound: InboundFact
+  readonly outbox: OutboxFact
+}
+
+export const stoppedStatus: LinkStatus = { state: 'stopped', reasons: ['the link is disabled'] }
+
+/** Its actor crashed more often than it may. */
+export function failedStatus(reason: string): LinkStatus {
+  return { state: 'failed', reasons: [reason] }
+}
+
+/** Its actor crashed and is about to start again. */
+export function restartingStatus(reason: string): LinkStatus {
+  return { state: 'connecting', reasons: [reason] }
+}
+
+/** The status of a link whose actor runs. */
+export function statusOf(facts: LinkFacts): LinkStatus {
+  const reasons = [
+    ...routeSyncReasons(facts.routeSync),
+    ...forwardingReasons(facts.forwarding),
+    ...inboundReasons(facts.inbound),
+    ...outboxReasons(facts.outbox),
+  ]
+  return { state: stateOf(facts, reasons.length > 0), reasons }
+}
+
+function stateOf({ routeSync, forwarding }: LinkFacts, troubled: boolean): LinkState {
+  const sends = forwarding.members.some(({ state }) => state === 'up')
+  const sendingBroke = forwarding.members.some(({ failure }) => failure !== undefined)
+  switch (routeSync.phase) {
+    case 'syncing':
+    case 'degraded':
+      // The first connections are on their way: nothing is wrong yet.
+      if (!sends && !sendingBroke) return 'connecting'
+      return troubled ? 'degraded' : 'running'
+    case 'bootstrapping':
+      return sends || !sendingBroke ? 'bootstrapping' : 'degraded'
+    case 'connecting':
+    case 'handshaking':
+    case 'disconnected':
+    case 'refused':
+    default:
+      // Neither way open is more than a degradation.
+      return sends && routeSync.failure !== undefined ? 'degraded' : 'connecting'
+  }
+}
+
+function routeSyncReasons({ failure }: RouteSyncFact): string[] {
+  return failure === undefined ? [] : [`the peer does not know what we want: ${failure.reason}`]
+}
+
+function forwardingReasons({ members }: ForwardingFact): string[] {
+  const broken = members.filter(({ state, failure }) => state !== 'up' && failure !== undefined)
+  const failure = broken[0]?.failure
+  if (failure === undefined) return []
+  const count =
+    broken.length === members.length ? 'no connection' : `${broken.length} of ${members.length} connections lacking`
+  return [`messages cannot all be sent, ${count}: ${failure.reason}`]
+}
+
+function inboundReasons(inbound: InboundFact): string[] {
+  if (inbound.state === 'stale') return ['the peer has fallen silent: what it wanted last is kept for it']
+  return inbound.state === 'refused' ? [`we refused the peer: ${inbound.reason}`] : []
+}
+
+function outboxReasons({ aboveHighWaterMark }: OutboxFact): string[] {
+  return aboveHighWaterMark ? ['the outbox is nearly full'] : []
+}
+
+export function sameStatus(one: LinkStatus, other: LinkStatus): boolean {
+  return one.state === other.state && one.reasons.join('\n') === other.reasons.join('\n')
+}
