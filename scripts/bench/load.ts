@@ -1,6 +1,7 @@
 /**
  * What does a message cost a broker (or a pair of linked ones), in CPU time? One publisher, one subscriber, closed loop:
- * at most `window` messages are between send and delivery, so nothing has a reason to be lost, and each is counted.
+ * at most `window` messages are between send and delivery (at QoS 1: and acknowledgement), so nothing has a reason to be
+ * lost, and each is counted.
  * Large writes out and a walk in place over what comes in keep the generator itself far below any broker.
  * Left out: TLS, many connections, MQTT 5, payloads that compress. Latency under this load is the window's, so none is given.
  */
@@ -26,6 +27,7 @@ export type LoadOptions = {
 
 export type LoadResult = {
   readonly delivered: number
+  /** Not delivered or, at QoS 1, not acknowledged. */
   readonly lost: number
   readonly duplicated: number
   readonly messagesPerSecond: number
@@ -39,6 +41,7 @@ export type LoadResult = {
 const STALL_MS = 5000
 const SUBSCRIBE_BATCH = 100
 const PROBE_EVERY_MS = 100
+const PROBE_DEADLINE_MS = 20_000
 /** Phase number in a payload; the measured phases count from 1. */
 const PROBE = 0
 
@@ -124,6 +127,9 @@ async function openSubscriber({ subscribePort, qos, topicCount }: LoadOptions): 
 
 type Publisher = {
   readonly socket: Socket
+  /** PUBACKs so far. */
+  acknowledged(): number
+  afterRead: () => void
   /** Sends `count` messages, the first with this sequence number; topics in turn, so that n goes to topic n mod topics. */
   send(phase: number, sequence: number, count: number): void
 }
@@ -138,12 +144,18 @@ async function openPublisher({ publishPort, qos, topicCount, payloadBytes, windo
   const size = forms[0]?.bytes.length ?? 0
   const { packetIdAt, payloadAt } = forms[0] ?? { packetIdAt: 0, payloadAt: 0 }
   const ring = Buffer.concat(forms.map(({ bytes }) => bytes))
-  const { socket } = await openConnection(publishPort, 'bench-publisher', {})
   const spare: Buffer[] = []
   let packetId = 0
-  return {
+  let acknowledged = 0
+  const publisher = { afterRead: (): void => undefined }
+  const { socket } = await openConnection(publishPort, 'bench-publisher', {
+    onPuback: () => acknowledged++,
+    afterRead: () => publisher.afterRead(),
+  })
+  return Object.assign(publisher, {
     socket,
-    send: (phase, sequence, count) => {
+    acknowledged: () => acknowledged,
+    send: (phase: number, sequence: number, count: number) => {
       const chunk = spare.pop() ?? Buffer.allocUnsafeSlow(Math.max(window, 1) * size)
       for (let n = 0; n < count; n++) {
         const at = n * size
@@ -157,28 +169,36 @@ async function openPublisher({ publishPort, qos, topicCount, payloadBytes, windo
       }
       socket.write(chunk.subarray(0, count * size), () => spare.push(chunk))
     },
-  }
+  })
 }
 
 /** Publishes until every topic has been seen once: then subscriptions, and routes if there are any, are known. */
-function probe(options: LoadOptions, publisher: Publisher, subscriber: Subscriber): Promise<void> {
-  const missing = new Set(Array.from({ length: options.topicCount }, (_, index) => index))
+function probe({ topicCount, window, qos }: LoadOptions, publisher: Publisher, subscriber: Subscriber): Promise<void> {
+  const missing = new Set(Array.from({ length: topicCount }, (_, index) => index))
+  let sent = 0
   const send = (): void => {
-    for (const index of [...missing].slice(0, options.window)) publisher.send(PROBE, index, 1)
+    for (const index of [...missing].slice(0, window)) {
+      publisher.send(PROBE, index, 1)
+      sent++
+    }
   }
   return new Promise((resolve, reject) => {
-    const timers = [
-      setInterval(send, PROBE_EVERY_MS),
-      setTimeout(() => done(new Error(`${missing.size} topics never arrived`)), 20_000),
-    ]
-    const done = (error?: Error): void => {
-      for (const timer of timers) clearTimeout(timer)
-      if (error === undefined) resolve()
-      else reject(error)
+    const again = setInterval(send, PROBE_EVERY_MS)
+    const late = setTimeout(() => {
+      clearInterval(again)
+      reject(new Error(`${missing.size} topics never arrived`))
+    }, PROBE_DEADLINE_MS)
+    const look = (): void => {
+      if (missing.size > 0 || (qos > 0 && publisher.acknowledged() < sent)) return
+      clearInterval(again)
+      clearTimeout(late)
+      resolve()
     }
     subscriber.onMessage = (phase, sequence) => {
-      if (phase === PROBE && missing.delete(sequence) && missing.size === 0) done()
+      if (phase === PROBE) missing.delete(sequence)
     }
+    subscriber.afterRead = look
+    publisher.afterRead = look
     send()
   })
 }
@@ -187,7 +207,7 @@ type PhaseResult = { readonly delivered: number; readonly lost: number; readonly
 
 /** Sends for `durationMs`, then waits for what is on its way. */
 function runPhase(
-  { window }: LoadOptions,
+  { window, qos }: LoadOptions,
   phase: number,
   durationMs: number,
   publisher: Publisher,
@@ -198,23 +218,27 @@ function runPhase(
   let sent = 0
   let delivered = 0
   let duplicated = 0
+  const acknowledgedBefore = publisher.acknowledged()
+  /** Messages that have done all they had to. */
+  const done = (): number =>
+    qos === 0 ? delivered : Math.min(delivered, publisher.acknowledged() - acknowledgedBefore)
   return new Promise((resolve) => {
     let progress = -1
     const finish = (): void => {
       clearInterval(stall)
-      resolve({ delivered, lost: sent - delivered, duplicated })
+      resolve({ delivered, lost: sent - done(), duplicated })
     }
     const stall = setInterval(() => {
-      if (progress === delivered) finish()
-      progress = delivered
+      if (progress === done()) finish()
+      progress = done()
     }, STALL_MS)
     const pump = (): void => {
       if (performance.now() >= endMs) {
-        if (delivered === sent) finish()
+        if (done() === sent) finish()
         return
       }
       // Small gaps grow to a quarter of the window first, so that writes stay large.
-      const free = window - (sent - delivered)
+      const free = window - (sent - done())
       if (free < window / 4) return
       publisher.send(phase, sent, free)
       sent += free
@@ -231,11 +255,13 @@ function runPhase(
       seen[sequence] = 1
     }
     subscriber.afterRead = pump
+    publisher.afterRead = pump
     pump()
   })
 }
 
 type Handlers = {
+  readonly onPuback?: () => void
   readonly onPublish?: (first: number, bytes: Buffer, bodyAt: number) => void
   readonly afterRead?: () => void
 }
@@ -250,6 +276,7 @@ async function openConnection(port: number, clientId: string, handlers: Handlers
   const awaited = new Map<number, (body: Buffer) => void>()
   const walk = packetWalker((type, first, bytes, bodyAt, end) => {
     if (type === 3) handlers.onPublish?.(first, bytes, bodyAt)
+    else if (type === 4) handlers.onPuback?.()
     else awaited.get(type)?.(Buffer.from(bytes.subarray(bodyAt, end)))
   })
   const control = (type: number): Promise<Buffer> => new Promise((resolve) => awaited.set(type, resolve))
