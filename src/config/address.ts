@@ -49,9 +49,8 @@ function readServer(written: string, ssl: { readonly enable: boolean }): Read<{ 
  */
 export function readBind(bind: string | number): Read<object> {
   const written = String(bind).trim()
-  const address = /^:?\d+$/.test(written)
-    ? readHostPort(`0.0.0.0:${written.replace(':', '')}`, 0)
-    : readHostPort(written, 0)
+  const portAlone = typeof bind === 'number' || /^:?\d+$/.test(written)
+  const address = readHostPort(portAlone ? `0.0.0.0:${written.replace(':', '')}` : written, 0)
   if (address.type === 'invalid') return address
   if (address.port === undefined) return invalid('bad_port_number', `the port is missing; ${portHint(0)}`)
   return { ...address, port: address.port }

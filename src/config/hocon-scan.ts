@@ -143,7 +143,8 @@ class Scanner {
     const next = this.text[this.at]
     if (next === '{') return this.value(full, line)
     if (next !== '=' && next !== ':' && !this.text.startsWith('+=', this.at)) {
-      this.fail(`\`${names.join('.')}\` has no value: \`=\` is missing after it`, 'syntax_error', line)
+      // The name is not repeated: where the quotes or the `=` went astray, it may be a password.
+      this.fail('this key has no value: `=` is missing after it', 'syntax_error', line)
     }
     const appends = next === '+'
     this.at += appends ? 2 : 1
@@ -213,7 +214,7 @@ class Scanner {
       else if (next === '$') this.substitution()
       else this.unquoted()
     }
-    if (pieces === 0) this.fail(`${nameOf(path)} has no value`, 'syntax_error', keyLine)
+    if (pieces === 0) this.fail('this key has no value', 'syntax_error', keyLine)
   }
 
   private array(path: KeyPath): void {
@@ -343,7 +344,6 @@ class Scanner {
 
 const includeHint = 'only files can be included, at the beginning of a line: include "other.conf"'
 const listHint = 'a list ends with `]`, and topic filters in it stand in double quotes'
-const nameOf = (path: KeyPath): string => (typeof path.at(-1) === 'number' ? 'this element' : `\`${path.at(-1)}\``)
 
 function unescape(text: string): string {
   const plain: Record<string, string> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }
