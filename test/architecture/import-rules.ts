@@ -16,8 +16,9 @@ const TIERS: readonly (readonly string[])[] = [
   ['src/node.ts', 'src/index.ts'],
 ]
 
-/** What actors may know: values and decisions, no I/O. */
+/** What actors may know: values and decisions. Of `src/link`, which also holds I/O, only the files that reach none. */
 const ACTORS_MAY_RUN = ['actors', 'src/topics', 'src/packets', 'src/routes', 'src/lanes']
+const ACTORS_MAY_RUN_IF_PURE = 'src/link'
 
 type Exception = { readonly from: string; readonly to: string; readonly typeOnly?: true; readonly because: string }
 
@@ -47,15 +48,16 @@ const isPackage = (to: string): boolean => !holds('src', to) && !holds('actors',
 
 /** One sentence for each import that goes the wrong way; empty when all is well. */
 export function brokenRules(files: readonly SourceFile[]): string[] {
-  return [...files.flatMap((file) => file.imports.flatMap((it) => judgeImport(file.file, it))), ...cycles(files)]
+  const pure = pureFiles(files)
+  return [...files.flatMap((file) => file.imports.flatMap((it) => judgeImport(file.file, it, pure))), ...cycles(files)]
 }
 
-function judgeImport(file: string, { to, typeOnly }: Import): string[] {
+function judgeImport(file: string, { to, typeOnly }: Import, pure: ReadonlySet<string>): string[] {
   const allowed = EXCEPTIONS.some(
     (rule) => holds(rule.from, file) && holds(rule.to, to) && (rule.typeOnly === undefined || typeOnly),
   )
   if (allowed) return []
-  if (holds('actors', file)) return judgeActorImport(file, to, typeOnly)
+  if (holds('actors', file)) return judgeActorImport(file, to, typeOnly, pure)
   if (isPackage(to)) return []
   if (!holds('src', to)) return [`${file} imports ${to}: the product knows nothing of ${topOf(to)}/`]
   if (partOf(file) === partOf(to)) return []
@@ -65,9 +67,22 @@ function judgeImport(file: string, { to, typeOnly }: Import): string[] {
   return [`${file} imports ${to}: ${partOf(to)} is ${tierOf(to) === tierOf(file) ? 'beside' : 'above'} ${partOf(file)}`]
 }
 
-function judgeActorImport(file: string, to: string, typeOnly: boolean): string[] {
+function judgeActorImport(file: string, to: string, typeOnly: boolean, pure: ReadonlySet<string>): string[] {
   if (typeOnly || to === 'xstate' || ACTORS_MAY_RUN.some((part) => holds(part, to))) return []
+  if (holds(ACTORS_MAY_RUN_IF_PURE, to) && pure.has(to)) return []
   return [`${file} imports ${to}: an actor imports xstate, types and pure code, and is handed its effects`]
+}
+
+/** Files that reach no package and nothing of Node at run time, by whatever way. */
+function pureFiles(files: readonly SourceFile[]): Set<string> {
+  const pure = new Set(files.map(({ file }) => file))
+  for (let before = -1; before !== pure.size;) {
+    before = pure.size
+    for (const { file, imports } of files) {
+      if (imports.some(({ to, typeOnly }) => !typeOnly && !pure.has(to))) pure.delete(file)
+    }
+  }
+  return pure
 }
 
 /** Each cycle once, named by the files on it. A type-only import is gone at run time but ties two files all the same. */

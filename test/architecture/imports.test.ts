@@ -51,6 +51,25 @@ for (const { when, files, broken } of [
   { when: 'another actor from an actor', files: [file('actors/link.ts', 'actors/forwarding.ts')], broken: 0 },
   { when: 'a type of I/O from an actor', files: [file('actors/link.ts', 'src/link/b.ts', true)], broken: 0 },
   { when: 'I/O from an actor', files: [file('actors/link.ts', 'src/link/b.ts')], broken: 1 },
+  {
+    when: 'a pure file of the link from an actor',
+    files: [
+      file('actors/link.ts', 'src/link/backoff.ts'),
+      file('src/link/backoff.ts', 'src/link/b.ts'),
+      file('src/link/b.ts', 'node:net', true),
+    ],
+    broken: 0,
+  },
+  {
+    when: 'a file that reaches a socket from an actor',
+    files: [
+      file('actors/link.ts', 'src/link/a.ts'),
+      file('src/link/a.ts', 'src/link/b.ts'),
+      file('src/link/b.ts', 'node:net'),
+    ],
+    broken: 1,
+  },
+  { when: 'a pure file of the broker from an actor', files: [file('actors/link.ts', 'src/broker/a.ts')], broken: 1 },
   { when: 'a socket from an actor', files: [file('actors/link.ts', 'node:net')], broken: 1 },
   {
     when: 'each other',
