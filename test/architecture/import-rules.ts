@@ -85,9 +85,14 @@ function pureFiles(files: readonly SourceFile[]): Set<string> {
   return pure
 }
 
-/** Each cycle once, named by the files on it. A type-only import is gone at run time but ties two files all the same. */
+/**
+ * Cycles at run time, named by the files on them. Types may know each other within a folder, as a session and its
+ * connection do; between folders the tiers forbid it.
+ */
 function cycles(files: readonly SourceFile[]): string[] {
-  const importsOf = new Map(files.map((file) => [file.file, file.imports.map(({ to }) => to)]))
+  const importsOf = new Map(
+    files.map((file) => [file.file, file.imports.filter(({ typeOnly }) => !typeOnly).map(({ to }) => to)]),
+  )
   const done = new Set<string>()
   const found: string[] = []
   const visit = (file: string, path: readonly string[]): void => {
