@@ -4,6 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer'
 import type { Message, PublishProperties, QoS } from '../../packets/message.ts'
+import { topicNameProblem } from '../../topics/topic-filter.ts'
 import { decodeTerm, encodeTerm } from './etf.ts'
 import type { DecodeLimits, EncodeOptions } from './etf.ts'
 import { addressOf, addressTerm } from './ip-address.ts'
@@ -142,8 +143,8 @@ function fromTerm(term: Term): LinkMessageResult {
   if (!(tag instanceof Atom) || tag.name !== 'message') return malformed('wrong_record', 'not a message record')
   const topicName = textOf(topic)
   if (topicName === undefined) return malformed('bad_field', 'a topic that is no UTF-8 binary')
-  if (!isTopicName(topicName))
-    return malformed('bad_topic', `${JSON.stringify(topicName.slice(0, 200))} is no topic name`)
+  const problem = topicNameProblem(topicName)
+  if (problem !== undefined) return malformed('bad_topic', `${JSON.stringify(topicName.slice(0, 200))}: ${problem}`)
   if (!isQoS(qos)) return malformed('bad_field', 'a QoS that is none')
   if (typeof timestampMs !== 'number' || timestampMs < 0) return malformed('bad_field', 'a timestamp that is none')
   const payloadBytes = flattened(payload)
@@ -186,10 +187,6 @@ function textOf(term: Term | undefined): string | undefined {
   return Buffer.isBuffer(term) && isUtf8(term) && !term.includes(0) ? term.toString('utf8') : undefined
 }
 
-function isTopicName(topic: string): boolean {
-  return topic !== '' && !/[+#]/.test(topic) && Buffer.byteLength(topic) <= 65_535
-}
-
 /** iodata in one piece of its own: a binary, or a list of bytes, binaries and further such lists. */
 function flattened(term: Term | undefined): Buffer | undefined {
   if (Buffer.isBuffer(term)) return Buffer.from(term)
@@ -227,7 +224,7 @@ function propertiesOf(term: Term | undefined): PublishProperties | undefined {
     ...(payloadFormatIndicator === 0 || payloadFormatIndicator === 1 ? { payloadFormatIndicator } : {}),
     ...(isUint32(messageExpiryInterval) ? { messageExpiryInterval } : {}),
     ...(contentType === undefined ? {} : { contentType }),
-    ...(responseTopic === undefined || !isTopicName(responseTopic) ? {} : { responseTopic }),
+    ...(responseTopic === undefined || topicNameProblem(responseTopic) !== undefined ? {} : { responseTopic }),
     ...(Buffer.isBuffer(correlationData) ? { correlationData: Buffer.from(correlationData) } : {}),
     ...(userProperties.length === 0 ? {} : { userProperties }),
   }

@@ -1,0 +1,179 @@
+/**
+ * What one peer does to us: its routes, attached to the outbox of its link, and the account of its messages. Lives as long as the
+ * link is configured, whether or not our own half of the link runs.
+ */
+import type { LinkConfig } from '../../config/config.ts'
+import { InboundLedger } from '../../lanes/inbound-ledger.ts'
+import type { InboundLedgerSnapshot } from '../../lanes/inbound-ledger.ts'
+import { Replica } from '../../routes/replica.ts'
+import type { ActorStatus, ApplyResult, InitResult, ReplicaEffect } from '../../routes/replica.ts'
+import type { RouteOp } from '../../routes/route-op.ts'
+import { topicFilterProblem } from '../../topics/topic-filter.ts'
+import type { RouteSink } from '../broker-port.ts'
+import type { InboundFact } from '../status.ts'
+import type { InboundPorts } from './inbound-ports.ts'
+import type { Refusal } from './refusal.ts'
+
+export type InboundStatus = {
+  readonly actors: readonly ActorStatus[]
+  /** Filters that the peer wants, each counted once. */
+  readonly routes: number
+  /** Every actor of the peer is silent; its routes still match. */
+  readonly stale: boolean
+  /** The last time that we turned the peer away; `undefined` once it was let in again. */
+  readonly lastRefusal: Refusal | undefined
+  /** Milliseconds since 1970; `undefined` if no message was ever accepted. */
+  readonly lastMessageAtMs: number | undefined
+  readonly messages: InboundLedgerSnapshot
+}
+
+/** The same in the words of the link's status. */
+export function inboundFact({ actors, stale, lastRefusal }: InboundStatus): InboundFact {
+  if (actors.length > 0 && !stale) return { state: 'live' }
+  if (lastRefusal !== undefined) return { state: 'refused', reason: lastRefusal.words }
+  return { state: stale ? 'stale' : 'absent' }
+}
+
+/** Beyond what an EMQX needs between two batches of its bootstrap, and before its first one. */
+const bootstrapQuietMs = 2_000
+const bootstrapStartMs = 10_000
+
+export class InboundPeer {
+  readonly name: string
+  readonly ledger = new InboundLedger()
+  lastRefusal: Refusal | undefined
+  lastMessageAtMs: number | undefined
+  readonly #ports: InboundPorts
+  readonly #replica: Replica
+  #routes = 0
+  #sink: RouteSink | undefined
+  #timer: { readonly atMs: number; cancel(): void } | undefined
+
+  constructor(link: LinkConfig, ports: InboundPorts) {
+    this.name = link.name
+    this.#ports = ports
+    this.#replica = new Replica(timingOf(link))
+    this.configure(link)
+  }
+
+  /** Takes over the link's settings and its outbox as they are now; routes move to the new outbox without a gap. */
+  configure(link: LinkConfig): void {
+    this.#replica.setTiming(timingOf(link))
+    const sink = this.#ports.sinkOf(this.name)
+    const former = this.#sink
+    if (sink === former) return
+    this.#sink = sink
+    for (const topicFilter of this.#replica.filters()) {
+      if (sink !== undefined) this.#ports.broker.addRoute(topicFilter, sink)
+      if (former !== undefined) this.#ports.broker.removeRoute(topicFilter, former)
+    }
+  }
+
+  init(actor: string, incarnation: number): InitResult['type'] {
+    const result = this.#replica.init(actor, incarnation, this.#ports.clock.nowMs())
+    if ('effects' in result) this.#obey(result.effects)
+    return result.type
+  }
+
+  /** Routes that are no filters, or not for a peer to have, are left out. */
+  apply(actor: string, incarnation: number, ops: readonly RouteOp[]): ApplyResult['type'] {
+    const good = ops.filter(({ topicFilter }) => isRoutable(topicFilter))
+    const { log } = this.#ports
+    if (good.length < ops.length) {
+      log.warn({ link: this.name, actor, count: ops.length - good.length }, 'cluster_link_extrouter_route_ignored')
+    }
+    return this.#applied(this.#replica.apply(actor, incarnation, good, this.#ports.clock.nowMs()))
+  }
+
+  heartbeat(actor: string, incarnation: number): ApplyResult['type'] {
+    return this.#applied(this.#replica.heartbeat(actor, incarnation, this.#ports.clock.nowMs()))
+  }
+
+  disconnected(actor: string, incarnation: number): void {
+    this.#replica.disconnected(actor, incarnation)
+  }
+
+  /**
+   * The link is disabled or deleted: nothing is gathered for the peer any more, until it introduces itself again. Returns whether
+   * any of its actors was known.
+   */
+  clear(): boolean {
+    const effects = this.#replica.clear()
+    this.#obey(effects)
+    this.#timer?.cancel()
+    this.#timer = undefined
+    return effects.length > 0
+  }
+
+  status(): InboundStatus {
+    return {
+      actors: this.#replica.actors(),
+      routes: this.#routes,
+      stale: this.#replica.stale,
+      lastRefusal: this.lastRefusal,
+      lastMessageAtMs: this.lastMessageAtMs,
+      messages: this.ledger.snapshot(),
+    }
+  }
+
+  #applied(result: ApplyResult): ApplyResult['type'] {
+    if ('effects' in result) this.#obey(result.effects)
+    return result.type
+  }
+
+  #obey(effects: readonly ReplicaEffect[]): void {
+    for (const effect of effects) this.#obeyOne(effect)
+    this.#arm(this.#replica.tick(this.#ports.clock.nowMs()).nextAtMs)
+  }
+
+  #obeyOne(effect: ReplicaEffect): void {
+    const { broker, log } = this.#ports
+    switch (effect.type) {
+      case 'route_added':
+        this.#routes += 1
+        if (this.#sink !== undefined) broker.addRoute(effect.topicFilter, this.#sink)
+        return
+      case 'route_removed':
+        this.#routes -= 1
+        if (this.#sink !== undefined) broker.removeRoute(effect.topicFilter, this.#sink)
+        return
+      case 'actor_stale':
+        log.warn({ link: this.name, actor: effect.actor }, 'cluster_link_extrouter_actor_stale')
+        return
+      case 'actor_swept':
+        log.debug({ link: this.name, actor: effect.actor, routes: effect.routes }, 'cluster_link_extrouter_actor_swept')
+        return
+      case 'actor_cleaned':
+        log.info(
+          { link: this.name, actor: effect.actor, reason: effect.reason },
+          'cluster_link_extrouter_actor_cleaned',
+        )
+    }
+  }
+
+  /** A timer that fires too early only asks again, so it is replaced for an earlier time alone: heartbeats cost no timer. */
+  #arm(nextAtMs: number | undefined): void {
+    if (nextAtMs === undefined || (this.#timer !== undefined && this.#timer.atMs <= nextAtMs)) return
+    this.#timer?.cancel()
+    const { clock } = this.#ports
+    const timer = clock.after(Math.max(0, nextAtMs - clock.nowMs()), () => this.#fire())
+    this.#timer = { atMs: nextAtMs, cancel: () => timer.cancel() }
+  }
+
+  #fire(): void {
+    this.#timer = undefined
+    const { effects, nextAtMs } = this.#replica.tick(this.#ports.clock.nowMs())
+    for (const effect of effects) this.#obeyOne(effect)
+    this.#arm(nextAtMs)
+    if (effects.length > 0) this.#ports.changed(this.name)
+  }
+}
+
+function timingOf({ actor_ttl, stale_ttl }: LinkConfig): ConstructorParameters<typeof Replica>[0] {
+  return { actorTtlMs: actor_ttl, staleTtlMs: stale_ttl, bootstrapQuietMs, bootstrapStartMs }
+}
+
+/** A share is its subscribers' own affair, and `$LINK/` is nobody's: EMQX stores such routes, and they match nothing. */
+function isRoutable(topicFilter: string): boolean {
+  return topicFilterProblem(topicFilter) === undefined && !/^\$(LINK|share|queue)(\/|$)/.test(topicFilter)
+}

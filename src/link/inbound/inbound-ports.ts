@@ -1,0 +1,17 @@
+/** What the accepting side of links needs from the rest of the node. */
+import type { LinkConfig } from '../../config/config.ts'
+import type { BrokerPort, RouteSink } from '../broker-port.ts'
+
+export type InboundPorts = {
+  readonly localCluster: string
+  /** Leases are measured with it: best one that is never set back. */
+  readonly clock: { nowMs(): number; after(ms: number, call: () => void): { cancel(): void } }
+  readonly broker: Pick<BrokerPort, 'addRoute' | 'removeRoute' | 'deliver'>
+  /** The link to this peer as it is configured now. */
+  readonly link: (peer: string) => LinkConfig | undefined
+  /** The outbox in which messages for the peer gather; `undefined` while there is none. */
+  readonly sinkOf: (peer: string) => RouteSink | undefined
+  readonly log: Record<'debug' | 'info' | 'warn', (fields: object, event: string) => void>
+  /** What `inboundStatus(peer)` says may have changed, other than by messages. */
+  readonly changed: (peer: string) => void
+}
