@@ -4,7 +4,7 @@ import type { MqttConfig } from '../config/config.ts'
 import type { Message } from '../packets/message.ts'
 import { encodeMessage, Publication } from '../packets/publication.ts'
 import { reasonCode } from '../packets/reason-code.ts'
-import { hasWildcard } from '../topics/topic-filter.ts'
+import { hasWildcard, topicNameProblem } from '../topics/topic-filter.ts'
 import { parseSubscription } from '../topics/subscription.ts'
 import { TopicIndex } from '../topics/topic-index.ts'
 import type { Clock } from './clock.ts'
@@ -89,10 +89,13 @@ export class Broker implements BrokerPort {
     const { targets, groups, sinks } = delivery
     this.counters.received++
     if (passing.view.retain) this.#retain(passing)
-    // Links go first: what they keep is copied before the bytes may be patched for a single receiver.
-    if (sinks.length > 0 && passing.origin === undefined) this.#offer(passing, sinks)
     const exclusive = passing.ownsBytes && targets.length + groups.length === 1
-    let receivers = sinks.length + groups.length
+    let receivers = groups.length
+    // Links go first: what they keep is copied before the bytes may be patched for a single receiver.
+    if (sinks.length > 0 && passing.origin === undefined) {
+      receivers += sinks.length
+      this.#offer(passing, sinks)
+    }
     for (let i = 0; i < targets.length; i++) {
       const target = targets[i]!
       const wanted = target.session === passing.session ? target.ofOwn : target
@@ -109,6 +112,7 @@ export class Broker implements BrokerPort {
   }
 
   deliver(message: Message): number {
+    if (topicNameProblem(message.topic) !== undefined) return 0
     const nowMs = this.clock.nowMs()
     const publisher = { clientId: message.from, username: message.username, peerHost: message.peerHost }
     const bytes = encodeMessage(message)
@@ -119,8 +123,14 @@ export class Broker implements BrokerPort {
   }
 
   #publishKept(publication: Publication, nowMs: number): number {
+    const delivery = this.index.lookup(publication.topic)
+    if (delivery.reserved !== undefined) return 0
+    if (publication.expiresAtMs <= nowMs) {
+      this.counters.droppedExpired++
+      return 0
+    }
     this.#inner.fromPublication(publication, nowMs)
-    return this.publish(this.#inner, this.index.lookup(publication.topic))
+    return this.publish(this.#inner, delivery)
   }
 
   #offer(passing: Passing, sinks: readonly RouteSink[]): void {
@@ -142,7 +152,11 @@ export class Broker implements BrokerPort {
   #publishWill(session: Session): void {
     const { will } = session
     session.will = undefined
-    if (will !== undefined) this.#publishKept(will.publication, this.clock.nowMs())
+    if (will === undefined) return
+    // It is published now: until now its life had not begun (MQTT 5, 3.1.3.2.4).
+    const nowMs = this.clock.nowMs()
+    const { topic, bytes, publisher } = will.publication
+    this.#publishKept(Publication.read(topic, bytes, publisher, nowMs, undefined), nowMs)
   }
 
   /** Takes over settings that changed; they count for what comes from now on. */
@@ -238,7 +252,10 @@ export class Broker implements BrokerPort {
     const held = [...session.heldForGroups()]
     for (const name of session.subscriptions.keys()) this.unsubscribe(session, name)
     const nowMs = this.clock.nowMs()
-    for (const queued of held) queued.group?.choose(this.#pickMember)?.session.inherit(queued, nowMs)
+    for (const queued of held) {
+      const member = queued.group?.choose(this.#pickMember)
+      member?.session.inherit(queued, member, nowMs)
+    }
   }
 
   // ---- what links need (BrokerPort)
@@ -288,6 +305,13 @@ export class Broker implements BrokerPort {
   }
 
   #tellInterest(change: InterestChange): void {
-    for (const listener of this.#interestListeners) listener(change)
+    for (const listener of this.#interestListeners) {
+      try {
+        listener(change)
+      } catch (error) {
+        // Whoever listens fails alone: the client whose SUBSCRIBE it was has nothing to do with it.
+        this.log.error({ err: error, topic_filter: change.topicFilter }, 'interest_listener_crashed')
+      }
+    }
   }
 }

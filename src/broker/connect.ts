@@ -1,10 +1,11 @@
 /** What a CONNECT comes to: the terms of the connection, or why it is refused. Pure. */
-import type { IConnackPacket, IConnectPacket } from 'mqtt-packet'
+import type { IConnackPacket } from 'mqtt-packet'
 import type { MqttConfig } from '../config/config.ts'
 import { Publication, type Publisher, encodeMessage } from '../packets/publication.ts'
 import { reasonCode } from '../packets/reason-code.ts'
 import { topicNameProblem } from '../topics/topic-filter.ts'
-import type { ProtocolVersion } from './control-packets.ts'
+import type { ConnectPacket } from './control-packets.ts'
+import type { ProtocolVersion } from './packet-rules.ts'
 import type { Will } from './session.ts'
 import { reservedNamespace } from './subscription.ts'
 
@@ -14,6 +15,8 @@ const SESSION_NEVER_EXPIRES = 0xffffffff
 export type ConnectTerms = {
   readonly type: 'accepted'
   readonly version: ProtocolVersion
+  /** A bridge by its own account: see `ConnectFacts`. */
+  readonly isBridge: boolean
   readonly clientId: string
   /** Whether the server chose the ClientID. */
   readonly assigned: boolean
@@ -28,8 +31,6 @@ export type ConnectTerms = {
   readonly packetBytesMax: number
   /** How many aliases we may use towards the client. */
   readonly topicAliasMaximum: number
-  /** Whether reason strings are welcome (Request Problem Information). */
-  readonly problemInformation: boolean
   readonly will: Will | undefined
   /** What the CONNACK tells an MQTT 5 client. */
   readonly connack: NonNullable<IConnackPacket['properties']>
@@ -42,13 +43,13 @@ export type ConnectRefusal = { readonly type: 'refused'; readonly reason: number
  * @param peerHost address of the client, for what its will is published under
  */
 export function judgeConnect(
-  packet: IConnectPacket,
+  packet: ConnectPacket,
   config: MqttConfig,
   peerHost: string,
   nowMs: number,
   assignClientId: () => string,
 ): ConnectTerms | ConnectRefusal {
-  const version = packet.protocolVersion ?? 4
+  const { version, isBridge } = packet.facts
   const properties = packet.properties ?? {}
   const cleanStart = packet.clean ?? true
   const assigned = packet.clientId === ''
@@ -56,7 +57,7 @@ export function judgeConnect(
     return refused(reasonCode.badAuthenticationMethod, `no authentication method ${properties.authenticationMethod}`)
   if (assigned && version < 5 && (!cleanStart || version === 3))
     return refused(reasonCode.clientIdentifierNotValid, 'an empty ClientID needs a clean session') // [MQTT-3.1.3-8] of 3.1.1
-  if (packet.clientId.length > config.max_clientid_len || packet.clientId.includes('\0'))
+  if (packet.clientId.length > config.max_clientid_len)
     return refused(reasonCode.clientIdentifierNotValid, `a ClientID has 1 to ${config.max_clientid_len} characters`)
   if (properties.receiveMaximum === 0) return refused(reasonCode.protocolError, 'Receive Maximum 0')
   if (properties.maximumPacketSize === 0) return refused(reasonCode.protocolError, 'Maximum Packet Size 0')
@@ -72,6 +73,7 @@ export function judgeConnect(
   return {
     type: 'accepted',
     version,
+    isBridge,
     clientId,
     assigned,
     username: packet.username,
@@ -81,7 +83,6 @@ export function judgeConnect(
     receiveMaximum: properties.receiveMaximum ?? 65_535,
     packetBytesMax: properties.maximumPacketSize ?? Number.POSITIVE_INFINITY,
     topicAliasMaximum: properties.topicAliasMaximum ?? 0,
-    problemInformation: properties.requestProblemInformation ?? true,
     will,
     connack: {
       ...(assigned ? { assignedClientIdentifier: clientId } : {}),
@@ -105,7 +106,7 @@ export function expiryMs(seconds: number): number {
 }
 
 function judgeWill(
-  packet: IConnectPacket,
+  packet: ConnectPacket,
   config: MqttConfig,
   publisher: Publisher,
   nowMs: number,
@@ -119,7 +120,8 @@ function judgeWill(
     return refused(reasonCode.notAuthorized, `no will may be published on ${will.topic}`)
   if (qos > config.max_qos_allowed) return refused(reasonCode.qosNotSupported, `will of QoS ${qos}`)
   if (will.retain && !config.retain_available) return refused(reasonCode.retainNotSupported, 'retained will')
-  const { willDelayInterval, payloadFormatIndicator, userProperties, ...others } = will.properties ?? {}
+  const { willUserProperties } = packet.facts
+  const { willDelayInterval, payloadFormatIndicator, userProperties: _, ...others } = will.properties ?? {}
   const bytes = encodeMessage({
     topic: will.topic,
     payload: Buffer.from(will.payload),
@@ -128,7 +130,7 @@ function judgeWill(
     properties: {
       ...others,
       ...(payloadFormatIndicator === undefined ? {} : { payloadFormatIndicator: payloadFormatIndicator ? 1 : 0 }),
-      ...(userProperties === undefined ? {} : { userProperties: flatten(userProperties) }),
+      ...(willUserProperties.length === 0 ? {} : { userProperties: willUserProperties }),
     },
     from: publisher.clientId,
     username: publisher.username,
@@ -140,11 +142,6 @@ function judgeWill(
     publication: Publication.read(will.topic, bytes, publisher, nowMs, undefined),
     delayMs: (willDelayInterval ?? 0) * 1000,
   }
-}
-
-/** `mqtt-packet` gives the values of one name together. */
-function flatten(properties: Readonly<Record<string, string | string[]>>): (readonly [string, string])[] {
-  return Object.entries(properties).flatMap(([name, value]) => [value].flat().map((one) => [name, one] as const))
 }
 
 function refused(reason: number, words: string): ConnectRefusal {

@@ -8,17 +8,20 @@ import { Framer, type PacketHandler } from '../packets/framer.ts'
 import { type PublishForm, withoutAlias } from '../packets/publish-form.ts'
 import type { PublishView } from '../packets/publish-view.ts'
 import { connackReturnCode, PacketFault, reasonCode } from '../packets/reason-code.ts'
+import { topicFilterProblem } from '../topics/topic-filter.ts'
 import type { Broker } from './broker.ts'
 import { type ConnectTerms, expiryMs, judgeConnect } from './connect.ts'
 import {
-  type ClientPacket,
   encodeControlPacket,
-  parseControlPacket,
-  type ProtocolVersion,
+  parseConnect,
+  parseDisconnect,
+  parseSubscribe,
+  parseUnsubscribe,
   type ServerPacket,
 } from './control-packets.ts'
 import { LinkPeer } from './link-peer.ts'
 import { Output, type Sink } from './output.ts'
+import { checkAcknowledgement, type ProtocolVersion, versionToAnswer } from './packet-rules.ts'
 import { type Outlet, Session } from './session.ts'
 import { type Delivery, reservedNamespace } from './subscription.ts'
 
@@ -130,7 +133,7 @@ export class Connection implements PacketHandler, Outlet {
     if (this.#state === 'connecting') {
       if (type !== packetType.connect)
         throw new PacketFault(reasonCode.protocolError, 'the first packet must be CONNECT') // [MQTT-3.1.0-1]
-      this.#connect(buffer.subarray(start, end))
+      this.#connect(buffer.subarray(start, end), body - start)
     } else if (type === packetType.publish) this.#publish(buffer, start, body, end)
     else this.#other(type, buffer, start, body, end)
     return this.#isOpen
@@ -151,17 +154,20 @@ export class Connection implements PacketHandler, Outlet {
       case packetType.pubrec:
       case packetType.pubrel:
       case packetType.pubcomp:
-        if (end - body < 2)
-          throw new PacketFault(reasonCode.malformedPacket, 'acknowledgement without a packet identifier')
-        this.#acknowledgement(type, buffer.readUInt16BE(body), end - body > 2 ? buffer[body + 2]! : 0)
+        this.#acknowledgement(type, buffer, body, end)
         break
       case packetType.pingreq:
+        if (end > body) throw new PacketFault(reasonCode.malformedPacket, 'PINGREQ with a body')
         this.#send(pingresp)
         break
       case packetType.subscribe:
+        this.#subscribe(parseSubscribe(buffer.subarray(start, end), body - start, this.#version))
+        break
       case packetType.unsubscribe:
+        this.#unsubscribe(parseUnsubscribe(buffer.subarray(start, end), body - start, this.#version))
+        break
       case packetType.disconnect:
-        this.#control(parseControlPacket(buffer.subarray(start, end), this.#version))
+        this.#disconnected(parseDisconnect(buffer.subarray(start, end), body - start, this.#version))
         break
       case packetType.connect:
         throw new PacketFault(reasonCode.protocolError, 'a second CONNECT') // [MQTT-3.1.0-2]
@@ -172,18 +178,12 @@ export class Connection implements PacketHandler, Outlet {
     }
   }
 
-  #control(packet: ClientPacket): void {
-    if (packet.cmd === 'subscribe') this.#subscribe(packet)
-    else if (packet.cmd === 'unsubscribe') this.#unsubscribe(packet)
-    else if (packet.cmd === 'disconnect') this.#disconnected(packet)
-  }
-
   // ---- CONNECT and DISCONNECT
 
-  #connect(bytes: Buffer): void {
-    const packet = parseControlPacket(bytes, 5)
-    if (packet.cmd !== 'connect') return
-    this.#version = packet.protocolVersion ?? 4
+  #connect(bytes: Buffer, body: number): void {
+    this.#version = versionToAnswer(bytes, body)
+    const packet = parseConnect(bytes, body)
+    this.#version = packet.facts.version
     const { clock, mqtt, random } = this.#broker
     const peerHost = this.#transport.remoteAddress.replace(/:\d+$/, '')
     const terms = judgeConnect(packet, mqtt, peerHost, clock.nowMs(), () => `auto-${randomId(random)}`)
@@ -253,9 +253,8 @@ export class Connection implements PacketHandler, Outlet {
       throw new PacketFault(reasonCode.protocolError, 'Session Expiry Interval set at DISCONNECT, 0 at CONNECT') // [MQTT-3.14.2-2]
     if (expiry !== undefined)
       session.expiryIntervalMs = Math.min(expiryMs(expiry), this.#broker.mqtt.session_expiry_interval)
-    if (packet.reasonCode !== reasonCode.disconnectWithWill) session.will = undefined // [MQTT-3.14.4-3]
-    this.#transport.end()
-    this.#close()
+    if ((packet.reasonCode ?? reasonCode.success) === reasonCode.success) session.will = undefined // [MQTT-3.14.4-3]
+    this.#closeAfterFlush()
   }
 
   /** Tells the client why (MQTT 5), then closes. */
@@ -276,25 +275,12 @@ export class Connection implements PacketHandler, Outlet {
       return this.disconnect(reasonCode.unspecifiedError, 'internal error')
     }
     const { reason, message } = error
-    if (this.#state === 'connecting') return this.#refuseGarbage(reason, message)
+    if (this.#state === 'connecting') return this.#refuse(reason, message)
     this.#broker.log.info(
       { clientid: this.clientId, peer: this.#transport.remoteAddress, reason_code: reason, reason: message },
       'client_protocol_fault',
     )
     this.disconnect(reason, message)
-  }
-
-  /** Before CONNECT was understood there is nobody to answer, but for one who asked for a version that we don't speak [MQTT-3.1.2-2]. */
-  #refuseGarbage(reason: number, words: string): void {
-    if (reason === reasonCode.unsupportedProtocolVersion) this.#refuse(reason, words)
-    else {
-      this.#broker.log.info(
-        { peer: this.#transport.remoteAddress, reason_code: reason, reason: words },
-        'client_refused',
-      )
-      this.#transport.destroy()
-      this.#close()
-    }
   }
 
   #closeSlow(): void {
@@ -319,7 +305,7 @@ export class Connection implements PacketHandler, Outlet {
     this.#state = 'closed'
     this.#output.clear()
     this.#hub.closed(this)
-    this.#peer?.closed()
+    this.#closePeer()
     const session = this.#session
     if (session === undefined || session.outlet !== this) return
     session.outlet = undefined
@@ -336,6 +322,8 @@ export class Connection implements PacketHandler, Outlet {
     const session = this.#session!
     view.read(buffer, start, body, end, this.#version === 5)
     if (view.topicAlias > 0) this.#resolveAlias(view)
+    else if (view.topicLength === 0)
+      throw new PacketFault(reasonCode.protocolError, 'neither a topic name nor a Topic Alias')
     const delivery = broker.index.lookupBytes(view.buffer, view.topicStart, view.topicEnd)
     if (delivery === undefined || delivery.levelCount > mqtt.max_topic_levels)
       throw new PacketFault(reasonCode.topicNameInvalid, 'topic name empty, too deep, not UTF-8, or with a wildcard')
@@ -354,7 +342,8 @@ export class Connection implements PacketHandler, Outlet {
     const reason = delivery.reserved === undefined ? this.#pass(delivery) : this.#publishReserved(delivery)
     if (qos === 0 || !this.#isOpen) return
     if (qos === 1) return this.#acknowledge(0x40, packetId, reason)
-    if (reason < 0x80) session.awaitingRel.add(packetId)
+    // MQTT 3.1.1 has no word for a refusal there, so that its client goes on with PUBREL.
+    if (reason < 0x80 || this.#version < 5) session.awaitingRel.add(packetId)
     this.#acknowledge(0x50, packetId, reason)
   }
 
@@ -372,6 +361,14 @@ export class Connection implements PacketHandler, Outlet {
     } catch (error) {
       this.#broker.log.error({ err: error, clientid: this.clientId, topic: delivery.topic }, 'link_inlet_crashed')
       return reasonCode.implementationSpecificError
+    }
+  }
+
+  #closePeer(): void {
+    try {
+      this.#peer?.closed()
+    } catch (error) {
+      this.#broker.log.error({ err: error, clientid: this.clientId }, 'link_inlet_crashed')
     }
   }
 
@@ -409,7 +406,16 @@ export class Connection implements PacketHandler, Outlet {
     this.#touch()
   }
 
-  #acknowledgement(type: number, packetId: number, reason: number): void {
+  #acknowledgement(type: number, buffer: Buffer, body: number, end: number): void {
+    if (end - body < 2) throw new PacketFault(reasonCode.malformedPacket, 'acknowledgement without a packet identifier')
+    const packetId = (buffer[body]! << 8) | buffer[body + 1]!
+    if (packetId === 0) throw new PacketFault(reasonCode.malformedPacket, 'packet identifier 0') // [MQTT-2.2.1-3]
+    let reason: number = reasonCode.success
+    if (end - body > 2) {
+      const isAnswer = type === packetType.puback || type === packetType.pubrec
+      checkAcknowledgement(buffer, body + 2, end, this.#version, isAnswer)
+      reason = buffer[body + 2]!
+    }
     const session = this.#session!
     const { window } = session
     switch (type) {
@@ -440,13 +446,13 @@ export class Connection implements PacketHandler, Outlet {
     const identifier = packet.properties?.subscriptionIdentifier ?? 0
     if (packet.properties?.subscriptionIdentifier === 0)
       throw new PacketFault(reasonCode.protocolError, 'Subscription Identifier 0')
-    if (packet.subscriptions.length === 0) throw new PacketFault(reasonCode.protocolError, 'SUBSCRIBE without a filter') // [MQTT-3.8.3-2]
+    const isBridge = this.#version < 5 && this.#terms!.isBridge
     const granted = packet.subscriptions.map(({ topic, qos, nl = false, rap = false, rh = 0 }) => {
       if (nl && topic.startsWith('$share/'))
         throw new PacketFault(reasonCode.protocolError, 'No Local on a shared subscription') // [MQTT-3.8.3-4]
       if (reservedNamespace(topic) === 'link') return this.#subscribeLink(topic, qos)
       const retainHandling = rh as 0 | 1 | 2
-      const options = { qos, noLocal: nl, retainAsPublished: this.#version === 5 && rap, retainHandling, identifier }
+      const options = { qos, noLocal: nl || isBridge, retainAsPublished: rap || isBridge, retainHandling, identifier }
       return this.#broker.subscribe(session, topic, options)
     })
     if (!this.#isOpen) return
@@ -459,6 +465,7 @@ export class Connection implements PacketHandler, Outlet {
   }
 
   #subscribeLink(topicFilter: string, qos: 0 | 1 | 2): number {
+    if (topicFilterProblem(topicFilter) !== undefined) return reasonCode.topicFilterInvalid
     try {
       return this.#broker.linkInlet.subscribe(this.#linkPeer, topicFilter, qos)
     } catch (error) {
@@ -468,8 +475,6 @@ export class Connection implements PacketHandler, Outlet {
   }
 
   #unsubscribe(packet: IUnsubscribePacket): void {
-    if (packet.unsubscriptions.length === 0)
-      throw new PacketFault(reasonCode.protocolError, 'UNSUBSCRIBE without a filter') // [MQTT-3.10.3-2]
     const granted = packet.unsubscriptions.map((name) =>
       this.#broker.unsubscribe(this.#session!, name) ? reasonCode.success : reasonCode.noSubscriptionExisted,
     )

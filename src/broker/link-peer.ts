@@ -14,6 +14,7 @@ export class LinkPeer implements LinkClient {
   readonly #broker: Broker
   readonly #connection: Connection
   readonly #session: Session
+  #isClosed = false
 
   constructor(broker: Broker, connection: Connection, session: Session, terms: ConnectTerms, remoteAddress: string) {
     this.#broker = broker
@@ -26,6 +27,8 @@ export class LinkPeer implements LinkClient {
   }
 
   send(packet: Parameters<LinkClient['send']>[0]): void {
+    // The session may go on with another connection, to which none of this is addressed.
+    if (this.#isClosed) return
     const { topic, payload, qos, correlationData, responseTopic } = packet
     const nowMs = this.#broker.clock.nowMs()
     const publisher = { clientId: '', username: undefined, peerHost: undefined }
@@ -53,6 +56,7 @@ export class LinkPeer implements LinkClient {
 
   /** The connection is gone. */
   closed(): void {
+    this.#isClosed = true
     this.#broker.linkInlet.closed(this)
   }
 }

@@ -14,6 +14,8 @@ export class Passing implements PassingPublish {
   /** The publishing session, for No Local; `undefined` for wills and messages from links. */
   session: Session | undefined
   nowMs = 0
+  /** What is left of the message's life, seconds; meaningless without an expiry. */
+  expirySeconds = 0
   origin: string | undefined
   /** Whether the bytes of the view are nobody else's, so that a single receiver may have them patched in place. */
   ownsBytes = false
@@ -25,6 +27,7 @@ export class Passing implements PassingPublish {
     this.session = session
     this.publisher = session.publisher
     this.nowMs = nowMs
+    this.expirySeconds = this.view.messageExpiryInterval
     this.origin = undefined
     this.ownsBytes = true
     this.#publication = undefined
@@ -37,6 +40,7 @@ export class Passing implements PassingPublish {
     this.session = undefined
     this.publisher = publication.publisher
     this.nowMs = nowMs
+    this.expirySeconds = publication.expirySecondsLeft(nowMs)
     this.origin = publication.origin
     this.ownsBytes = false
     this.#publication = publication

@@ -92,7 +92,11 @@ export class Server implements Hub {
     this.#connections.set(connection, transport)
     socket.on('data', (chunk: Buffer) => connection.receive(chunk))
     socket.on('error', (error) => this.broker.log.debug({ err: error, peer: transport.remoteAddress }, 'socket_error'))
-    socket.on('end', () => connection.disconnected())
+    socket.on('end', () => {
+      connection.disconnected()
+      // What is still to be written is, but not for ever to a client that reads no more.
+      transport.end()
+    })
     socket.on('close', () => connection.disconnected())
   }
 

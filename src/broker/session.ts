@@ -104,7 +104,7 @@ export class Session {
     form.retain = retain
     form.dup = false
     form.subscriptionIdentifiers = target.subscriptionIdentifiers
-    form.expirySeconds = view.messageExpiryInterval
+    form.expirySeconds = passing.expirySeconds
     form.packetId = qos === 0 ? 0 : this.window.open(qos, queued)
     if (!outlet.publish(view, form, exclusive)) this.#tooLarge(form.packetId)
   }
@@ -128,9 +128,12 @@ export class Session {
     this.drain(nowMs)
   }
 
-  /** A message that belongs to another member of a group, which is gone. */
-  inherit(queued: Queued, nowMs: number): void {
-    this.#enqueue(queued)
+  /** A message of another member of a group, which is gone; it is sent as if it had come to this one first. */
+  inherit(queued: Queued, member: Target, nowMs: number): void {
+    const { publication, group } = queued
+    const qos = member.qos < publication.qos ? member.qos : publication.qos
+    const { subscriptionIdentifiers } = member
+    this.#enqueue({ publication, qos, retain: queued.retain, subscriptionIdentifiers, group })
     this.drain(nowMs)
   }
 
@@ -158,10 +161,16 @@ export class Session {
     }
   }
 
-  /** All messages that the session holds for members of groups: queued, or sent and not acknowledged. */
+  /**
+   * All messages that the session holds for members of groups: queued, or sent at QoS 1 and not acknowledged. One that was
+   * sent at QoS 2 must not be sent to anybody else [MQTT-4.8.2-5].
+   */
   *heldForGroups(): Iterable<Queued> {
-    for (const unacknowledged of this.window.unacknowledged())
-      if (unacknowledged.type === 'publish' && unacknowledged.queued.group !== undefined) yield unacknowledged.queued
+    for (const unacknowledged of this.window.unacknowledged()) {
+      if (unacknowledged.type === 'pubrel') continue
+      const { queued } = unacknowledged
+      if (queued.group !== undefined && queued.qos === 1) yield queued
+    }
     for (const queued of this.queue) if (queued.group !== undefined) yield queued
   }
 
@@ -176,6 +185,8 @@ export class Session {
 
   #sendAgain(outlet: Outlet, unacknowledged: Unacknowledged, nowMs: number): void {
     const { packetId } = unacknowledged
+    // Acknowledged before it was sent again, by a client that remembers its last connection.
+    if (!this.window.has(packetId)) return
     if (unacknowledged.type === 'pubrel') outlet.pubrel(packetId)
     else if (!this.#send(outlet, unacknowledged.queued, packetId, true, nowMs)) this.#tooLarge(packetId)
   }
@@ -188,7 +199,7 @@ export class Session {
     form.dup = dup
     form.packetId = packetId
     form.subscriptionIdentifiers = queued.subscriptionIdentifiers
-    form.expirySeconds = Math.max(0, Math.ceil((publication.expiresAtMs - nowMs) / 1000)) // [MQTT-3.3.2-6]
+    form.expirySeconds = publication.expirySecondsLeft(nowMs)
     return outlet.publish(storedView, form, false)
   }
 

@@ -63,6 +63,11 @@ export class Window {
     return id
   }
 
+  /** Whether a message by this identifier is unacknowledged. */
+  has(packetId: number): boolean {
+    return this.#slotOf(packetId) >= 0
+  }
+
   /** PUBACK. Returns false if nothing by this identifier waits for one. */
   acknowledge(packetId: number): boolean {
     return this.#close(packetId, awaitingPuback)

@@ -96,7 +96,13 @@ export class Framer {
 
 /** Index after the remaining length of the packet at `at`, or -1 while it is not complete. */
 function lengthEnd(bytes: Buffer, at: number, end: number): number {
-  for (let i = at + 1; i < end && i < at + HEADER_BYTES_MAX; i++) if (bytes[i]! < 128) return i + 1
+  for (let i = at + 1; i < end && i < at + HEADER_BYTES_MAX; i++) {
+    const byte = bytes[i]!
+    if (byte >= 128) continue
+    if (byte === 0 && i > at + 1)
+      throw new PacketFault(reasonCode.malformedPacket, 'remaining length takes more bytes than it needs') // [MQTT-1.5.5-1]
+    return i + 1
+  }
   if (end - at >= HEADER_BYTES_MAX) throw new PacketFault(reasonCode.malformedPacket, 'remaining length of five bytes')
   return -1
 }

@@ -46,8 +46,6 @@ export class PublishView {
   messageExpiryInterval = -1
   /** Index of the expiry's four bytes; meaningless without an expiry. */
   messageExpiryAt = 0
-  /** Whether the publisher says that the payload is UTF-8. */
-  payloadIsUtf8 = false
 
   /** Reads the packet at `start`, whose body runs from `body` to `end`. Throws `PacketFault`. */
   read(buffer: Buffer, start: number, body: number, end: number, v5: boolean): void {
@@ -80,7 +78,6 @@ export class PublishView {
     if (at > end) throw truncated()
     this.topicAlias = 0
     this.messageExpiryInterval = -1
-    this.payloadIsUtf8 = false
     if (v5) {
       if (at >= end) throw truncated()
       const length = buffer[at]!
@@ -105,6 +102,8 @@ export class PublishView {
       length |= (byte & 127) << shift
       shift += 7
     } while (byte >= 128)
+    if (byte === 0 && shift > 7)
+      throw new PacketFault(reasonCode.malformedPacket, 'property length takes more bytes than it needs') // [MQTT-1.5.5-1]
     this.propertiesStart = at
     this.propertiesEnd = this.payloadStart = at + length
     if (at + length > end) throw truncated()
@@ -129,7 +128,6 @@ export class PublishView {
       case property.payloadFormatIndicator:
         if (at < end && buffer[at]! > 1)
           throw new PacketFault(reasonCode.protocolError, 'Payload Format Indicator above 1')
-        this.payloadIsUtf8 = buffer[at] === 1
         return at + 1
       case property.messageExpiryInterval:
         if (at + 4 <= end) this.messageExpiryInterval = buffer.readUInt32BE(at)
