@@ -109,7 +109,9 @@ export function allowedKeys(path: KeyPath): readonly string[] | undefined {
 /** Every key of the schema as people write it, with `[]` for a list and `<name>` for a name of one's own. */
 export function everyKey(schema: z.core.$ZodType = configSchema, prefix = ''): string[] {
   const found = unwrapped(schema)
-  if (found instanceof z.ZodArray) return everyKey(found.element, `${prefix}[]`)
+  if (found instanceof z.ZodArray && unwrapped(found.element) instanceof z.ZodObject) {
+    return everyKey(found.element, `${prefix}[]`)
+  }
   if (found instanceof z.ZodRecord) return everyKey(found.valueType, `${prefix}.<name>`)
   if (!(found instanceof z.ZodObject)) return [prefix]
   return Object.entries(found.shape).flatMap(([key, child]) =>

@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import * as z from 'zod'
+import { allowedKeys, type ConfigInput, configSchema, everyKey } from '../../src/config/config-schema.ts'
+import type { Config } from '../../src/config/config.ts'
+import { parseConfig } from '../../src/config/parse-config.ts'
+import { resolveConfig } from '../../src/config/resolve-config.ts'
+
+/** Every key with a value that is not its default. A new key of the schema fails the first test until it stands here. */
+const written: readonly (readonly [key: string, hocon: string])[] = [
+  ['node.name', '"n@h"'],
+  ['node.data_dir', '"d"'],
+  ['cluster.name', '"c"'],
+  ['cluster.links[].name', '"l"'],
+  ['cluster.links[].enable', 'false'],
+  ['cluster.links[].server', '"mqtts://h:2"'],
+  ['cluster.links[].clientid', '"id"'],
+  ['cluster.links[].username', '"u"'],
+  ['cluster.links[].password', '"p"'],
+  ['cluster.links[].ssl.enable', 'true'],
+  ['cluster.links[].ssl.cacertfile', '"ca"'],
+  ['cluster.links[].ssl.certfile', '"cert"'],
+  ['cluster.links[].ssl.keyfile', '"key"'],
+  ['cluster.links[].ssl.verify', 'verify_peer'],
+  ['cluster.links[].ssl.server_name_indication', 'disable'],
+  ['cluster.links[].ssl.versions', '["tlsv1.2", "tlsv1.3"]'],
+  ['cluster.links[].ssl.ciphers', '[]'],
+  ['cluster.links[].ssl.depth', '10'],
+  ['cluster.links[].ssl.log_level', 'notice'],
+  ['cluster.links[].ssl.hibernate_after', '5s'],
+  ['cluster.links[].ssl.reuse_sessions', 'true'],
+  ['cluster.links[].ssl.secure_renegotiate', 'true'],
+  ['cluster.links[].ssl.middlebox_comp_mode', 'true'],
+  ['cluster.links[].topics', '["t/#", "+/x"]'],
+  ['cluster.links[].pool_size', '3'],
+  ['cluster.links[].retry_interval', '4s'],
+  ['cluster.links[].max_inflight', '5'],
+  ['cluster.links[].tcp_opts.nodelay', 'false'],
+  ['cluster.links[].tcp_opts.keepalive', 'true'],
+  ['cluster.links[].tcp_opts.active_n', '10'],
+  ['cluster.links[].tcp_opts.sndbuf', '1KB'],
+  ['cluster.links[].tcp_opts.recbuf', '1KB'],
+  ['cluster.links[].tcp_opts.buffer', '1KB'],
+  ['cluster.links[].tcp_opts.delay_send', 'true'],
+  ['cluster.links[].resource_opts.worker_pool_size', '6'],
+  ['cluster.links[].resource_opts.health_check_interval', '7s'],
+  ['cluster.links[].resource_opts.start_timeout', '8s'],
+  ['cluster.links[].resource_opts.request_ttl', '9s'],
+  ['cluster.links[].resource_opts.inflight_window', '10'],
+  ['cluster.links[].resource_opts.max_buffer_bytes', '11KB'],
+  ['cluster.links[].resource_opts.max_buffer_messages', '12'],
+  ['cluster.links[].resource_opts.dispatch_strategy', 'random'],
+  ['cluster.links[].resource_opts.health_check_interval_jitter', '0ms'],
+  ['cluster.links[].resource_opts.health_check_timeout', '60s'],
+  ['cluster.links[].resource_opts.resume_interval', '1s'],
+  ['cluster.links[].resource_opts.start_after_created', 'true'],
+  ['cluster.links[].resource_opts.batch_size', '1'],
+  ['cluster.links[].resource_opts.batch_time', '0ms'],
+  ['cluster.links[].resource_opts.query_mode', 'async'],
+  ['cluster.links[].resource_opts.buffer_mode', 'memory_only'],
+  ['cluster.links[].actor_ttl', '13s'],
+  ['cluster.links[].stale_ttl', '14s'],
+  ['cluster.links[].ps_actor_incarnation', '15'],
+  ['listeners.tcp.<name>.bind', '"[::1]:16"'],
+  ['listeners.tcp.<name>.enable', 'false'],
+  ['mqtt.max_packet_size', '17KB'],
+  ['mqtt.max_inflight', '18'],
+  ['mqtt.max_mqueue_len', 'infinity'],
+  ['mqtt.mqueue_store_qos0', 'false'],
+  ['mqtt.max_awaiting_rel', '19'],
+  ['mqtt.max_topic_alias', '20'],
+  ['mqtt.max_topic_levels', '21'],
+  ['mqtt.max_clientid_len', '23'],
+  ['mqtt.max_qos_allowed', '1'],
+  ['mqtt.retain_available', 'false'],
+  ['mqtt.wildcard_subscription', 'false'],
+  ['mqtt.shared_subscription', 'false'],
+  ['mqtt.session_expiry_interval', '24s'],
+  ['mqtt.server_keepalive', '25'],
+  ['mqtt.keepalive_multiplier', '2.5'],
+  ['mqtt.idle_timeout', '26s'],
+  ['mqtt.max_outbound_bytes', '27KB'],
+  ['mqtt.shared_subscription_strategy', 'random'],
+  ['log.level', 'debug'],
+  ['dashboard.listeners.http.bind', '28'],
+  ['debug.socket', '"s"'],
+  ['debug.faults', 'true'],
+]
+
+const expected: Config = {
+  node: { name: 'n@h', data_dir: 'd' },
+  cluster: {
+    name: 'c',
+    links: [
+      {
+        name: 'l',
+        enable: false,
+        server: 'mqtts://h:2',
+        clientid: 'id',
+        username: 'u',
+        password: 'p',
+        ssl: {
+          enable: true,
+          cacertfile: '/conf/ca',
+          certfile: '/conf/cert',
+          keyfile: '/conf/key',
+          verify: 'verify_peer',
+          server_name_indication: 'disable',
+        },
+        topics: ['t/#', '+/x'],
+        pool_size: 3,
+        retry_interval: 4000,
+        max_inflight: 5,
+        tcp_opts: { nodelay: false, keepalive: true },
+        resource_opts: {
+          worker_pool_size: 6,
+          health_check_interval: 7000,
+          start_timeout: 8000,
+          request_ttl: 9000,
+          inflight_window: 10,
+          max_buffer_bytes: 11_264,
+          max_buffer_messages: 12,
+        },
+        actor_ttl: 13_000,
+        stale_ttl: 14_000,
+      },
+    ],
+  },
+  listeners: { tcp: { main: { enable: false, host: '::1', port: 16 } } },
+  mqtt: {
+    max_packet_size: 17_408,
+    max_inflight: 18,
+    max_mqueue_len: Number.POSITIVE_INFINITY,
+    mqueue_store_qos0: false,
+    max_awaiting_rel: 19,
+    max_topic_alias: 20,
+    max_topic_levels: 21,
+    max_clientid_len: 23,
+    max_qos_allowed: 1,
+    retain_available: false,
+    wildcard_subscription: false,
+    shared_subscription: false,
+    session_expiry_interval: 24_000,
+    server_keepalive: 25,
+    keepalive_multiplier: 2.5,
+    idle_timeout: 26_000,
+    max_outbound_bytes: 27_648,
+    shared_subscription_strategy: 'random',
+  },
+  log: { level: 'debug' },
+  dashboard: { listeners: { http: { bind: '0.0.0.0:28' } } },
+  debug: { socket: 's', faults: true },
+}
+
+const readFile = (): string => 'a file'
+
+async function parse(text: string) {
+  const result = await parseConfig(text, { env: {}, baseDir: '/conf', readFile })
+  assert.ok(result.type === 'ok', JSON.stringify(result))
+  return result.config
+}
+
+test('the table below names every key of the schema', () => {
+  assert.deepEqual(written.map(([key]) => key).toSorted(), everyKey().toSorted())
+})
+
+test('every key arrives where it belongs', async () => {
+  const inLink = written.flatMap(([key, hocon]) =>
+    key.startsWith('cluster.links[].') ? [`${key.slice(16)} = ${hocon}`] : [],
+  )
+  const others = written.flatMap(([key, hocon]) => {
+    return key.startsWith('cluster.links[].') ? [] : [`${key.replace('<name>', 'main')} = ${hocon}`]
+  })
+  assert.deepEqual(await parse(`${others.join('\n')}\ncluster.links = [{\n${inLink.join('\n')}\n}]`), expected)
+})
+
+test('what a configuration says can be written again, as an object and as a file, and says the same', async () => {
+  const { listeners, ...rest } = expected
+  const main = { bind: '[::1]:16', enable: listeners.tcp['main']?.enable === true }
+  const input: ConfigInput = {
+    ...rest,
+    cluster: { ...rest.cluster, links: rest.cluster.links.map((link) => ({ ...link, topics: [...link.topics] })) },
+    listeners: { tcp: { main } },
+  }
+  const resolved = resolveConfig(input, { readFile })
+  assert.deepEqual(resolved.type === 'ok' && resolved.config, expected)
+  const text = JSON.stringify(input, (_, value: unknown) => (value === Number.POSITIVE_INFINITY ? 'infinity' : value))
+  assert.deepEqual(await parse(text), expected)
+})
+
+test('an object is judged like a file', () => {
+  const result = resolveConfig({ cluster: { name: 'a', links: [{ name: 'a', server: 'h:x', topics: ['$LINK/#'] }] } })
+  assert.deepEqual(result.type === 'invalid' && result.errors.map(({ key, reason }) => ({ key, reason })), [
+    { key: 'cluster.links[0].server', reason: 'bad_port_number' },
+    { key: 'cluster.links[0].topics', reason: 'invalid_topics' },
+    { key: 'cluster.links[0].name', reason: 'link_to_itself' },
+  ])
+  assert.equal(resolveConfig({}).type, 'ok')
+})
+
+test('the schema can be told as JSON Schema, defaults included', () => {
+  const schema = z.toJSONSchema(configSchema, { io: 'input' })
+  const links = schema.properties?.['cluster']
+  assert.ok(typeof links === 'object' && JSON.stringify(links).includes('"pool_size"'))
+  assert.equal(schema.additionalProperties, false)
+})
+
+test('the keys of a section are known wherever it stands', () => {
+  assert.deepEqual(allowedKeys(['log']), ['level'])
+  assert.deepEqual(allowedKeys(['cluster', 'links', 3, 'tcp_opts'])?.slice(0, 2), ['nodelay', 'keepalive'])
+  assert.deepEqual(allowedKeys(['listeners', 'tcp', 'any']), ['bind', 'enable'])
+  assert.equal(allowedKeys(['node', 'name']), undefined)
+  assert.equal(allowedKeys(['nowhere', 'at', 'all']), undefined)
+})
