@@ -4,21 +4,36 @@
  * No filter is stored as a string: it is spelled from its levels again when asked for.
  */
 import { withoutParent } from './covers.ts'
-import { hashLevel, LevelNames, plusLevel, unknownLevel } from './level-names.ts'
-import { startsWithDollar } from './topic-filter.ts'
+import { plainHashKey, type HashKey } from './keyed-hash.ts'
+import { hashLevel, levelEnd, LevelNames, plusLevel, unknownLevel } from './level-names.ts'
+import { TopicScratch } from './topic-bytes.ts'
+import { dollar, slash } from './topic-filter.ts'
 import { root, TrieNodes, type Node } from './trie-nodes.ts'
 
 /** All filters given to it are valid ones. `V` has no `undefined`. */
 export class FilterTrie<V> {
-  #names = new LevelNames()
+  readonly #hashKey: HashKey
+  #names: LevelNames
   #nodes = new TrieNodes()
   /** By node; `undefined` where no filter ends. */
   #values: (V | undefined)[] = [undefined]
   #size = 0
-  /** The levels of the filter or topic at hand, written by `#read`. */
-  #path = new Int32Array(16)
+  /** The bytes of the filter or topic at hand, when it came as a string, and how many they are. */
+  readonly #scratch = new TopicScratch()
+  #length = 0
+  readonly #spelling = new TopicScratch()
+  /** The levels of the filter or topic at hand. */
+  #path = new Int32Array(64)
   /** Branches still to be walked, as pairs of node and depth. Loops instead of recursion: a filter may have 65,535 levels. */
   readonly #branches: number[] = []
+  /** What the last walk has found. */
+  readonly #found: Node[] = []
+
+  /** `hashKey`: secret random numbers, where clients choose the filters. */
+  constructor(hashKey: HashKey = plainHashKey) {
+    this.#hashKey = hashKey
+    this.#names = new LevelNames(hashKey)
+  }
 
   get size(): number {
     return this.#size
@@ -33,11 +48,16 @@ export class FilterTrie<V> {
   }
 
   set(topicFilter: string, value: V): void {
+    const count = this.#read(topicFilter)
+    const bytes = this.#scratch.bytes
     let node = root
-    for (const name of topicFilter.split('/')) {
-      const known = this.#names.find(name)
-      const child = known === unknownLevel ? 0 : this.#nodes.childOf(node, known)
-      node = child === 0 ? this.#addChild(node, name) : child
+    let from = 0
+    for (let depth = 0; depth < count; depth += 1) {
+      const id = this.#path[depth]!
+      const to = levelEnd(bytes, from, this.#length)
+      const child = id === unknownLevel ? 0 : this.#nodes.childOf(node, id)
+      node = child === 0 ? this.#addChild(node, from, to) : child
+      from = to + 1
     }
     if (this.#values[node] === undefined) this.#size += 1
     this.#values[node] = value
@@ -68,28 +88,26 @@ export class FilterTrie<V> {
 
   /** The values of all filters that match the topic, in no order. */
   matching(topic: string): V[] {
-    const values: V[] = []
-    this.#walkCovering(topic, (node) => {
-      values.push(this.#values[node]!)
-      return false
-    })
-    return values
+    return this.matchingBytes(this.#scratch.bytes, 0, this.#scratch.write(topic))
+  }
+
+  /** The same for a topic name that is there as UTF-8. */
+  matchingBytes(bytes: Uint8Array, start: number, end: number): V[] {
+    this.#walkCovering(bytes, start, end)
+    return this.#found.map((node) => this.#values[node]!)
   }
 
   /** All filters that cover this one, itself too if it is here. */
   covering(topicFilter: string): string[] {
-    const found: string[] = []
-    this.#walkCovering(withoutParent(topicFilter), (node) => {
-      found.push(this.#spell(node))
-      return false
-    })
-    return found
+    this.#findCovering(topicFilter)
+    return this.#found.map((node) => this.#spell(node))
   }
 
   /** Whether another filter than this one covers it. Of `#` and `+/#` each covers the other, and of `/#` and `/+/#`. */
   isCovered(topicFilter: string): boolean {
     const itself = this.#find(topicFilter)
-    return this.#walkCovering(withoutParent(topicFilter), (node) => node !== itself)
+    this.#findCovering(topicFilter)
+    return this.#found.some((node) => node !== itself)
   }
 
   /**
@@ -118,36 +136,39 @@ export class FilterTrie<V> {
     return found
   }
 
-  /**
-   * Calls `visit` for the node of every filter that covers the given filter, or matches the given topic, which is the same, until it
-   * answers true. Returns whether it did. A filter is to be read as `withoutParent` says.
-   */
-  #walkCovering(filterOrTopic: string, visit: (node: Node) => boolean): boolean {
-    const count = this.#read(filterOrTopic)
-    const depthMin = startsWithDollar(filterOrTopic) ? 1 : 0
-    const nodes = this.#nodes
-    const branches = this.#branches
-    branches.push(root, 0)
-    while (branches.length > 0) {
-      const depth = branches.pop()!
-      const node = branches.pop()!
-      const wildcardsMatch = depth >= depthMin
-      const everything = wildcardsMatch ? nodes.hashChildOf(node) : 0
-      if (everything !== 0 && visit(everything)) return this.#stop()
-      if (depth === count) {
-        if (this.#values[node] !== undefined && visit(node)) return this.#stop()
-        continue
-      }
-      const id = this.#path[depth]!
-      if (wildcardsMatch && id !== hashLevel) this.#branch(nodes.plusChildOf(node), depth + 1)
-      if (id > hashLevel) this.#branch(nodes.literalChildOf(node, id), depth + 1)
-    }
-    return false
+  #findCovering(topicFilter: string): void {
+    this.#walkCovering(this.#scratch.bytes, 0, this.#scratch.write(withoutParent(topicFilter)))
   }
 
-  #stop(): true {
-    this.#branches.length = 0
-    return true
+  /** Finds the nodes of all filters that match the topic in these bytes, or, which is the same, cover the filter there. */
+  #walkCovering(bytes: Uint8Array, start: number, end: number): void {
+    const count = this.#readBytes(bytes, start, end)
+    const wildcardDepthMin = bytes[start] === dollar ? 1 : 0
+    const nodes = this.#nodes
+    const path = this.#path
+    const found = this.#found
+    const branches = this.#branches
+    found.length = 0
+    branches.push(root, 0)
+    while (branches.length > 0) {
+      let depth = branches.pop()!
+      // Along the levels themselves; the ways that leave them by a `+` wait for their turn.
+      for (let node = branches.pop()!; ; depth += 1) {
+        const wildcardsMatch = depth >= wildcardDepthMin
+        const everything = wildcardsMatch ? nodes.hashChildOf(node) : 0
+        if (everything !== 0) found.push(everything)
+        if (depth === count) {
+          if (this.#values[node] !== undefined) found.push(node)
+          break
+        }
+        const id = path[depth]!
+        if (id === hashLevel) break
+        const plusChild = wildcardsMatch ? nodes.plusChildOf(node) : 0
+        if (plusChild !== 0) branches.push(plusChild, depth + 1)
+        node = id > hashLevel ? nodes.literalChildOf(node, id) : 0
+        if (node === 0) break
+      }
+    }
   }
 
   #branch(node: Node, depth: number): void {
@@ -179,11 +200,11 @@ export class FilterTrie<V> {
   /** Whether the way to the node spells a topic: the root does not, nor does a single empty level. */
   #isTopic(node: Node): boolean {
     if (node === root) return false
-    return this.#nodes.parentOf(node) !== root || this.#names.name(this.#nodes.levelOf(node)) !== ''
+    return this.#nodes.parentOf(node) !== root || !this.#names.isEmpty(this.#nodes.levelOf(node))
   }
 
   #isDollar(child: Node): boolean {
-    return startsWithDollar(this.#names.name(this.#nodes.levelOf(child)))
+    return this.#names.startsWithDollar(this.#nodes.levelOf(child))
   }
 
   /** Nothing if no filter ends at the node, as at the root. */
@@ -192,11 +213,19 @@ export class FilterTrie<V> {
   }
 
   #spell(node: Node): string {
-    let filter = this.#names.name(this.#nodes.levelOf(node))
-    for (let above = this.#nodes.parentOf(node); above !== root; above = this.#nodes.parentOf(above)) {
-      filter = `${this.#names.name(this.#nodes.levelOf(above))}/${filter}`
+    const levels: number[] = []
+    let byteLength = -1
+    for (let at = node; at !== root; at = this.#nodes.parentOf(at)) {
+      levels.push(this.#nodes.levelOf(at))
+      byteLength += this.#names.byteLength(this.#nodes.levelOf(at)) + 1
     }
-    return filter
+    const bytes = this.#spelling.sized(byteLength)
+    let end = this.#names.copyName(levels.pop()!, bytes, 0)
+    while (levels.length > 0) {
+      bytes[end] = slash
+      end = this.#names.copyName(levels.pop()!, bytes, end + 1)
+    }
+    return bytes.toString('utf8', 0, end)
   }
 
   /** The node at which the filter ends, or the root, which has no value, if there is none. */
@@ -204,33 +233,26 @@ export class FilterTrie<V> {
     const count = this.#read(topicFilter)
     let node = root
     for (let depth = 0; depth < count; depth += 1) {
-      node = this.#nodes.childOf(node, this.#path[depth]!)
-      if (node === 0) return root
+      const id = this.#path[depth]!
+      node = id === unknownLevel ? root : this.#nodes.childOf(node, id)
+      if (node === root) return root
     }
     return node
   }
 
-  /** Puts the numbers of the levels into `#path`, and returns how many there are. A level that no filter has is `unknownLevel`. */
-  #read(text: string): number {
-    let count = 0
-    for (let start = 0; start <= text.length; count += 1) {
-      const slashAt = text.indexOf('/', start)
-      const end = slashAt === -1 ? text.length : slashAt
-      if (count === this.#path.length) this.#growPath()
-      this.#path[count] = this.#names.find(text.slice(start, end))
-      start = end + 1
-    }
-    return count
+  /** Puts the numbers of the levels into `#path`, and returns how many there are. */
+  #read(topicFilter: string): number {
+    this.#length = this.#scratch.write(topicFilter)
+    return this.#readBytes(this.#scratch.bytes, 0, this.#length)
   }
 
-  #growPath(): void {
-    const grown = new Int32Array(this.#path.length * 2)
-    grown.set(this.#path)
-    this.#path = grown
+  #readBytes(bytes: Uint8Array, start: number, end: number): number {
+    if (end - start >= this.#path.length) this.#path = new Int32Array((end - start + 1) * 2)
+    return this.#names.read(bytes, start, end, this.#path)
   }
 
-  #addChild(node: Node, name: string): Node {
-    const child = this.#nodes.addChild(node, this.#names.acquire(name))
+  #addChild(node: Node, from: number, to: number): Node {
+    const child = this.#nodes.addChild(node, this.#names.acquire(this.#scratch.bytes, from, to))
     // Nodes are handed out one after the other, so that the array never gets holes.
     if (child === this.#values.length) this.#values.push(undefined)
     return child
@@ -241,6 +263,6 @@ export class FilterTrie<V> {
     if (this.#values.length < 4096) return
     this.#nodes = new TrieNodes()
     this.#values = [undefined]
-    this.#names = new LevelNames()
+    this.#names = new LevelNames(this.#hashKey)
   }
 }

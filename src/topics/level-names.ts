@@ -1,4 +1,8 @@
 /** The levels that the filters of a trie are made of, each kept once and known by a small number. */
+import { BytesTable } from './bytes-table.ts'
+import type { HashKey } from './keyed-hash.ts'
+import { PackedKey } from './packed-key.ts'
+import { dollar, hash, plus, slash } from './topic-filter.ts'
 
 /** A number for a level's text. `+` and `#` have fixed ones, so that the trie can tell them without the text. */
 export type LevelId = number
@@ -7,48 +11,74 @@ export const hashLevel: LevelId = 1
 export const unknownLevel: LevelId = -1
 const literalLevelMin = 2
 
-/** V8 keeps a slice of at least this many characters as a pointer into the string that it was cut from. */
-const slicedLengthMin = 13
-
 export class LevelNames {
-  // A Map rather than a table of our own: V8 seeds its hashes, so that nobody can choose names that collide.
-  readonly #ids = new Map<string, LevelId>([
-    ['+', plusLevel],
-    ['#', hashLevel],
-  ])
-  readonly #names: string[] = ['+', '#']
-  readonly #uses: number[] = [0, 0]
-  readonly #free: LevelId[] = []
+  readonly #table: BytesTable
+  /** By level. */
+  #uses = new Int32Array(16)
+  readonly #key = new PackedKey()
 
-  /** `unknownLevel` if no filter has such a level. */
-  find(name: string): LevelId {
-    return this.#ids.get(name) ?? unknownLevel
+  constructor(hashKey: HashKey) {
+    this.#table = new BytesTable(hashKey)
+    for (const wildcard of [plus, hash]) this.acquire(Uint8Array.of(wildcard), 0, 1)
   }
 
-  name(id: LevelId): string {
-    return this.#names[id]!
+  /**
+   * Writes the levels of the topic or filter in these bytes to `path`, which has room for them (`end - start + 1` is always enough), and
+   * returns how many there are. A level that no filter has is `unknownLevel`.
+   */
+  read(bytes: Uint8Array, start: number, end: number, path: Int32Array): number {
+    let count = 0
+    for (let from = start; from <= end; count += 1) {
+      const to = levelEnd(bytes, from, end)
+      this.#key.pack(bytes, from, to)
+      path[count] = this.#table.find(this.#key)
+      from = to + 1
+    }
+    return count
+  }
+
+  byteLength(id: LevelId): number {
+    return this.#table.byteLength(id)
+  }
+
+  /** Writes the level's text to `target`; returns where it ends there. */
+  copyName(id: LevelId, target: Uint8Array, at: number): number {
+    return this.#table.copyText(id, target, at)
+  }
+
+  startsWithDollar(id: LevelId): boolean {
+    return this.#table.firstByte(id) === dollar
+  }
+
+  isEmpty(id: LevelId): boolean {
+    return this.#table.firstByte(id) === -1
   }
 
   /** Counts one more use of the level; ends with `release`. */
-  acquire(name: string): LevelId {
-    const known = this.#ids.get(name)
-    if (known !== undefined) {
-      this.#uses[known]! += 1
-      return known
-    }
-    const own = name.length < slicedLengthMin ? name : Buffer.from(name).toString()
-    const id = this.#free.pop() ?? this.#names.length
-    this.#ids.set(own, id)
-    this.#names[id] = own
-    this.#uses[id] = 1
+  acquire(bytes: Uint8Array, start: number, end: number): LevelId {
+    this.#key.pack(bytes, start, end)
+    const known = this.#table.find(this.#key)
+    const id = known === unknownLevel ? this.#table.add(this.#key) : known
+    if (id >= this.#uses.length) this.#growUses()
+    this.#uses[id]! += 1
     return id
   }
 
   release(id: LevelId): void {
     this.#uses[id]! -= 1
-    if (this.#uses[id] !== 0 || id < literalLevelMin) return
-    this.#ids.delete(this.#names[id]!)
-    this.#names[id] = ''
-    this.#free.push(id)
+    if (this.#uses[id] === 0 && id >= literalLevelMin) this.#table.remove(id)
   }
+
+  #growUses(): void {
+    const larger = new Int32Array(this.#uses.length * 2)
+    larger.set(this.#uses)
+    this.#uses = larger
+  }
+}
+
+/** Where the level ends that begins at `from`: at a slash or at `end`. */
+export function levelEnd(bytes: Uint8Array, from: number, end: number): number {
+  let to = from
+  while (to < end && bytes[to] !== slash) to += 1
+  return to
 }

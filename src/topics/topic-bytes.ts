@@ -21,9 +21,15 @@ export function decodeTopicName(bytes: Uint8Array, start: number, end: number): 
 export class TopicScratch {
   bytes = Buffer.allocUnsafeSlow(256)
 
+  /** `bytes`, with room for at least so many. */
+  sized(byteLength: number): Buffer {
+    if (byteLength > this.bytes.length) this.bytes = Buffer.allocUnsafeSlow(byteLength * 2)
+    return this.bytes
+  }
+
   /** Writes the topic to `bytes` and returns its length, or -1 if it has no UTF-8 or is too long. */
   write(topic: string): number {
-    if (topic.length > this.bytes.length) this.#grow(topic.length)
+    this.sized(topic.length)
     for (let i = 0; i < topic.length; i += 1) {
       const unit = topic.charCodeAt(i)
       if (unit > 0x7f) return this.#writeSlowly(topic)
@@ -35,11 +41,7 @@ export class TopicScratch {
   #writeSlowly(topic: string): number {
     const problem = topicNameProblem(topic)
     if (problem === 'topic_too_long' || problem === 'topic_invalid_char') return -1
-    this.#grow(Buffer.byteLength(topic))
+    this.sized(Buffer.byteLength(topic))
     return this.bytes.write(topic)
-  }
-
-  #grow(byteLength: number): void {
-    if (byteLength > this.bytes.length) this.bytes = Buffer.allocUnsafeSlow(byteLength * 2)
   }
 }

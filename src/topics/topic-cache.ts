@@ -8,7 +8,8 @@
  * Nothing is deleted when filters change: an entry carries the number of the last change that it has seen, and each of a fixed
  * number of cells the number of the last change to topics whose first level hashes to it.
  */
-import { slash } from './topic-filter.ts'
+import { levelEnd } from './level-names.ts'
+import { PackedKey } from './packed-key.ts'
 
 const cellBits = 12
 
@@ -32,36 +33,33 @@ export class TopicCache<V> {
     return this.#changes
   }
 
-  get(bytes: Uint8Array, start: number, end: number): V | undefined {
-    const hash = hashOf(bytes, start, end)
-    const young = this.#young.find(hash, bytes, start, end)
+  get(topic: PackedKey): V | undefined {
+    const young = this.#young.find(topic)
     if (young !== -1) return this.#young.valueUnlessChanged(young, this.#changedAt)
-    const old = this.#old.find(hash, bytes, start, end)
+    const old = this.#old.find(topic)
     if (old === -1) return undefined
     const value = this.#old.valueUnlessChanged(old, this.#changedAt)
-    if (value !== undefined) this.#put(hash, bytes, start, end, value, this.#old.changesSeen(old))
+    if (value !== undefined) this.#put(topic, value, this.#old.cellOf(old), this.#old.changesSeen(old))
     return value
   }
 
-  /** `bytes` are at most 65,535. */
-  set(bytes: Uint8Array, start: number, end: number, value: V, changes: number): void {
-    const hash = hashOf(bytes, start, end)
-    const entry = this.#young.find(hash, bytes, start, end)
-    if (entry === -1) this.#put(hash, bytes, start, end, value, changes)
+  /** `firstLevel` is what `firstLevelOf` says of the topic. */
+  set(topic: PackedKey, firstLevel: number, value: V, changes: number): void {
+    const entry = this.#young.find(topic)
+    if (entry === -1) this.#put(topic, value, firstLevel, changes)
     else this.#young.replace(entry, value, changes)
   }
 
   /** What is known of this one topic no longer holds. */
-  forget(bytes: Uint8Array, start: number, end: number): void {
-    const hash = hashOf(bytes, start, end)
-    this.#young.forget(this.#young.find(hash, bytes, start, end))
-    this.#old.forget(this.#old.find(hash, bytes, start, end))
+  forget(topic: PackedKey): void {
+    this.#young.forget(this.#young.find(topic))
+    this.#old.forget(this.#old.find(topic))
   }
 
-  /** What is known of topics with this first level no longer holds. `bytes` may go on after the level. */
-  forgetFirstLevel(bytes: Uint8Array, start: number, end: number): void {
+  /** What is known of topics with this first level no longer holds. */
+  forgetFirstLevel(firstLevel: number): void {
     const change = this.#nextChange()
-    this.#changedAt[cellOf(bytes, start, end)] = change
+    this.#changedAt[firstLevel] = change
   }
 
   forgetAll(): void {
@@ -91,9 +89,9 @@ export class TopicCache<V> {
     this.#changesSwept = 0
   }
 
-  #put(hash: number, bytes: Uint8Array, start: number, end: number, value: V, changes: number): void {
-    if (!this.#young.hasRoom(end - start)) this.#turn()
-    this.#young.put(hash, bytes, start, end, value, changes)
+  #put(topic: PackedKey, value: V, cell: number, changes: number): void {
+    if (!this.#young.hasRoom(topic.wordCount)) this.#turn()
+    this.#young.put(topic, value, cell, changes)
   }
 
   #turn(): void {
@@ -105,8 +103,17 @@ export class TopicCache<V> {
   }
 }
 
+/** The cell of a topic's or a filter's first level, a number below 4,096. */
+export function firstLevelOf(bytes: Uint8Array, start: number, end: number): number {
+  firstLevelKey.pack(bytes, start, levelEnd(bytes, start, end))
+  return firstLevelKey.hash & ((1 << cellBits) - 1)
+}
+
+const firstLevelKey = new PackedKey()
+
 const topicsMinOfGeneration = 1024
-const keyBytesPerTopic = 48
+const keyWordsPerTopic = 12
+const topicWordsMax = 65_536 / 4
 /** An entry that is not among this many slots is not found. It bounds what topics chosen to collide cost the others. */
 const probesMax = 32
 
@@ -125,7 +132,7 @@ class Generation<V> {
   readonly #slots: Int32Array
   readonly #entries: Int32Array
   readonly #values: (V | undefined)[]
-  readonly #keys: Uint8Array
+  readonly #keys: Int32Array
   #count = 0
   #keysEnd = 0
 
@@ -135,24 +142,25 @@ class Generation<V> {
     this.#entries = new Int32Array(topicsMax << wordShift)
     this.#values = Array.from({ length: topicsMax })
     // Room for the longest topic there can be, however small the cache.
-    this.#keys = Buffer.alloc(topicsMax === 0 ? 0 : Math.max(topicsMax * keyBytesPerTopic, 65_536))
+    this.#keys = new Int32Array(topicsMax === 0 ? 0 : Math.max(topicsMax * keyWordsPerTopic, topicWordsMax))
   }
 
-  hasRoom(keyLength: number): boolean {
-    return this.#count < this.topicsMax && this.#keysEnd + keyLength <= this.#keys.length
+  hasRoom(keyWords: number): boolean {
+    return this.#count < this.topicsMax && this.#keysEnd + keyWords <= this.#keys.length
   }
 
   /** Index of the entry, or -1. */
-  find(hash: number, bytes: Uint8Array, start: number, end: number): number {
+  find(topic: PackedKey): number {
     const slots = this.#slots
     const entries = this.#entries
     const mask = slots.length - 1
     for (let probe = 0; probe < probesMax; probe += 1) {
-      const entry = slots[(hash + probe) & mask]! - 1
+      const entry = slots[(topic.hash + probe) & mask]! - 1
       if (entry === -1) return -1
       const at = entry << wordShift
-      if (entries[at + hashWord] !== hash || (entries[at + lengthAndCell]! & 0xffff) !== end - start) continue
-      if (this.#keyEquals(entries[at + keyStart]!, bytes, start, end)) return entry
+      if (entries[at + hashWord] !== topic.hash) continue
+      if ((entries[at + lengthAndCell]! & 0xffff) !== topic.byteLength) continue
+      if (this.#keyEquals(entries[at + keyStart]!, topic)) return entry
     }
     return -1
   }
@@ -161,6 +169,10 @@ class Generation<V> {
     const at = entry << wordShift
     const holds = this.#entries[at + seen]! >= changedAt[this.#entries[at + lengthAndCell]! >>> 16]!
     return holds ? this.#values[entry] : undefined
+  }
+
+  cellOf(entry: number): number {
+    return this.#entries[(entry << wordShift) + lengthAndCell]! >>> 16
   }
 
   changesSeen(entry: number): number {
@@ -184,17 +196,18 @@ class Generation<V> {
   }
 
   /** A key that is not in here yet, and for which there is room. */
-  put(hash: number, bytes: Uint8Array, start: number, end: number, value: V, changes: number): void {
+  put(topic: PackedKey, value: V, cell: number, changes: number): void {
     const entry = this.#count
     const at = entry << wordShift
-    this.#entries[at + hashWord] = hash
+    this.#entries[at + hashWord] = topic.hash
     this.#entries[at + keyStart] = this.#keysEnd
-    this.#entries[at + lengthAndCell] = (cellOf(bytes, start, end) << 16) | (end - start)
+    this.#entries[at + lengthAndCell] = (cell << 16) | topic.byteLength
     this.#entries[at + seen] = changes
-    for (let i = start; i < end; i += 1) this.#keys[this.#keysEnd++] = bytes[i]!
+    for (let i = 0; i < topic.wordCount; i += 1) this.#keys[this.#keysEnd + i] = topic.words[i]!
+    this.#keysEnd += topic.wordCount
     this.#values[entry] = value
     this.#count += 1
-    this.#slots[this.#freeSlot(hash)] = entry + 1
+    this.#slots[this.#freeSlot(topic.hash)] = entry + 1
   }
 
   clear(): void {
@@ -204,9 +217,10 @@ class Generation<V> {
     this.#keysEnd = 0
   }
 
-  #keyEquals(key: number, bytes: Uint8Array, start: number, end: number): boolean {
+  #keyEquals(key: number, topic: PackedKey): boolean {
     const keys = this.#keys
-    for (let i = start, k = key; i < end; i += 1, k += 1) if (keys[k] !== bytes[i]) return false
+    const words = topic.words
+    for (let i = 0; i < topic.wordCount; i += 1) if (keys[key + i] !== words[i]) return false
     return true
   }
 
@@ -218,24 +232,4 @@ class Generation<V> {
     }
     return hash & mask
   }
-}
-
-/** Four bytes a step: the multiplications wait for each other, the loads do not. */
-function hashOf(bytes: Uint8Array, start: number, end: number): number {
-  let h = end - start
-  let i = start
-  for (const last = end - 4; i <= last; i += 4) {
-    const word = bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)
-    h = Math.imul(h ^ word, 0x9e3779b1)
-    h ^= h >>> 15
-  }
-  for (; i < end; i += 1) h = Math.imul(h ^ bytes[i]!, 0x01000193)
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
-  return h ^ (h >>> 13)
-}
-
-function cellOf(bytes: Uint8Array, start: number, end: number): number {
-  let levelEnd = start
-  while (levelEnd < end && bytes[levelEnd] !== slash) levelEnd += 1
-  return hashOf(bytes, start, levelEnd) & ((1 << cellBits) - 1)
 }

@@ -1,31 +1,44 @@
 /**
- * Which destinations want a topic: the broker's one table of filters. Exact filters stand in a hash map, those with wildcards in a
+ * Which destinations want a topic: the broker's one table of filters. Exact filters stand in a hash table, those with wildcards in a
  * trie, and before both a cache from topic bytes to what the broker does with a message under that topic.
  */
 import assert from 'node:assert/strict'
 import { appendTo, excluding, holds, including, type Destinations } from './destination-set.ts'
+import { ExactFilters } from './exact-filters.ts'
 import { FilterTrie } from './filter-trie.ts'
+import { plainHashKey, type HashKey } from './keyed-hash.ts'
+import { PackedKey } from './packed-key.ts'
 import { decodeTopicName, TopicScratch } from './topic-bytes.ts'
-import { TopicCache } from './topic-cache.ts'
+import { firstLevelOf, TopicCache } from './topic-cache.ts'
 import { hasWildcard, startsWithWildcard, topicFilterProblem, topicNameProblem } from './topic-filter.ts'
 
 /** `V` has no `undefined`. */
 export class TopicIndex<D extends object, V> {
-  readonly #exact = new Map<string, Destinations<D>>()
-  readonly #wildcard = new FilterTrie<Destinations<D>>()
+  readonly #exact: ExactFilters<Destinations<D>>
+  readonly #wildcard: FilterTrie<Destinations<D>>
   readonly #cache: TopicCache<V>
   readonly #plan: (topic: string, destinations: readonly D[]) => V
   readonly #scratch = new TopicScratch()
+  /** The topic at hand. */
+  readonly #key = new PackedKey()
   #planning = false
 
   /**
    * `plan` turns all destinations of a topic into what the hot path needs; its result is kept until a matching filter changes. It
    * gets an array of its own, in which a destination stands once for each of its filters that match; it does not change the index.
-   * `cacheTopicsMax`: so many topics are certainly kept, and at most twice as many; by default 65,536.
+   * `cacheTopicsMax`: so many topics are certainly kept, and at most twice as many; by default 65,536. `hashKey`: two
+   * secret random numbers of 32 bits, so that clients cannot choose filters that make lookups slow.
    */
-  constructor(options: { plan: (topic: string, destinations: readonly D[]) => V; cacheTopicsMax?: number }) {
-    this.#plan = options.plan
-    this.#cache = new TopicCache(options.cacheTopicsMax ?? 65_536)
+  constructor(options: {
+    plan: (topic: string, destinations: readonly D[]) => V
+    cacheTopicsMax?: number
+    hashKey?: HashKey
+  }) {
+    const { plan, cacheTopicsMax = 65_536, hashKey = plainHashKey } = options
+    this.#plan = plan
+    this.#cache = new TopicCache(cacheTopicsMax)
+    this.#exact = new ExactFilters(hashKey)
+    this.#wildcard = new FilterTrie(hashKey)
   }
 
   /** How many different filters there are. */
@@ -60,13 +73,13 @@ export class TopicIndex<D extends object, V> {
 
   /** The plan of a topic. Cached. What is no valid topic name matches nothing. */
   lookup(topic: string): V {
-    // The scratch holds the key of the lookup that called us, if `plan` did.
-    const length = this.#planning ? -1 : this.#scratch.write(topic)
-    const bytes = this.#scratch.bytes
-    const known = length === -1 ? undefined : this.#cache.get(bytes, 0, length)
+    const length = this.#scratch.write(topic)
+    if (length === -1) return this.#plan(topic, [])
+    this.#key.pack(this.#scratch.bytes, 0, length)
+    const known = this.#cache.get(this.#key)
     if (known !== undefined) return known
     if (topicNameProblem(topic) !== undefined) return this.#plan(topic, [])
-    return this.#planAndKeep(topic, bytes, 0, length)
+    return this.#planAndKeep(topic, this.#scratch.bytes, 0, length)
   }
 
   /**
@@ -74,19 +87,18 @@ export class TopicIndex<D extends object, V> {
    * valid topic name: invalid UTF-8, U+0000, a wildcard, nothing.
    */
   lookupBytes(bytes: Uint8Array, start: number, end: number): V | undefined {
-    const known = this.#cache.get(bytes, start, end)
+    this.#key.pack(bytes, start, end)
+    const known = this.#cache.get(this.#key)
     if (known !== undefined) return known
     const topic = decodeTopicName(bytes, start, end)
     return topic === undefined ? undefined : this.#planAndKeep(topic, bytes, start, end)
   }
 
-  /** Not cached. A destination stands once for each of its filters that match. */
+  /** Not cached. A destination stands once for each of its filters that match. `topic` is a valid topic name. */
   match(topic: string): D[] {
-    const destinations: D[] = []
-    const exact = this.#exact.get(topic)
-    if (exact !== undefined) appendTo(destinations, exact)
-    for (const held of this.#wildcard.matching(topic)) appendTo(destinations, held)
-    return destinations
+    const length = this.#scratch.write(topic)
+    this.#key.pack(this.#scratch.bytes, 0, length)
+    return this.#matchPacked(this.#scratch.bytes, 0, length)
   }
 
   /** Those of exactly this filter. A copy. */
@@ -99,7 +111,7 @@ export class TopicIndex<D extends object, V> {
 
   /** Each filter once, in no order. Not to be changed meanwhile. */
   *filters(): IterableIterator<string> {
-    yield* this.#exact.keys()
+    yield* this.#exact.filters()
     yield* this.#wildcard.filters()
   }
 
@@ -111,20 +123,33 @@ export class TopicIndex<D extends object, V> {
     this.#cache.sweep()
   }
 
+  /** The topic stands packed in `#key`. */
   #planAndKeep(topic: string, bytes: Uint8Array, start: number, end: number): V {
-    if (this.#planning) return this.#plan(topic, this.match(topic))
+    const destinations = this.#matchPacked(bytes, start, end)
+    if (this.#planning) return this.#plan(topic, destinations)
     const changes = this.#cache.changes
+    const firstLevel = firstLevelOf(bytes, start, end)
     this.#planning = true
     try {
-      const plan = this.#plan(topic, this.match(topic))
-      this.#cache.set(bytes, start, end, plan, changes)
+      const plan = this.#plan(topic, destinations)
+      // Once more, from the string: the plan may have asked for other topics.
+      this.#key.pack(this.#scratch.bytes, 0, this.#scratch.write(topic))
+      this.#cache.set(this.#key, firstLevel, plan, changes)
       return plan
     } finally {
       this.#planning = false
     }
   }
 
-  #tableOf(topicFilter: string): Map<string, Destinations<D>> | FilterTrie<Destinations<D>> {
+  #matchPacked(bytes: Uint8Array, start: number, end: number): D[] {
+    const destinations: D[] = []
+    const exact = this.#exact.getPacked(this.#key)
+    if (exact !== undefined) appendTo(destinations, exact)
+    for (const held of this.#wildcard.matchingBytes(bytes, start, end)) appendTo(destinations, held)
+    return destinations
+  }
+
+  #tableOf(topicFilter: string): ExactFilters<Destinations<D>> | FilterTrie<Destinations<D>> {
     return hasWildcard(topicFilter) ? this.#wildcard : this.#exact
   }
 
@@ -132,8 +157,9 @@ export class TopicIndex<D extends object, V> {
   #forget(topicFilter: string): void {
     const length = this.#scratch.write(topicFilter)
     const bytes = this.#scratch.bytes
-    if (!hasWildcard(topicFilter)) this.#cache.forget(bytes, 0, length)
+    this.#key.pack(bytes, 0, length)
+    if (!hasWildcard(topicFilter)) this.#cache.forget(this.#key)
     else if (startsWithWildcard(topicFilter)) this.#cache.forgetAll()
-    else this.#cache.forgetFirstLevel(bytes, 0, length)
+    else this.#cache.forgetFirstLevel(firstLevelOf(bytes, 0, length))
   }
 }

@@ -1,6 +1,7 @@
 /**
- * The nodes of a trie as numbers in flat arrays: 32 bytes a node and one slot of 4 bytes in the table that finds a child. A node
- * lies on one cache line, the garbage collector has nothing to walk, and a leaf costs no object of its own.
+ * The nodes of a trie as numbers in a flat array. A node takes 32 bytes on one cache line, the garbage collector has nothing to walk,
+ * and a leaf costs no object of its own. The literal children of a node form a list; where there are more than a few, a hash table of
+ * all such children finds one of them.
  */
 import { hashLevel, plusLevel, type LevelId } from './level-names.ts'
 
@@ -20,13 +21,16 @@ const previous = 6
 const literalCount = 7
 const wordShift = 3
 
+/** A list of so many is walked: the nodes of a small family mostly lie side by side. */
+const listedMax = 4
+
 export class TrieNodes {
   #words = new Int32Array(16 << wordShift)
   /** Nodes handed out so far, the free ones included. */
   #end = 1
   #firstFree: Node = 0
-  /** Literal children by parent and level: open addressing, linear probing, 0 is empty. Its length is a power of two. */
-  #slots = new Int32Array(32)
+  /** Pairs of a hash and a node; 0 is empty. Linear probing; a power of two of pairs. */
+  #slots = new Int32Array(32 * 2)
   #slotsUsed = 0
 
   parentOf(node: Node): Node {
@@ -70,8 +74,12 @@ export class TrieNodes {
   }
 
   literalChildOf(node: Node, id: LevelId): Node {
-    if (!this.hasLiteralChildren(node)) return 0
-    return this.#slots[this.#slotOf(node, id)]!
+    const words = this.#words
+    const at = node << wordShift
+    if (words[at + literalCount]! > listedMax) return this.#slots[this.#slotOf(node, id) + 1]!
+    let child = words[at + firstChild]!
+    while (child !== 0 && words[(child << wordShift) + level] !== id) child = words[(child << wordShift) + next]!
+    return child
   }
 
   addChild(node: Node, id: LevelId): Node {
@@ -116,7 +124,6 @@ export class TrieNodes {
   }
 
   #link(node: Node, child: Node): void {
-    if ((this.#slotsUsed + 1) * 4 > this.#slots.length * 3) this.#growSlots()
     const words = this.#words
     const at = node << wordShift
     const first = words[at + firstChild]!
@@ -124,20 +131,27 @@ export class TrieNodes {
     if (first !== 0) words[(first << wordShift) + previous] = child
     words[at + firstChild] = child
     words[at + literalCount]! += 1
-    this.#slots[this.#slotOf(node, this.levelOf(child))] = child
-    this.#slotsUsed += 1
+    const count = words[at + literalCount]!
+    if (count > listedMax + 1) this.#occupy(child)
+    else if (count === listedMax + 1) this.#eachLiteralChild(node, (each) => this.#occupy(each))
   }
 
   #unlink(node: Node, child: Node): void {
     const words = this.#words
+    const at = node << wordShift
+    const count = words[at + literalCount]!
+    if (count > listedMax + 1) this.#vacate(child)
+    else if (count === listedMax + 1) this.#eachLiteralChild(node, (each) => this.#vacate(each))
     const before = words[(child << wordShift) + previous]!
     const after = words[(child << wordShift) + next]!
-    if (before === 0) words[(node << wordShift) + firstChild] = after
+    if (before === 0) words[at + firstChild] = after
     else words[(before << wordShift) + next] = after
     if (after !== 0) words[(after << wordShift) + previous] = before
-    words[(node << wordShift) + literalCount]! -= 1
-    this.#vacate(this.#slotOf(node, this.levelOf(child)))
-    this.#slotsUsed -= 1
+    words[at + literalCount] = count - 1
+  }
+
+  #eachLiteralChild(node: Node, visit: (child: Node) => void): void {
+    for (let child = this.firstChildOf(node); child !== 0; child = this.nextOf(child)) visit(child)
   }
 
   /** The slot that holds the child, or the empty one where it would go. */
@@ -145,39 +159,61 @@ export class TrieNodes {
     const slots = this.#slots
     const words = this.#words
     const mask = slots.length - 1
-    for (let slot = homeSlot(node, id) & mask; ; slot = (slot + 1) & mask) {
-      const child = slots[slot]!
+    const hash = hashOf(node, id)
+    for (let slot = (hash << 1) & mask; ; slot = (slot + 2) & mask) {
+      const child = slots[slot + 1]!
       if (child === 0) return slot
+      // Children of other nodes are told apart without a look at them, nearly always.
+      if (slots[slot] !== hash) continue
       const at = child << wordShift
       if (words[at + parent] === node && words[at + level] === id) return slot
     }
   }
 
-  /** Empties a slot and moves up those behind it that would no longer be found across the gap. */
-  #vacate(hole: number): void {
-    const slots = this.#slots
-    const mask = slots.length - 1
-    for (let slot = (hole + 1) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const child = slots[slot]!
-      const home = homeSlot(this.parentOf(child), this.levelOf(child))
-      if (((slot - home) & mask) < ((slot - hole) & mask)) continue
-      slots[hole] = child
-      hole = slot
-    }
-    slots[hole] = 0
+  #occupy(child: Node): void {
+    if ((this.#slotsUsed + 1) * 8 > this.#slots.length * 3) this.#growSlots()
+    const node = this.parentOf(child)
+    const id = this.levelOf(child)
+    const slot = this.#slotOf(node, id)
+    this.#slots[slot] = hashOf(node, id)
+    this.#slots[slot + 1] = child
+    this.#slotsUsed += 1
   }
 
+  /** Empties the child's slot and moves up those behind it that would no longer be found across the gap. */
+  #vacate(child: Node): void {
+    const slots = this.#slots
+    const mask = slots.length - 1
+    let hole = this.#slotOf(this.parentOf(child), this.levelOf(child))
+    for (let slot = (hole + 2) & mask; slots[slot + 1] !== 0; slot = (slot + 2) & mask) {
+      const home = (slots[slot]! << 1) & mask
+      if (((slot - home) & mask) < ((slot - hole) & mask)) continue
+      slots[hole] = slots[slot]!
+      slots[hole + 1] = slots[slot + 1]!
+      hole = slot
+    }
+    slots[hole + 1] = 0
+    this.#slotsUsed -= 1
+  }
+
+  /** The old table is read and the new one written in order, as the low bits of the hash choose the slot. */
   #growSlots(): void {
     const old = this.#slots
-    this.#slots = new Int32Array(old.length * 2)
-    for (const child of old) {
-      if (child !== 0) this.#slots[this.#slotOf(this.parentOf(child), this.levelOf(child))] = child
+    const slots = new Int32Array(old.length * 2)
+    const mask = slots.length - 1
+    for (let from = 0; from < old.length; from += 2) {
+      if (old[from + 1] === 0) continue
+      let slot = (old[from]! << 1) & mask
+      while (slots[slot + 1] !== 0) slot = (slot + 2) & mask
+      slots[slot] = old[from]!
+      slots[slot + 1] = old[from + 1]!
     }
+    this.#slots = slots
   }
 }
 
-/** Where the search for a child begins, to be cut to the table's size. */
-function homeSlot(node: Node, id: LevelId): number {
+/** Numbers that we give out ourselves, so that nobody outside can make them collide at will. */
+function hashOf(node: Node, id: LevelId): number {
   const mixed = Math.imul(Math.imul(node, 0x9e3779b1) ^ id, 0x85ebca6b)
   return mixed ^ (mixed >>> 15)
 }

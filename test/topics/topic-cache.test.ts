@@ -3,23 +3,30 @@ import { test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
-import { TopicCache } from '../../src/topics/topic-cache.ts'
+import { PackedKey } from '../../src/topics/packed-key.ts'
+import { firstLevelOf, TopicCache } from '../../src/topics/topic-cache.ts'
 import { topicArbitrary } from './arbitraries.ts'
 
-function bytesOf(topic: string): Buffer {
-  return Buffer.from(`xx${topic}yy`)
+/** With the topic somewhere within the bytes, as in a packet. */
+function keyOf(topic: string): PackedKey {
+  const bytes = Buffer.from(`xx${topic}yy`)
+  const key = new PackedKey()
+  key.pack(bytes, 2, bytes.length - 2)
+  return key
 }
 
-/** A cache by strings, with the topic somewhere within the bytes, as in a packet. */
+function levelOf(topic: string): number {
+  return firstLevelOf(Buffer.from(topic), 0, Buffer.byteLength(topic))
+}
+
 function cacheOf<V>(topicsMax: number) {
   const cache = new TopicCache<V>(topicsMax)
   return {
     cache,
-    get: (topic: string) => cache.get(bytesOf(topic), 2, bytesOf(topic).length - 2),
-    set: (topic: string, value: V, changes = cache.changes) =>
-      cache.set(bytesOf(topic), 2, bytesOf(topic).length - 2, value, changes),
-    forget: (topic: string) => cache.forget(bytesOf(topic), 2, bytesOf(topic).length - 2),
-    forgetFirstLevel: (level: string) => cache.forgetFirstLevel(Buffer.from(`${level}/rest`), 0, level.length),
+    get: (topic: string) => cache.get(keyOf(topic)),
+    set: (topic: string, value: V, changes = cache.changes) => cache.set(keyOf(topic), levelOf(topic), value, changes),
+    forget: (topic: string) => cache.forget(keyOf(topic)),
+    forgetFirstLevel: (topic: string) => cache.forgetFirstLevel(levelOf(topic)),
   }
 }
 
@@ -27,7 +34,7 @@ test('topic cache: a hit is the value last set, or nothing', () => {
   const step = fc.tuple(topicArbitrary, fc.constantFrom('get', 'set', 'set', 'forget', 'forgetFirstLevel', 'forgetAll'))
   fc.assert(
     fc.property(fc.constantFrom(1, 2, 5, 1000), fc.array(step, { maxLength: 80 }), (topicsMax, steps) => {
-      const { cache, get, set, forget } = cacheOf<number>(topicsMax)
+      const { cache, get, set, forget, forgetFirstLevel } = cacheOf<number>(topicsMax)
       const model = new Map<string, number>()
       for (const [value, [topic, action]] of steps.entries()) {
         if (action === 'get') {
@@ -43,7 +50,7 @@ test('topic cache: a hit is the value last set, or nothing', () => {
           cache.forgetAll()
           model.clear()
         } else {
-          cache.forgetFirstLevel(Buffer.from(topic), 0, Buffer.byteLength(topic))
+          forgetFirstLevel(topic)
           const level = topic.split('/')[0]
           for (const known of model.keys()) if (known.split('/')[0] === level) model.delete(known)
         }
