@@ -76,11 +76,8 @@ test('SIGHUP applies the difference and leaves the rest alone', async (t) => {
   await t.test('a file with an error changes nothing and is reported', async () => {
     const logged = a.log.length
     a.reload(nodeFile(clusterA, [linkTo(clusterA, ['t/#'])], dataDir))
-    await a.waitFor(
-      'a complaint',
-      (event) => /cl-a/.test(JSON.stringify(event)) && Number(event['level']) >= 40,
-      logged,
-    )
+    const refused = await a.waitFor('refusal', (event) => event.msg === 'config_reload_refused', logged)
+    assert.match(JSON.stringify(refused), /cl-a/)
     await prove(inbox, publisherB, 't/b')
     await prove(inbox, publisherC, 't/c')
   })
