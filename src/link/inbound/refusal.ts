@@ -40,3 +40,21 @@ const disconnectCodes: Readonly<Partial<Record<RouteFault, number>>> = {
 export function disconnectCode(fault: RouteFault): number {
   return disconnectCodes[fault] ?? reasonCode.implementationSpecificError
 }
+
+/** Why an actor_init was rejected, for people on our side. */
+export function rejectionWords(
+  reason: InitRejection,
+  sender: string,
+  localCluster: string,
+  localKnownAs: string | undefined,
+): string {
+  switch (reason) {
+    case 'unknown_cluster':
+      return `there is no link to ${sender} here`
+    case 'bad_remote_cluster_link_name':
+      return `the peer's link calls us ${localKnownAs ?? 'by no name'}, and this is ${localCluster}`
+    case 'cluster_link_disabled':
+    default:
+      return `the link to ${sender} is disabled here`
+  }
+}

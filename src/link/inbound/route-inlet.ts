@@ -1,0 +1,203 @@
+/**
+ * The route plane of the accepting side: actors of peers introduce themselves, say what their clusters want, and show that they
+ * live. Answers as EMQX 5.10 does; where that differs from the recorded node the replay tests say why.
+ */
+import type { Message } from '../../packets/message.ts'
+import { reasonCode } from '../../packets/reason-code.ts'
+import { topicNameProblem } from '../../topics/topic-filter.ts'
+import type { LinkClient } from '../broker-port.ts'
+import { decodeRouteMessage, encodeRouteMessage } from '../emqx/route-ops.ts'
+import type { ActorInit, ActorInitAck, Heartbeat, RouteBatch } from '../emqx/route-ops.ts'
+import type { InboundPeer } from './inbound-peer.ts'
+import type { InboundPeers } from './inbound-peers.ts'
+import type { InboundPorts } from './inbound-ports.ts'
+import { disconnectCode, rejectionWords } from './refusal.ts'
+import type { InitRejection, RouteFault } from './refusal.ts'
+
+/** An actor of a peer that introduced itself on a connection. */
+type RouteSession = { readonly peer: string; readonly actor: string; readonly incarnation: number }
+
+type Outcome =
+  /** Taken, or not worth an answer. */
+  | { readonly type: 'done' }
+  | { readonly type: 'ack'; readonly ack: ActorInitAck; readonly to: ReplyTo }
+  | { readonly type: 'fault'; readonly reason: RouteFault; readonly words: string }
+
+type ReplyTo = { readonly responseTopic: string; readonly correlationData: Buffer }
+
+export class RouteInlet {
+  readonly #ports: InboundPorts
+  readonly #peers: InboundPeers
+  readonly #sessions = new Map<LinkClient, RouteSession>()
+  /** Connections that are over, to which an answer on its way is sent no more. */
+  readonly #gone = new WeakSet<LinkClient>()
+
+  constructor(ports: InboundPorts, peers: InboundPeers) {
+    this.#ports = ports
+    this.#peers = peers
+  }
+
+  /** Returns the reason code of the PUBACK or PUBREC, which is of no use if the connection was ended. */
+  publish(client: LinkClient, sender: string, publish: Message): number {
+    try {
+      const outcome = this.#serve(client, sender, publish)
+      if (outcome.type === 'fault') {
+        this.#disconnect(client, sender, outcome.reason, outcome.words)
+        return reasonCode.implementationSpecificError
+      }
+      if (outcome.type === 'ack') this.#answer(client, outcome.ack, outcome.to)
+      return reasonCode.noMatchingSubscribers
+    } catch (error) {
+      // A session that failed half-way is worth nothing: its peer would believe us to have what we lack.
+      client.disconnect(reasonCode.implementationSpecificError)
+      throw error
+    }
+  }
+
+  closed(client: LinkClient): void {
+    this.#gone.add(client)
+    const session = this.#sessions.get(client)
+    if (session === undefined) return
+    this.#sessions.delete(client)
+    const stillThere = [...this.#sessions.values()].some((other) => isSameLife(other, session))
+    if (!stillThere) this.#peers.of(session.peer)?.disconnected(session.actor, session.incarnation)
+    this.#ports.changed(session.peer)
+  }
+
+  /** Ends the connections of a peer whose link is gone: only so does it learn why, and only so does it come back with its routes. */
+  disconnectPeer(name: string, words: string): void {
+    for (const [client, session] of this.#sessions) {
+      if (session.peer === name) this.#disconnect(client, name, 'link_gone', words)
+    }
+  }
+
+  #serve(client: LinkClient, sender: string, publish: Message): Outcome {
+    const message = decodeRouteMessage(publish.payload)
+    switch (message.type) {
+      case 'actor_init':
+        return this.#actorInit(client, sender, message, publish)
+      case 'route':
+      case 'heartbeat':
+        return this.#routeOp(client, sender, message)
+      case 'malformed':
+        return fault('malformed_term', message.reason)
+      case 'unknown':
+      case 'actor_init_ack':
+      default:
+        this.#ports.log.debug({ link: sender, clientid: client.clientId }, 'cluster_link_unknown_operation')
+        return { type: 'done' }
+    }
+  }
+
+  #actorInit(client: LinkClient, sender: string, init: ActorInit, publish: Message): Outcome {
+    const to = replyTo(publish)
+    if (to === undefined) return fault('no_response_topic', 'an actor_init without Response Topic and Correlation Data')
+    if (this.#sessions.has(client)) return fault('actor_init_twice', 'a second actor_init on one connection')
+    const ack = { type: 'actor_init_ack', actor: init.actor, protocolVersion: 1 } as const
+    const peer = this.#peers.of(sender)
+    const rejection = this.#rejection(sender, init)
+    if (peer === undefined || rejection !== undefined) {
+      const reason = rejection ?? 'unknown_cluster'
+      this.#reject(client, sender, reason, init.targetCluster)
+      return { type: 'ack', to, ack: { ...ack, result: 'error', reason } }
+    }
+    const verdict = peer.init(init.actor, init.incarnation)
+    if (verdict === 'outdated') return fault('outdated_incarnation', `${init.actor} lives on in a newer incarnation`)
+    if (verdict === 'full') return fault('too_many_actors', `no room for ${init.actor} among the peer's actors`)
+    this.#admit(client, peer, init)
+    return { type: 'ack', to, ack: { ...ack, result: 'ok', needBootstrap: verdict !== 'resumed' } }
+  }
+
+  #admit(client: LinkClient, peer: InboundPeer, { actor, incarnation }: ActorInit): void {
+    this.#sessions.set(client, { peer: peer.name, actor, incarnation })
+    peer.lastRefusal = undefined
+    this.#ports.log.info({ link: peer.name, actor, incarnation, clientid: client.clientId }, 'cluster_link_actor_init')
+    this.#ports.changed(peer.name)
+  }
+
+  #rejection(sender: string, { targetCluster }: ActorInit): InitRejection | undefined {
+    const link = this.#ports.link(sender)
+    if (link === undefined) return 'unknown_cluster'
+    if (targetCluster !== this.#ports.localCluster) return 'bad_remote_cluster_link_name'
+    return link.enable ? undefined : 'cluster_link_disabled'
+  }
+
+  #routeOp(client: LinkClient, sender: string, message: RouteBatch | Heartbeat): Outcome {
+    const session = this.#sessions.get(client)
+    if (session === undefined) {
+      if (message.type === 'heartbeat') return { type: 'done' }
+      return fault('routes_before_init', `routes of ${message.actor} before its actor_init`)
+    }
+    if (session.peer !== sender || session.actor !== message.actor) {
+      return fault('another_actor', `${message.actor} of ${sender} on the connection of ${session.actor}`)
+    }
+    const peer = this.#peers.of(sender)
+    if (peer === undefined || this.#ports.link(sender)?.enable !== true) return fault('link_gone', 'the link is gone')
+    return applied(session.actor, applyTo(peer, session, message))
+  }
+
+  /** After the PUBACK, which is written when the present call returns. */
+  #answer(client: LinkClient, ack: ActorInitAck, { responseTopic, correlationData }: ReplyTo): void {
+    const payload = encodeRouteMessage(ack)
+    queueMicrotask(() => {
+      if (!this.#gone.has(client)) client.send({ topic: responseTopic, payload, qos: 1, correlationData })
+    })
+  }
+
+  #reject(client: LinkClient, sender: string, reason: InitRejection, localKnownAs: string | undefined): void {
+    const { localCluster, log } = this.#ports
+    this.#peers.refuse(client, sender, reason, rejectionWords(reason, sender, localCluster, localKnownAs))
+    log.warn(
+      { from_cluster: sender, local_cluster: localCluster, local_known_as: localKnownAs, reason },
+      'cluster_link_actor_init_rejected',
+    )
+  }
+
+  #disconnect(client: LinkClient, sender: string, reason: RouteFault, words: string): void {
+    this.#peers.refuse(client, sender, reason, words)
+    this.#ports.log.warn(
+      { link: sender, clientid: client.clientId, peername: client.remoteAddress, reason, words },
+      'cluster_link_routerepl_protocol_error',
+    )
+    // Before the connection ends, so that what is still read from it finds no session.
+    this.closed(client)
+    client.disconnect(disconnectCode(reason), words)
+  }
+}
+
+function replyTo({ properties }: Message): ReplyTo | undefined {
+  const { responseTopic, correlationData } = properties ?? {}
+  if (responseTopic === undefined || correlationData === undefined) return undefined
+  return topicNameProblem(responseTopic) === undefined ? { responseTopic, correlationData } : undefined
+}
+
+/** The incarnation is the connection's: what the operation itself says is not looked at, as in EMQX. */
+function applyTo(peer: InboundPeer, session: RouteSession, message: RouteBatch | Heartbeat): ApplyType {
+  return message.type === 'heartbeat'
+    ? peer.heartbeat(session.actor, session.incarnation)
+    : peer.apply(session.actor, session.incarnation, message.ops)
+}
+
+type ApplyType = ReturnType<InboundPeer['apply']>
+
+function applied(actor: string, result: ApplyType): Outcome {
+  switch (result) {
+    case 'outdated':
+      return fault('outdated_incarnation', `${actor} lives on in a newer incarnation`)
+    case 'unknown_actor':
+      return fault('actor_unknown', `${actor} is not known any more`)
+    case 'full':
+      return fault('too_many_routes', `${actor} has more routes than we keep`)
+    case 'applied':
+    default:
+      return { type: 'done' }
+  }
+}
+
+function isSameLife(left: RouteSession, right: RouteSession): boolean {
+  return left.peer === right.peer && left.actor === right.actor && left.incarnation === right.incarnation
+}
+
+function fault(reason: RouteFault, words: string): Outcome {
+  return { type: 'fault', reason, words }
+}
