@@ -9,7 +9,13 @@ import { nextDelayMs, type Random } from '../src/link/backoff.ts'
 import { connectTimedOut, type LinkFailure } from '../src/link/link-failure.ts'
 
 /** `index` counts from 1, as the ClientIDs of the pool do. */
-export type PoolMemberInput = { readonly index: number; readonly random: Random; readonly connectMs: number }
+export type PoolMemberInput = {
+  /** The peer. */
+  readonly link: string
+  readonly index: number
+  readonly random: Random
+  readonly connectMs: number
+}
 export type PoolMemberState = 'connecting' | 'up' | 'waiting'
 
 export type PoolMemberEvent =
@@ -120,7 +126,12 @@ function logEnd(event: ForwardingLog['event']) {
   return { type: 'log', params } as const
 }
 
-export type ForwardingInput = { readonly poolSize: number; readonly random: Random; readonly connectMs: number }
+export type ForwardingInput = {
+  readonly link: string
+  readonly poolSize: number
+  readonly random: Random
+  readonly connectMs: number
+}
 export type MemberFact = { readonly state: PoolMemberState; readonly failure: LinkFailure | undefined }
 /** What the parent and the status know of us. */
 export type ForwardingFact = { readonly members: readonly MemberFact[] }
@@ -147,7 +158,7 @@ export const forwardingMachine = setup({
         context.members.map((_, at) =>
           spawn('member', {
             id: `member-${at + 1}`,
-            input: { index: at + 1, random: context.random, connectMs: context.connectMs },
+            input: { link: context.link, index: at + 1, random: context.random, connectMs: context.connectMs },
           }),
         ),
     }),

@@ -23,8 +23,11 @@ export type LinkSettings = {
 }
 
 export type LinkInput = {
+  /** The peer. */
+  readonly link: string
   readonly settings: LinkSettings
   readonly inbound: InboundFact
+  readonly outbox: OutboxFact
   readonly random: Random
   readonly nowMs: () => number
 }
@@ -86,7 +89,7 @@ export const linkMachine = setup({
       routeSync: { phase: 'connecting', failure: undefined },
       forwarding: { members: membersDown(input.settings.poolSize, undefined) },
       inbound: input.inbound,
-      outbox: { aboveHighWaterMark: false },
+      outbox: input.outbox,
     }
     return { ...input, facts, status: statusOf(facts), crashesAtMs: [], delayMs: 0 }
   },
@@ -110,7 +113,8 @@ export const linkMachine = setup({
           invoke: {
             src: 'routeSync',
             id: 'routeSync',
-            input: ({ context: { random, settings } }) => ({
+            input: ({ context: { link, random, settings } }) => ({
+              link,
               random,
               connectMs: settings.connectMs,
               batchMs: settings.ackMs,
@@ -152,7 +156,8 @@ export const linkMachine = setup({
           invoke: {
             src: 'forwarding',
             id: 'forwarding',
-            input: ({ context: { random, settings } }) => ({
+            input: ({ context: { link, random, settings } }) => ({
+              link,
               random,
               poolSize: settings.poolSize,
               connectMs: settings.connectMs,

@@ -38,6 +38,8 @@ export type RouteSyncEvent =
   | { readonly type: 'heartbeat_due' }
 
 export type RouteSyncInput = {
+  /** The peer. */
+  readonly link: string
   readonly random: Random
   /** Time for all addresses together, milliseconds. */
   readonly connectMs: number

@@ -12,6 +12,8 @@ export class OutboxEntry {
   readonly expiresAtMs: number
   queueIndex: number
   place: 'queued' | 'inflight' | 'gone' = 'queued'
+  /** When it was last taken, milliseconds since 1970. */
+  takenAtMs = 0
 
   // The links belong to the lists and the heap: one entry stands in at most one list of each kind.
   previous: OutboxEntry | undefined

@@ -70,6 +70,11 @@ export class Outbox {
     return this.#queue(queueIndex).flying.length
   }
 
+  /** When the message that has been in flight longest was taken, milliseconds since 1970. */
+  oldestTakenAtMs(queueIndex: number): number | undefined {
+    return this.#queue(queueIndex).flying.first?.takenAtMs
+  }
+
   /** When the next waiting message expires, milliseconds since 1970; `Infinity` if none ever does. */
   get nextExpiryMs(): number {
     return this.#expiry.soonest?.expiresAtMs ?? Number.POSITIVE_INFINITY
@@ -112,6 +117,7 @@ export class Outbox {
       }
       this.#unlink(entry)
       entry.place = 'inflight'
+      entry.takenAtMs = nowMs
       queue.flying.pushBack(entry)
       this.ledger.send()
       return entry
@@ -150,8 +156,8 @@ export class Outbox {
 
   /** Another number of connections. Nothing may be in flight on them any more that is not to be sent again. */
   reshape(queueCount: number): void {
-    for (let index = 0; index < this.#queues.length; index += 1) this.putBack(index)
     if (queueCount === this.#queues.length) return
+    for (let index = 0; index < this.#queues.length; index += 1) this.putBack(index)
     const entries = this.#waitingEntries().toSorted((one, other) => one.sequence - other.sequence)
     this.#queues = emptyQueues(queueCount)
     this.#expiry = new ExpiryHeap()

@@ -31,7 +31,10 @@ function start() {
       log: (_args, { event, failure }) => logged.push(failure === undefined ? event : `${event}: ${failure.reason}`),
     },
   })
-  const actor = createActor(machine, { clock, input: { random: () => 0.5, connectMs: 5_000, batchMs: 15_000 } }).start()
+  const actor = createActor(machine, {
+    clock,
+    input: { link: 'cl.b', random: () => 0.5, connectMs: 5_000, batchMs: 15_000 },
+  }).start()
   const phase = () => routeSyncFact(actor.getSnapshot()).phase
   const reason = () => routeSyncFact(actor.getSnapshot()).failure?.reason
   const send = (...events: RouteSyncEvent[]) => {

@@ -1,0 +1,255 @@
+/**
+ * One connection of a link: MQTT 5, clean start, never reconnecting by itself, because the actor that opened it decides that.
+ * The addresses of the peer are tried in the order in which they are configured. It goes down by closing TCP, as EMQX's does.
+ */
+import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import {
+  MqttClient,
+  Store,
+  type DoneCallback,
+  type IClientPublishOptions,
+  type Packet,
+  type PacketCallback,
+  type StreamBuilder,
+} from 'mqtt'
+import type { ServerAddress, SslConfig } from '../config/config.ts'
+import {
+  allAddressesFailed,
+  closedByPeer,
+  connectRefused,
+  connectTimedOut,
+  disconnectedByPeer,
+  malformedPacket,
+  peerSilent,
+  socketFailure,
+  type LinkFailure,
+} from './link-failure.ts'
+import { tlsOptions } from './tls-options.ts'
+
+export type ConnectionOptions = {
+  readonly clientId: string
+  readonly addresses: readonly ServerAddress[]
+  readonly username: string | undefined
+  readonly password: string | undefined
+  readonly ssl: SslConfig
+  readonly tcp: { readonly nodelay: boolean; readonly keepalive: boolean }
+  /** Time for each address, up to the CONNACK, milliseconds. */
+  readonly connectMs: number
+}
+
+/** What the peer's CONNACK allows. */
+export type PeerLimits = {
+  /** QoS 1 messages that may be unacknowledged at once. */
+  readonly receiveMaximum: number
+  readonly packetBytesMax: number
+  readonly qosMax: 0 | 1 | 2
+}
+
+export interface ConnectionListener {
+  /** CONNACK with success. */
+  up(limits: PeerLimits): void
+  /** Never came up, or went down. The last call of all; none comes after `close`. */
+  down(failure: LinkFailure): void
+  message?(topic: string, payload: Buffer, correlationData: Buffer | undefined): void
+  /** The socket takes more again, after `writable` was false. */
+  drained?(): void
+}
+
+export type OutgoingPublish = {
+  readonly topic: string
+  readonly payload: Buffer
+  readonly qos: 0 | 1
+  readonly responseTopic?: string
+  readonly correlationData?: Buffer
+}
+
+/** What routes and messages need of a connection. */
+export interface LinkConnection {
+  readonly writable: boolean
+  /** @param answered the reason code of the PUBACK, for QoS 1; never called if the connection goes first */
+  publish(publish: OutgoingPublish, answered?: (reasonCode: number) => void): void
+  /** QoS 1. @param answered the reason code of the SUBACK; never called if the connection goes first */
+  subscribe(topicFilter: string, answered: (reasonCode: number) => void): void
+  /** At once, whatever it was doing. */
+  close(): void
+}
+
+export type OpenConnection = (options: ConnectionOptions, listener: ConnectionListener) => LinkConnection
+
+const keepaliveSeconds = 60
+
+/** Starts to connect and returns at once. */
+export const openConnection: OpenConnection = (options, listener) => new MqttLinkConnection(options, listener)
+
+class MqttLinkConnection implements LinkConnection {
+  readonly #options: ConnectionOptions
+  readonly #listener: ConnectionListener
+  readonly #failures: (readonly [address: string, failure: LinkFailure])[] = []
+  #client: MqttClient | undefined
+  #socket: Socket | undefined
+  #closed = false
+
+  constructor(options: ConnectionOptions, listener: ConnectionListener) {
+    this.#options = options
+    this.#listener = listener
+    // Not within the constructor's call: whoever opens it has no reference yet that a listener could use.
+    process.nextTick(() => this.#tryNext())
+  }
+
+  get writable(): boolean {
+    return this.#socket !== undefined && !this.#socket.writableNeedDrain
+  }
+
+  publish(
+    { topic, payload, qos, responseTopic, correlationData }: OutgoingPublish,
+    answered?: (code: number) => void,
+  ): void {
+    const options: IClientPublishOptions = { qos }
+    if (responseTopic !== undefined || correlationData !== undefined) {
+      options.properties = {
+        ...(responseTopic === undefined ? {} : { responseTopic }),
+        ...(correlationData === undefined ? {} : { correlationData }),
+      }
+    }
+    if (qos === 0) {
+      // Without a callback: one that waits for the socket to drain would pile up listeners.
+      this.#client?.publish(topic, payload, options)
+      return
+    }
+    this.#client?.publish(topic, payload, options, (error) => {
+      const code = reasonCodeOf(error)
+      if (code !== undefined && !this.#closed) answered?.(code)
+    })
+  }
+
+  subscribe(topicFilter: string, answered: (reasonCode: number) => void): void {
+    this.#client?.subscribe(topicFilter, { qos: 1 }, (_error, _granted, packet) => {
+      const code = packet?.granted[0]
+      if (typeof code === 'number' && !this.#closed) answered(code)
+    })
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#client?.end(true)
+  }
+
+  #tryNext(): void {
+    if (this.#closed) return
+    const address = this.#options.addresses[this.#failures.length]
+    if (address === undefined) return this.#down(allAddressesFailed(this.#failures))
+    try {
+      this.#connect(address)
+    } catch (error) {
+      // A certificate that cannot be read, most likely: nothing was opened yet.
+      this.#failed(address, socketFailure(error))
+    }
+  }
+
+  #connect(address: ServerAddress): void {
+    let failure: LinkFailure | undefined
+    let up = false
+    const client = new MqttClient(this.#streamBuilder(address), {
+      protocolVersion: 5,
+      clean: true,
+      clientId: this.#options.clientId,
+      keepalive: keepaliveSeconds,
+      reconnectPeriod: 0,
+      connectTimeout: this.#options.connectMs,
+      queueQoSZero: false,
+      resubscribe: false,
+      timerVariant: 'native',
+      outgoingStore: new ForgetfulStore(),
+      ...(this.#options.username === undefined ? {} : { username: this.#options.username }),
+      ...(this.#options.password === undefined ? {} : { password: this.#options.password }),
+    })
+    this.#client = client
+    client.on('connect', () => {
+      if (this.#closed) return
+      up = true
+      this.#listener.up(peerLimits(client))
+    })
+    client.on('message', (topic, payload, packet) => {
+      if (!this.#closed) this.#listener.message?.(topic, payload, packet.properties?.correlationData)
+    })
+    client.on('disconnect', ({ reasonCode = 0, properties }) => {
+      failure ??= disconnectedByPeer(reasonCode, properties?.reasonString)
+    })
+    // The first thing that went wrong is the reason; the end itself is always `close`.
+    client.on('error', (error) => (failure ??= this.#failureOf(error)))
+    client.on('close', () => {
+      if (this.#closed) return
+      if (up) this.#down(failure ?? closedByPeer())
+      else this.#failed(address, failure ?? closedByPeer())
+    })
+  }
+
+  #streamBuilder(address: ServerAddress): StreamBuilder {
+    return () => {
+      const { ssl, tcp } = this.#options
+      const { host, port } = address
+      const socket = address.tls
+        ? connectTls(tlsOptions(ssl, address))
+        : connectTcp({ host, port, noDelay: tcp.nodelay, keepAlive: tcp.keepalive })
+      if (address.tls) socket.setNoDelay(tcp.nodelay).setKeepAlive(tcp.keepalive)
+      // MQTT.js keeps errors without a code to itself.
+      socket.on('error', (error) => this.#client?.emit('error', error))
+      socket.on('drain', () => {
+        if (!this.#closed) this.#listener.drained?.()
+      })
+      this.#socket = socket
+      return socket
+    }
+  }
+
+  /** This address will not do: on to the next. */
+  #failed(address: ServerAddress, failure: LinkFailure): void {
+    this.#client = undefined
+    this.#socket = undefined
+    this.#failures.push([`${address.host}:${address.port}`, failure])
+    process.nextTick(() => this.#tryNext())
+  }
+
+  #down(failure: LinkFailure): void {
+    this.#closed = true
+    this.#listener.down(failure)
+  }
+
+  #failureOf(error: Error): LinkFailure {
+    if (error.message.startsWith('Connection refused: ')) return connectRefused(reasonCodeOf(error) ?? 0x80)
+    if (error.message === 'connack timeout') return connectTimedOut(this.#options.connectMs)
+    if (error.message === 'Keepalive timeout') return peerSilent(keepaliveSeconds * 1_500)
+    const code = 'code' in error ? error.code : undefined
+    return typeof code === 'string' || 'syscall' in error ? socketFailure(error) : malformedPacket(error.message)
+  }
+}
+
+/** 0 for no error; `undefined` for one that carries no reason code, because the connection went before the answer came. */
+function reasonCodeOf(error: Error | null | undefined): number | undefined {
+  if (error === null || error === undefined) return 0
+  return 'code' in error && typeof error.code === 'number' ? error.code : undefined
+}
+
+function peerLimits({ serverProperties }: MqttClient): PeerLimits {
+  const qosMax = serverProperties?.maximumQoS
+  return {
+    receiveMaximum: serverProperties?.receiveMaximum ?? 65_535,
+    packetBytesMax: serverProperties?.maximumPacketSize ?? Number.POSITIVE_INFINITY,
+    qosMax: qosMax === 0 || qosMax === 1 ? qosMax : 2,
+  }
+}
+
+/** MQTT.js keeps what is unacknowledged to send it again; we keep it ourselves, since it outlives the connection. */
+class ForgetfulStore extends Store {
+  override put(_packet: Packet, done: DoneCallback): this {
+    done()
+    return this
+  }
+
+  override del(_packet: Pick<Packet, 'messageId'>, done: PacketCallback): this {
+    done()
+    return this
+  }
+}

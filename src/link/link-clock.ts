@@ -1,0 +1,8 @@
+/** Time as links need it; tests and the simulator have one of their own. */
+
+export interface LinkClock {
+  /** Milliseconds since 1970. */
+  nowMs(): number
+  /** Calls once after so many milliseconds, however many they are. */
+  after(ms: number, call: () => void): { cancel(): void }
+}

@@ -1,0 +1,277 @@
+/**
+ * The outbound half of all links of a node: makes what runs equal to what is configured, and says how each link is.
+ * Without a link nothing runs, listens or ticks here.
+ */
+import { createActor, type Actor, type AnyMachineSnapshot } from 'xstate'
+import { linkSupervision, supervisorMachine } from '../../actors/supervisor.ts'
+import type { ChildChanged } from '../../actors/child.ts'
+import type { LinkEvent } from '../../actors/link.ts'
+import type { LinkConfig } from '../config/config.ts'
+import type { LedgerSnapshot } from '../lanes/ledger.ts'
+import type { Message } from '../packets/message.ts'
+import type { BrokerPort, RouteSink } from './broker-port.ts'
+import type { Random } from './backoff.ts'
+import type { OpenConnection } from './connection.ts'
+import type { LinkClock } from './link-clock.ts'
+import type { LinkLog } from './link-log.ts'
+import { LinkShell } from './link-shell.ts'
+import { reconcile, type LinkStep } from './reconciler.ts'
+import {
+  failedStatus,
+  restartingStatus,
+  sameStatus,
+  stoppedStatus,
+  type InboundFact,
+  type LinkStatus,
+} from './status.ts'
+import { TransitionHistory, type Transition } from './transitions.ts'
+
+export type LinkRuntimePorts = {
+  readonly broker: Pick<BrokerPort, 'interest' | 'onInterest'>
+  readonly clock: LinkClock
+  readonly random: Random
+  readonly log: LinkLog
+  readonly open: OpenConnection
+  /** 16 hexadecimal digits, different each time. */
+  readonly correlation: () => string
+  /** A message as the peer is to get it. */
+  readonly encode: (message: Message) => Buffer
+  readonly nodeName: string
+  readonly clusterName: string
+  /** A number above all that were given for this peer before, also by earlier processes (`nextIncarnation`). */
+  readonly nextIncarnation: (peer: string) => number
+  /** The status of a link is another one now. */
+  readonly onStatus?: (peer: string, status: LinkStatus) => void
+}
+
+type Standing = { readonly shell: LinkShell; started: boolean; status: LinkStatus }
+
+export class LinkRuntime {
+  readonly #ports: LinkRuntimePorts
+  readonly #links = new Map<string, Standing>()
+  readonly #history: TransitionHistory
+  #desired: readonly LinkConfig[] = []
+  /** Started with the first link. */
+  #supervisor: Actor<typeof supervisorMachine> | undefined
+  #stopped = false
+
+  constructor(ports: LinkRuntimePorts) {
+    this.#ports = ports
+    this.#history = new TransitionHistory(() => ports.clock.nowMs(), actorName)
+  }
+
+  /** What is to run from now on. Returns at once; what it leads to shows in the status. */
+  apply(links: readonly LinkConfig[]): void {
+    if (this.#stopped) return
+    this.#desired = links
+    this.#reconcile()
+  }
+
+  /** Begins anew with a link that has failed, or with any other. */
+  restart(peer: string): void {
+    if (this.#links.get(peer)?.started === true) this.#supervisor?.send({ type: 'restart_child', id: peer })
+  }
+
+  /** The outbox of a link, for the peer's routes. The same object as long as the link is configured, through all edits. */
+  sinkOf(peer: string): RouteSink | undefined {
+    return this.#links.get(peer)?.shell.sink
+  }
+
+  status(peer: string): LinkStatus | undefined {
+    return this.#links.get(peer)?.status
+  }
+
+  statuses(): ReadonlyMap<string, LinkStatus> {
+    return new Map([...this.#links].map(([peer, { status }]) => [peer, status]))
+  }
+
+  ledger(peer: string): LedgerSnapshot | undefined {
+    return this.#links.get(peer)?.shell.outbox.ledger.snapshot()
+  }
+
+  resetLedger(peer: string): void {
+    this.#links.get(peer)?.shell.outbox.ledger.reset()
+  }
+
+  /** How many routes the peer should have of us. */
+  routeCount(peer: string): number {
+    return this.#links.get(peer)?.shell.routeCount ?? 0
+  }
+
+  /** What the peer does to us, as the accepting side sees it. */
+  setInbound(peer: string, inbound: InboundFact): void {
+    const standing = this.#links.get(peer)
+    if (standing === undefined) return
+    standing.shell.inbound = inbound
+    this.#tell(peer, { type: 'inbound_changed', inbound })
+  }
+
+  /** The last transitions of an actor (`eu-west`, `eu-west/route-sync`, `eu-west/forwarding/1`), oldest first. */
+  transitions(actor: string): readonly Transition[] {
+    return this.#history.of(actor)
+  }
+
+  actors(): string[] {
+    return this.#history.names()
+  }
+
+  /**
+   * Lets what waits on links that are up cross for at most `drainMs`, then closes everything at once. What waits after that
+   * is lost with the process, and logged.
+   */
+  async stop(drainMs = 500): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    await this.#drain(drainMs)
+    this.#supervisor?.stop()
+    for (const { shell } of this.#links.values()) {
+      const { queued, inflight } = shell.outbox.ledger
+      if (queued + inflight > 0)
+        this.#ports.log.warn({ link: shell.name, queued, inflight }, 'cluster_link_outbox_lost')
+      shell.stop()
+    }
+    this.#links.clear()
+  }
+
+  #reconcile(): void {
+    const standing = new Map(
+      [...this.#links].map(([name, { shell, started }]) => [name, { config: shell.config, started }]),
+    )
+    for (const step of reconcile(standing, this.#desired)) this.#take(step)
+  }
+
+  #take(step: LinkStep): void {
+    switch (step.type) {
+      case 'create':
+        this.#links.set(step.config.name, { shell: this.#shell(step.config), started: false, status: stoppedStatus })
+        if (step.config.enable) this.#start(step.config)
+        return
+      case 'start':
+        return this.#start(step.config)
+      case 'stop':
+        return this.#stopLink(step.config)
+      case 'remove':
+        return this.#remove(step.name)
+      case 'edit':
+        return this.#edit(step)
+    }
+  }
+
+  #shell(config: LinkConfig): LinkShell {
+    const { name } = config
+    return new LinkShell(config, {
+      ...this.#ports,
+      announce: (status) => this.#setStatus(name, status),
+      tell: (event) => this.#tell(name, event),
+    })
+  }
+
+  #start(config: LinkConfig): void {
+    const standing = this.#links.get(config.name)
+    if (standing === undefined) return
+    const { shell } = standing
+    shell.edit(config)
+    standing.started = true
+    this.#runningSupervisor().send({
+      type: 'start_child',
+      spec: { id: config.name, logic: shell.machine(), input: () => shell.input(), release: () => shell.release() },
+    })
+  }
+
+  #stopLink(config: LinkConfig): void {
+    const standing = this.#links.get(config.name)
+    if (standing === undefined) return
+    standing.started = false
+    this.#supervisor?.send({ type: 'stop_child', id: config.name })
+    // An actor that is stopped runs no exit actions.
+    standing.shell.release()
+    standing.shell.edit(config)
+    this.#setStatus(config.name, stoppedStatus)
+  }
+
+  #remove(name: string): void {
+    const standing = this.#links.get(name)
+    if (standing === undefined) return
+    this.#supervisor?.send({ type: 'stop_child', id: name })
+    standing.shell.remove()
+    this.#links.delete(name)
+    this.#history.forget(name)
+  }
+
+  #edit({ config, routes, pool }: Extract<LinkStep, { type: 'edit' }>): void {
+    const standing = this.#links.get(config.name)
+    if (standing === undefined) return
+    const { shell } = standing
+    shell.edit(config)
+    // An edit is what may mend a link that failed.
+    if (standing.status.state === 'failed') return this.restart(config.name)
+    this.#tell(config.name, { type: 'settings_changed', settings: shell.settings() })
+    if (routes === 'restart') this.#tell(config.name, { type: 'restart_routes' })
+    if (pool === 'rebuild') this.#tell(config.name, { type: 'rebuild_pool' })
+  }
+
+  #tell(peer: string, event: LinkEvent): void {
+    if (this.#links.get(peer)?.started === true) this.#supervisor?.send({ type: 'tell_child', id: peer, event })
+  }
+
+  #runningSupervisor(): Actor<typeof supervisorMachine> {
+    if (this.#supervisor !== undefined) return this.#supervisor
+    const { clock, random } = this.#ports
+    const machine = supervisorMachine.provide({
+      actions: { childChanged: (_args, change) => this.#childChanged(change) },
+    })
+    this.#supervisor = createActor(machine, {
+      input: { supervision: linkSupervision, random, nowMs: () => clock.nowMs() },
+      clock: timersOf(clock),
+      inspect: this.#history.inspect,
+    })
+    return this.#supervisor.start()
+  }
+
+  #childChanged({ id, state, error }: ChildChanged): void {
+    if (state === 'running') return
+    const words = error instanceof Error ? error.message : String(error)
+    this.#ports.log.error({ link: id, err: error }, state === 'failed' ? 'cluster_link_failed' : 'cluster_link_crashed')
+    const reason =
+      state === 'failed' ? `crashed too often, last with: ${words}` : `starts again after a crash: ${words}`
+    this.#setStatus(id, state === 'failed' ? failedStatus(reason) : restartingStatus(reason))
+  }
+
+  #setStatus(peer: string, status: LinkStatus): void {
+    const standing = this.#links.get(peer)
+    if (standing === undefined || sameStatus(standing.status, status)) return
+    const before = standing.status
+    standing.status = status
+    const { log, onStatus } = this.#ports
+    const troubled = status.state === 'degraded' || status.state === 'failed'
+    log[troubled ? 'warn' : 'info'](
+      { link: peer, status: status.state, before: before.state, reasons: status.reasons },
+      'cluster_link_status',
+    )
+    onStatus?.(peer, status)
+  }
+
+  async #drain(drainMs: number): Promise<void> {
+    const { clock } = this.#ports
+    const untilMs = clock.nowMs() + drainMs
+    while (clock.nowMs() < untilMs && [...this.#links.values()].some(({ shell }) => shell.canDrain)) {
+      await new Promise<void>((resolve) => void clock.after(10, resolve))
+    }
+  }
+}
+
+/** XState's timers on the clock of the links. */
+function timersOf(clock: LinkClock) {
+  return {
+    setTimeout: (call: () => void, ms: number) => clock.after(ms, call),
+    clearTimeout: (timer: { cancel(): void } | undefined) => timer?.cancel(),
+  }
+}
+
+const planeNames: Readonly<Record<string, string>> = { routeSync: '/route-sync', forwarding: '/forwarding', link: '' }
+
+function actorName({ machine, context }: AnyMachineSnapshot): string | undefined {
+  const { link, index } = context
+  if (typeof link !== 'string') return undefined
+  return machine.id === 'member' ? `${link}/forwarding/${index}` : `${link}${planeNames[machine.id] ?? ''}`
+}

@@ -1,0 +1,307 @@
+/**
+ * What belongs to one link and outlives its actors: its outbox and ledger, its sink, its configuration. And what its actors
+ * drive: the route session and the members of the pool, which are opened here from the configuration as it is then.
+ */
+import { createHash } from 'node:crypto'
+import { fromCallback } from 'xstate'
+import {
+  forwardingMachine,
+  poolMemberMachine,
+  type ForwardingLog,
+  type PoolMemberEvent,
+} from '../../actors/forwarding.ts'
+import { linkMachine, type LinkEvent, type LinkInput, type LinkSettings, type Plane } from '../../actors/link.ts'
+import {
+  routeSyncMachine,
+  type RouteSessionCommand,
+  type RouteSyncEvent,
+  type RouteSyncLog,
+} from '../../actors/route-sync.ts'
+import { parseServers } from '../config/address.ts'
+import type { LinkConfig } from '../config/config.ts'
+import { Outbox, type OutboxLimits } from '../lanes/outbox.ts'
+import type { Message } from '../packets/message.ts'
+import { RouteSource } from '../routes/route-source.ts'
+import type { BrokerPort, PassingPublish, RouteSink } from './broker-port.ts'
+import type { Random } from './backoff.ts'
+import type { ConnectionOptions, LinkConnection, OpenConnection, PeerLimits } from './connection.ts'
+import { Forwarder, InflightWindow } from './forwarder.ts'
+import type { LinkClock } from './link-clock.ts'
+import type { LinkFailure } from './link-failure.ts'
+import type { LinkLog } from './link-log.ts'
+import { OutboxWatch } from './outbox-watch.ts'
+import { RouteSpeaker, type RouteLife } from './route-speaker.ts'
+import type { InboundFact, LinkStatus } from './status.ts'
+
+export type LinkShellPorts = {
+  readonly broker: Pick<BrokerPort, 'interest' | 'onInterest'>
+  readonly clock: LinkClock
+  readonly random: Random
+  readonly log: LinkLog
+  readonly open: OpenConnection
+  readonly correlation: () => string
+  readonly encode: (message: Message) => Buffer
+  readonly nodeName: string
+  readonly clusterName: string
+  /** A number above all that were given for this peer before. */
+  readonly nextIncarnation: (peer: string) => number
+  readonly announce: (status: LinkStatus) => void
+  /** For the link's actor, if it runs. */
+  readonly tell: (event: LinkEvent) => void
+}
+
+type Life = RouteLife & { readonly stopListening: () => void }
+
+/** One connection of the pool, from the attempt to its end. */
+type PoolMember = {
+  readonly queueIndex: number
+  readonly connection: LinkConnection
+  forwarder: Forwarder | undefined
+}
+
+export class LinkShell {
+  readonly name: string
+  readonly outbox: Outbox
+  readonly sink: RouteSink
+  inbound: InboundFact = { state: 'absent' }
+  #config: LinkConfig
+  readonly #ports: LinkShellPorts
+  readonly #window: InflightWindow
+  readonly #watch: OutboxWatch
+  #life: Life | undefined
+  #speaker: RouteSpeaker | undefined
+  readonly #members = new Set<PoolMember>()
+  /** By queue: those of connections that are up. */
+  readonly #forwarders = new Map<number, Forwarder>()
+
+  constructor(config: LinkConfig, ports: LinkShellPorts) {
+    this.name = config.name
+    this.#config = config
+    this.#ports = ports
+    this.outbox = new Outbox(limitsOf(config), config.pool_size)
+    this.#window = new InflightWindow(config.resource_opts.inflight_window)
+    this.#watch = new OutboxWatch(this.outbox, ports.clock, (aboveHighWaterMark) =>
+      ports.tell({ type: 'outbox_changed', outbox: { aboveHighWaterMark } }),
+    )
+    this.sink = { id: `link:${config.name}`, accept: (publish) => this.#accept(publish) }
+  }
+
+  get config(): LinkConfig {
+    return this.#config
+  }
+
+  /** Something waits or flies, on a connection that is up. */
+  get canDrain(): boolean {
+    for (const queueIndex of this.#forwarders.keys()) {
+      if (this.outbox.waiting(queueIndex) + this.outbox.inflight(queueIndex) > 0) return true
+    }
+    return false
+  }
+
+  /** The routes that the peer should have of us. */
+  get routeCount(): number {
+    return this.#life?.source.size ?? 0
+  }
+
+  /** What is to be restarted by it, the caller restarts. */
+  edit(config: LinkConfig): void {
+    this.#config = config
+    this.outbox.limit(limitsOf(config))
+    this.#window.resize(config.resource_opts.inflight_window)
+  }
+
+  settings(): LinkSettings {
+    const { server, ssl, pool_size, resource_opts, retry_interval } = this.#config
+    const addresses = parseServers(server, ssl).length
+    return { poolSize: pool_size, connectMs: resource_opts.start_timeout * addresses + 500, ackMs: retry_interval }
+  }
+
+  input(): LinkInput {
+    const { random, clock } = this.#ports
+    return {
+      link: this.name,
+      settings: this.settings(),
+      inbound: this.inbound,
+      outbox: { aboveHighWaterMark: this.#watch.aboveHighWaterMark },
+      random,
+      nowMs: () => clock.nowMs(),
+    }
+  }
+
+  /** The link's actor, with its effects in place. */
+  machine(): typeof linkMachine {
+    const routeSync = routeSyncMachine.provide({
+      actors: {
+        session: fromCallback<RouteSessionCommand, object>(({ sendBack, receive }) => {
+          const speaker = this.#openSession(sendBack)
+          receive((command) => speaker.command(command))
+          return () => this.#closeSession(speaker)
+        }),
+      },
+      actions: { log: (_args, line) => this.#logRoutes(line) },
+    })
+    const member = poolMemberMachine.provide({
+      actors: {
+        client: fromCallback<PoolMemberEvent, { readonly index: number }>(({ sendBack, input: { index } }) => {
+          const member = this.#openMember(index, sendBack)
+          return () => this.#closeMember(member)
+        }),
+      },
+      actions: { log: (_args, line) => this.#logForwarding(line) },
+    })
+    return linkMachine.provide({
+      actors: { routeSync, forwarding: forwardingMachine.provide({ actors: { member } }) },
+      actions: {
+        announce: (_args, status) => this.#ports.announce(status),
+        release: (_args, plane) => this.release(plane),
+      },
+    })
+  }
+
+  /** Closes what a plane has open, or both. Harmless if nothing is. */
+  release(plane?: Plane): void {
+    if (plane !== 'forwarding') {
+      this.#speaker?.close()
+      this.#speaker = undefined
+      this.#life?.stopListening()
+      this.#life = undefined
+    }
+    if (plane !== 'routeSync') {
+      for (const member of this.#members) this.#closeMember(member)
+    }
+  }
+
+  /** The link is gone: nothing waits any more, and nothing is left to tick. */
+  remove(): void {
+    this.release()
+    this.outbox.clear()
+    this.#watch.stop()
+  }
+
+  /** Ends all timers; what waits stays in the ledger. */
+  stop(): void {
+    this.release()
+    this.#watch.stop()
+  }
+
+  #accept(publish: PassingPublish): void {
+    if (!this.#config.enable) return
+    const queueIndex = this.outbox.push(publish, this.#ports.clock.nowMs())
+    if (queueIndex !== undefined) this.#forwarders.get(queueIndex)?.pump()
+    this.#watch.look()
+  }
+
+  #openSession(report: (event: RouteSyncEvent) => void): RouteSpeaker {
+    this.#life ??= this.#beginLife()
+    const { open, log, correlation } = this.#ports
+    const connection = this.#connectionOptions(`routesync:${this.#nodeHash()}`)
+    const speaker = new RouteSpeaker({ open, log, correlation }, this.#life, connection, report)
+    this.#speaker = speaker
+    return speaker
+  }
+
+  #closeSession(speaker: RouteSpeaker): void {
+    speaker.close()
+    if (this.#speaker === speaker) this.#speaker = undefined
+  }
+
+  /** A new incarnation, and all of our interest from the beginning. */
+  #beginLife(): Life {
+    const { broker, nodeName, clusterName, nextIncarnation } = this.#ports
+    const source = new RouteSource(this.#config.topics)
+    const stopListening = broker.onInterest(({ type, topicFilter }) => {
+      if (type === 'added') source.add(topicFilter)
+      else source.remove(topicFilter)
+      this.#speaker?.routesChanged()
+    })
+    for (const topicFilter of broker.interest()) source.add(topicFilter)
+    const incarnation = nextIncarnation(this.name)
+    return { localCluster: clusterName, peer: this.name, actor: nodeName, incarnation, source, stopListening }
+  }
+
+  #openMember(index: number, report: (event: PoolMemberEvent) => void): PoolMember {
+    this.outbox.reshape(this.#config.pool_size)
+    const ended = (failure: LinkFailure) => {
+      this.#closeMember(member)
+      report({ type: 'disconnected', failure })
+    }
+    const connection = this.#ports.open(this.#connectionOptions(`msg:${this.#nodeHash()}:${index}`), {
+      up: (limits) => {
+        const forwarder = this.#startForwarder(member, limits, ended)
+        report({ type: 'connected' })
+        forwarder.pump()
+      },
+      down: ended,
+      drained: () => member.forwarder?.pump(),
+    })
+    const member: PoolMember = { queueIndex: index - 1, connection, forwarder: undefined }
+    this.#members.add(member)
+    return member
+  }
+
+  #startForwarder(member: PoolMember, limits: PeerLimits, gaveUp: (failure: LinkFailure) => void): Forwarder {
+    const { clock, clusterName, encode } = this.#ports
+    const { queueIndex, connection } = member
+    const forwarder = new Forwarder({
+      outbox: this.outbox,
+      queueIndex,
+      connection,
+      limits,
+      window: this.#window,
+      topic: `$LINK/cluster/msg/${clusterName}`,
+      encode,
+      clock,
+      inflightMax: this.#config.max_inflight,
+      ackMs: this.#config.retry_interval,
+      gaveUp,
+    })
+    member.forwarder = forwarder
+    this.#forwarders.set(queueIndex, forwarder)
+    return forwarder
+  }
+
+  /** Once is enough: a second call finds nothing, also if another member has the queue by then. */
+  #closeMember(member: PoolMember): void {
+    if (!this.#members.delete(member)) return
+    const { queueIndex, connection, forwarder } = member
+    connection.close()
+    if (forwarder === undefined) return
+    if (this.#forwarders.get(queueIndex) === forwarder) this.#forwarders.delete(queueIndex)
+    forwarder.close()
+    this.#watch.look()
+  }
+
+  #connectionOptions(suffix: string): ConnectionOptions {
+    const { clientid, server, ssl, username, password, tcp_opts, resource_opts } = this.#config
+    return {
+      clientId: `${clientid}:${suffix}`,
+      addresses: parseServers(server, ssl),
+      username,
+      password,
+      ssl,
+      tcp: tcp_opts,
+      connectMs: resource_opts.start_timeout,
+    }
+  }
+
+  /** Tells the nodes of a cluster apart in their ClientIDs. Source: EMQX. */
+  #nodeHash(): string {
+    return createHash('sha1').update(this.#ports.nodeName).digest('hex').slice(0, 8)
+  }
+
+  #logRoutes({ event, failure }: RouteSyncLog): void {
+    const { log } = this.#ports
+    if (failure === undefined) return log.info({ link: this.name, routes: this.routeCount }, event)
+    const { cause, reason, reasonCode, logLevel } = failure
+    log[logLevel]({ link: this.name, cause, reason, reason_code: reasonCode }, event)
+  }
+
+  #logForwarding({ event, index, failure: { cause, reason, reasonCode, logLevel } }: ForwardingLog): void {
+    this.#ports.log[logLevel]({ link: this.name, index, cause, reason, reason_code: reasonCode }, event)
+  }
+}
+
+function limitsOf({ resource_opts }: LinkConfig): OutboxLimits {
+  const { max_buffer_bytes, max_buffer_messages, request_ttl } = resource_opts
+  return { bytesMax: max_buffer_bytes, countMax: max_buffer_messages, ageMsMax: request_ttl }
+}

@@ -1,0 +1,53 @@
+/** Looks after an outbox when nothing moves: sweeps what expires, and tells when it passes its high-water mark. */
+import type { Outbox } from '../lanes/outbox.ts'
+import type { LinkClock } from './link-clock.ts'
+
+const highWaterMark = 0.8
+/** Lower, so that an outbox at the mark does not tell at each message. */
+const lowWaterMark = 0.6
+
+export class OutboxWatch {
+  readonly #outbox: Outbox
+  readonly #clock: LinkClock
+  readonly #told: (aboveHighWaterMark: boolean) => void
+  #above = false
+  #sweep: { readonly atMs: number; readonly timer: { cancel(): void } } | undefined
+
+  constructor(outbox: Outbox, clock: LinkClock, told: (aboveHighWaterMark: boolean) => void) {
+    this.#outbox = outbox
+    this.#clock = clock
+    this.#told = told
+  }
+
+  get aboveHighWaterMark(): boolean {
+    return this.#above
+  }
+
+  /** To be called after anything moved. Cheap. */
+  look(): void {
+    const { fill } = this.#outbox
+    if (this.#above ? fill < lowWaterMark : fill >= highWaterMark) {
+      this.#above = !this.#above
+      this.#told(this.#above)
+    }
+    this.#arm()
+  }
+
+  stop(): void {
+    this.#sweep?.timer.cancel()
+    this.#sweep = undefined
+  }
+
+  /** A timer that comes too early only looks again, so it is replaced for an earlier expiry alone. */
+  #arm(): void {
+    const atMs = this.#outbox.nextExpiryMs
+    if (atMs === Number.POSITIVE_INFINITY || (this.#sweep !== undefined && this.#sweep.atMs <= atMs)) return
+    this.#sweep?.timer.cancel()
+    const timer = this.#clock.after(Math.max(0, atMs - this.#clock.nowMs()), () => {
+      this.#sweep = undefined
+      this.#outbox.sweep(this.#clock.nowMs())
+      this.look()
+    })
+    this.#sweep = { atMs, timer }
+  }
+}
