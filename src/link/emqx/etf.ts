@@ -5,7 +5,19 @@
 import assert from 'node:assert/strict'
 import { isUtf8 } from 'node:buffer'
 import { deflateSync, inflateSync } from 'node:zlib'
-import { Atom, Bitstring, Float, ImproperList, Opaque, TermMap, Tuple, integer, isList, termKey } from './term.ts'
+import {
+  Atom,
+  Bitstring,
+  Float,
+  ImproperList,
+  Opaque,
+  TermMap,
+  Tuple,
+  integer,
+  isList,
+  termKey,
+  termsEqual,
+} from './term.ts'
 import type { Term } from './term.ts'
 
 export type DecodeLimits = {
@@ -248,9 +260,15 @@ class TermReader {
   #big(length: number): number | bigint {
     const sign = this.#uint8()
     if (sign > 1) throw new Malformed(`sign ${sign} of an integer`)
-    const littleEndian = this.#take(length)
+    const at = this.#need(length)
+    // Six bytes hold every time in milliseconds, and fit a double.
+    if (length >= 1 && length <= 6) {
+      const magnitude = this.#bytes.readUIntLE(at, length)
+      return sign === 1 && magnitude !== 0 ? -magnitude : magnitude
+    }
     if (length === 0) return 0
-    const magnitude = BigInt(`0x${Buffer.from(littleEndian.toReversed()).toString('hex')}`)
+    const bigEndian = this.#bytes.subarray(at, at + length).toReversed()
+    const magnitude = BigInt(`0x${Buffer.from(bigEndian).toString('hex')}`)
     return integer(sign === 1 ? -magnitude : magnitude)
   }
 
@@ -307,29 +325,41 @@ class TermReader {
     const size = this.#uint32()
     if (size * 2 > this.#bytes.length - this.#at) throw new Malformed('cut off')
     const entries: (readonly [Term, Term])[] = []
-    const seen = new Set<string>()
     for (let index = 0; index < size; index += 1) {
       const key = this.term(depth + 1)
-      seen.add(termKey(key))
-      if (seen.size === index) throw new Malformed('a key stands twice in a map')
       entries.push([key, this.term(depth + 1)])
     }
+    if (hasRepeatedKey(entries)) throw new Malformed('a key stands twice in a map')
     return new TermMap(entries)
   }
 
   #atomOf(tag: number): Atom {
     switch (tag) {
       case tags.smallAtomUtf8:
-        return atomFromUtf8(this.#take(this.#uint8()))
+        return this.#utf8Atom(this.#uint8())
       case tags.atomUtf8:
-        return atomFromUtf8(this.#take(this.#uint16()))
+        return this.#utf8Atom(this.#uint16())
       case tags.smallAtomLatin1:
-        return atomFromLatin1(this.#take(this.#uint8()))
+        return this.#latin1Atom(this.#uint8())
       case tags.atomLatin1:
-        return atomFromLatin1(this.#take(this.#uint16()))
+        return this.#latin1Atom(this.#uint16())
       default:
         throw new Malformed(`tag ${tag}`)
     }
+  }
+
+  #latin1Atom(length: number): Atom {
+    const at = this.#need(length)
+    return checkedAtom(this.#bytes.toString('latin1', at, at + length))
+  }
+
+  #utf8Atom(length: number): Atom {
+    const at = this.#need(length)
+    const end = at + length
+    if (isAscii(this.#bytes, at, end)) return checkedAtom(this.#bytes.toString('latin1', at, end))
+    const utf8 = this.#bytes.subarray(at, end)
+    if (!isUtf8(utf8)) throw new Malformed('atom that is not UTF-8')
+    return checkedAtom(utf8.toString('utf8'))
   }
 
   /** The name of a node, then `length` bytes. */
@@ -366,13 +396,24 @@ function finite(value: number): Float {
 
 const atomCharactersMax = 255
 
-function atomFromUtf8(bytes: Buffer): Atom {
-  if (!isUtf8(bytes)) throw new Malformed('atom that is not UTF-8')
-  return checkedAtom(bytes.toString('utf8'))
+/** Nearly every atom is, and a loop over a few bytes is cheaper than a view of them. */
+function isAscii(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 1) if ((bytes[at] ?? 0) > 127) return false
+  return true
 }
 
-function atomFromLatin1(bytes: Buffer): Atom {
-  return checkedAtom(bytes.toString('latin1'))
+/** Maps of the link protocol are small enough to compare each key with each. */
+const comparedEntriesMax = 16
+
+function hasRepeatedKey(entries: readonly (readonly [Term, Term])[]): boolean {
+  if (entries.length > comparedEntriesMax) return new Set(entries.map(([key]) => termKey(key))).size < entries.length
+  return entries.some(([key], index) => {
+    for (let before = 0; before < index; before += 1) {
+      const other = entries[before]
+      if (other !== undefined && termsEqual(other[0], key)) return true
+    }
+    return false
+  })
 }
 
 function checkedAtom(name: string): Atom {
@@ -454,7 +495,19 @@ class TermWriter {
     } else if (value >= -0x8000_0000 && value <= 0x7fff_ffff) {
       this.byte(tags.integer)
       this.#uint32(value >>> 0)
-    } else this.#big(BigInt(value))
+    } else if (Math.abs(value) < 2 ** 48) this.#small(value)
+    else this.#big(BigInt(value))
+  }
+
+  /** An integer of up to six bytes, as Erlang writes it: no more bytes than it needs, the lowest first. */
+  #small(value: number): void {
+    const magnitude = Math.abs(value)
+    const length = magnitude < 2 ** 32 ? 4 : magnitude < 2 ** 40 ? 5 : 6
+    this.byte(tags.smallBig)
+    this.byte(length)
+    this.byte(value < 0 ? 1 : 0)
+    const at = this.#room(length)
+    this.#bytes.writeUIntLE(magnitude, at, length)
   }
 
   #big(value: bigint): void {
@@ -480,15 +533,16 @@ class TermWriter {
   }
 
   #atom({ name }: Atom): void {
-    const utf8 = Buffer.from(name, 'utf8')
-    if (utf8.length <= 255) {
+    const length = Buffer.byteLength(name)
+    if (length <= 255) {
       this.byte(tags.smallAtomUtf8)
-      this.byte(utf8.length)
+      this.byte(length)
     } else {
       this.byte(tags.atomUtf8)
-      this.#uint16(utf8.length)
+      this.#uint16(length)
     }
-    this.#append(utf8)
+    const at = this.#room(length)
+    this.#bytes.write(name, at, length, 'utf8')
   }
 
   #bitstring({ bytes, lastBits }: Bitstring): void {

@@ -47,6 +47,7 @@ export class InboundPeer {
   readonly #replica: Replica
   #routes = 0
   #sink: RouteSink | undefined
+  #stopped = false
   #timer: { readonly atMs: number; cancel(): void } | undefined
 
   constructor(link: LinkConfig, ports: InboundPorts) {
@@ -100,9 +101,14 @@ export class InboundPeer {
   clear(): boolean {
     const effects = this.#replica.clear()
     this.#obey(effects)
-    this.#timer?.cancel()
-    this.#timer = undefined
+    this.#disarm()
     return effects.length > 0
+  }
+
+  /** The node stops: time no longer matters to the peer's routes. */
+  stop(): void {
+    this.#stopped = true
+    this.#disarm()
   }
 
   status(): InboundStatus {
@@ -153,11 +159,16 @@ export class InboundPeer {
 
   /** A timer that fires too early only asks again, so it is replaced for an earlier time alone: heartbeats cost no timer. */
   #arm(nextAtMs: number | undefined): void {
-    if (nextAtMs === undefined || (this.#timer !== undefined && this.#timer.atMs <= nextAtMs)) return
+    if (this.#stopped || nextAtMs === undefined || (this.#timer !== undefined && this.#timer.atMs <= nextAtMs)) return
     this.#timer?.cancel()
     const { clock } = this.#ports
     const timer = clock.after(Math.max(0, nextAtMs - clock.nowMs()), () => this.#fire())
     this.#timer = { atMs: nextAtMs, cancel: () => timer.cancel() }
+  }
+
+  #disarm(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
   }
 
   #fire(): void {

@@ -59,6 +59,10 @@ export class InboundPeers {
     this.#ports.changed(name)
   }
 
+  stop(): void {
+    for (const peer of this.#peers.values()) peer.stop()
+  }
+
   strangers(): ReadonlyMap<string, Refusal> {
     return this.#strangers
   }

@@ -62,6 +62,11 @@ export class LinkGate implements LinkInlet {
     this.#peers.reconcile((name, words) => this.#routes.disconnectPeer(name, words))
   }
 
+  /** Leaves no timer behind. Connections are the broker's to close. */
+  stop(): void {
+    this.#peers.stop()
+  }
+
   /** What the peer does to us; `undefined` for a cluster that there is no link to. */
   inboundStatus(peer: string): InboundStatus | undefined {
     return this.#peers.of(peer)?.status()

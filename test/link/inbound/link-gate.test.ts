@@ -236,6 +236,16 @@ test('heartbeats of a thousand arm no more than one timer', async () => {
   assert.equal(bench.clock.armed, 1)
 })
 
+test('a gate that stopped leaves no timer behind, whatever still comes', async () => {
+  const bench = linked()
+  const peer = await joined(bench)
+  bench.gate.stop()
+  assert.equal(bench.clock.armed, 0)
+  say(bench, peer, routes('a'))
+  bench.gate.closed(peer)
+  assert.equal(bench.clock.armed, 0)
+})
+
 test('a broker that fails ends the connection: a session half served is worth nothing', async () => {
   const bench = linked()
   const peer = await joined(bench)
