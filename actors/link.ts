@@ -106,10 +106,11 @@ export const linkMachine = setup({
   states: {
     routeSync: {
       initial: 'running',
-      on: { restart_routes: { target: '.running', reenter: true } },
       states: {
         running: {
           exit: { type: 'release', params: 'routeSync' },
+          // Within the region: from above it, both planes would begin anew.
+          on: { restart_routes: { target: 'running', reenter: true } },
           invoke: {
             src: 'routeSync',
             id: 'routeSync',
@@ -144,15 +145,15 @@ export const linkMachine = setup({
             ],
           },
         },
-        restarting: { after: { crashBackoff: 'running' } },
+        restarting: { after: { crashBackoff: 'running' }, on: { restart_routes: 'running' } },
       },
     },
     forwarding: {
       initial: 'running',
-      on: { rebuild_pool: { target: '.running', reenter: true } },
       states: {
         running: {
           exit: { type: 'release', params: 'forwarding' },
+          on: { rebuild_pool: { target: 'running', reenter: true } },
           invoke: {
             src: 'forwarding',
             id: 'forwarding',
@@ -189,7 +190,7 @@ export const linkMachine = setup({
             ],
           },
         },
-        restarting: { after: { crashBackoff: 'running' } },
+        restarting: { after: { crashBackoff: 'running' }, on: { rebuild_pool: 'running' } },
       },
     },
   },

@@ -2,6 +2,7 @@
  * The outbound half of all links of a node: makes what runs equal to what is configured, and says how each link is.
  * Without a link nothing runs, listens or ticks here.
  */
+import { randomBytes } from 'node:crypto'
 import { createActor, type Actor, type AnyMachineSnapshot } from 'xstate'
 import { linkSupervision, supervisorMachine } from '../../actors/supervisor.ts'
 import type { ChildChanged } from '../../actors/child.ts'
@@ -11,7 +12,8 @@ import type { LedgerSnapshot } from '../lanes/ledger.ts'
 import type { Message } from '../packets/message.ts'
 import type { BrokerPort, RouteSink } from './broker-port.ts'
 import type { Random } from './backoff.ts'
-import type { OpenConnection } from './connection.ts'
+import { openConnection, type OpenConnection } from './connection.ts'
+import { encodeLinkMessage, messageId } from './emqx/link-message.ts'
 import type { LinkClock } from './link-clock.ts'
 import type { LinkLog } from './link-log.ts'
 import { LinkShell } from './link-shell.ts'
@@ -31,23 +33,25 @@ export type LinkRuntimePorts = {
   readonly clock: LinkClock
   readonly random: Random
   readonly log: LinkLog
-  readonly open: OpenConnection
-  /** 16 hexadecimal digits, different each time. */
-  readonly correlation: () => string
-  /** A message as the peer is to get it. */
-  readonly encode: (message: Message) => Buffer
   readonly nodeName: string
   readonly clusterName: string
   /** A number above all that were given for this peer before, also by earlier processes (`nextIncarnation`). */
   readonly nextIncarnation: (peer: string) => number
   /** The status of a link is another one now. */
   readonly onStatus?: (peer: string, status: LinkStatus) => void
+  /** Connections over sockets, if nothing else is given. */
+  readonly open?: OpenConnection
+  /** 16 hexadecimal digits, different each time. */
+  readonly correlation?: () => string
+  /** A message as the peer is to get it: EMQX's term, if nothing else is given. */
+  readonly encode?: (message: Message) => Buffer
 }
 
 type Standing = { readonly shell: LinkShell; started: boolean; status: LinkStatus }
 
 export class LinkRuntime {
   readonly #ports: LinkRuntimePorts
+  readonly #effects: Required<Pick<LinkRuntimePorts, 'open' | 'correlation' | 'encode'>>
   readonly #links = new Map<string, Standing>()
   readonly #history: TransitionHistory
   #desired: readonly LinkConfig[] = []
@@ -57,6 +61,11 @@ export class LinkRuntime {
 
   constructor(ports: LinkRuntimePorts) {
     this.#ports = ports
+    this.#effects = {
+      open: openConnection,
+      correlation: () => randomBytes(8).toString('hex'),
+      encode: emqxEncoder(ports.clock),
+    }
     this.#history = new TransitionHistory(() => ports.clock.nowMs(), actorName)
   }
 
@@ -160,6 +169,7 @@ export class LinkRuntime {
   #shell(config: LinkConfig): LinkShell {
     const { name } = config
     return new LinkShell(config, {
+      ...this.#effects,
       ...this.#ports,
       announce: (status) => this.#setStatus(name, status),
       tell: (event) => this.#tell(name, event),
@@ -257,6 +267,16 @@ export class LinkRuntime {
     while (clock.nowMs() < untilMs && [...this.#links.values()].some(({ shell }) => shell.canDrain)) {
       await new Promise<void>((resolve) => void clock.after(10, resolve))
     }
+  }
+}
+
+/** Ids are those of one process: each message that leaves it has another. */
+function emqxEncoder(clock: LinkClock): (message: Message) => Buffer {
+  const source = randomBytes(6)
+  let counter = 0
+  return (message) => {
+    counter = (counter + 1) % 0x1_0000_0000
+    return encodeLinkMessage(message, messageId(clock.nowMs(), source, counter))
   }
 }
 

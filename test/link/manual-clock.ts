@@ -1,0 +1,39 @@
+/** A clock that stands still until it is told to go on; what falls due fires in order, within the call. */
+import type { LinkClock } from '../../src/link/link-clock.ts'
+
+type Pending = { readonly atMs: number; readonly order: number; readonly call: () => void }
+
+export class ManualClock implements LinkClock {
+  #nowMs = 1_800_000_000_000
+  #order = 0
+  readonly #pending = new Set<Pending>()
+
+  get timers(): number {
+    return this.#pending.size
+  }
+
+  nowMs(): number {
+    return this.#nowMs
+  }
+
+  after(ms: number, call: () => void): { cancel(): void } {
+    this.#order += 1
+    const pending: Pending = { atMs: this.#nowMs + Math.max(0, ms), order: this.#order, call }
+    this.#pending.add(pending)
+    return { cancel: () => void this.#pending.delete(pending) }
+  }
+
+  advance(ms: number): void {
+    const untilMs = this.#nowMs + ms
+    for (;;) {
+      const next = [...this.#pending]
+        .filter(({ atMs }) => atMs <= untilMs)
+        .toSorted((one, other) => one.atMs - other.atMs || one.order - other.order)[0]
+      if (next === undefined) break
+      this.#pending.delete(next)
+      this.#nowMs = next.atMs
+      next.call()
+    }
+    this.#nowMs = untilMs
+  }
+}
