@@ -14,9 +14,48 @@ export type Queued = {
   readonly group: ShareGroup | undefined
 }
 
-/** A ring, so that both ends are cheap however long it is. */
+/** In the order of arrival, but for QoS 0, which may go ahead of what waits for a window: it needs none. */
 export class MessageQueue {
-  #ring: (Queued | undefined)[] = []
+  readonly #unacknowledged = new Ring()
+  readonly #acknowledged = new Ring()
+  #arrivals = 0
+
+  get length(): number {
+    return this.#unacknowledged.length + this.#acknowledged.length
+  }
+
+  /** How many messages of QoS 0 there are. */
+  get qos0Length(): number {
+    return this.#unacknowledged.length
+  }
+
+  push(queued: Queued): void {
+    const ring = queued.qos === 0 ? this.#unacknowledged : this.#acknowledged
+    ring.push(queued, this.#arrivals++)
+  }
+
+  /** The oldest message. */
+  shift(): Queued | undefined {
+    const isQos0First = this.#unacknowledged.firstArrival < this.#acknowledged.firstArrival
+    return (isQos0First ? this.#unacknowledged : this.#acknowledged).shift()
+  }
+
+  /** The oldest message of QoS 0. */
+  shiftQos0(): Queued | undefined {
+    return this.#unacknowledged.shift()
+  }
+
+  *[Symbol.iterator](): Iterator<Queued> {
+    yield* this.#unacknowledged
+    yield* this.#acknowledged
+  }
+}
+
+/** Both ends are cheap however long it is. */
+class Ring {
+  #slots: (Queued | undefined)[] = []
+  /** When the message in each slot came, as a count of all that came to the queue. */
+  #arrivals: number[] = []
   #head = 0
   #length = 0
 
@@ -24,29 +63,37 @@ export class MessageQueue {
     return this.#length
   }
 
-  push(queued: Queued): void {
-    if (this.#length === this.#ring.length) this.#grow()
-    this.#ring[(this.#head + this.#length) & (this.#ring.length - 1)] = queued
+  get firstArrival(): number {
+    return this.#length === 0 ? Number.POSITIVE_INFINITY : this.#arrivals[this.#head]!
+  }
+
+  push(queued: Queued, arrival: number): void {
+    if (this.#length === this.#slots.length) this.#grow()
+    const slot = (this.#head + this.#length) & (this.#slots.length - 1)
+    this.#slots[slot] = queued
+    this.#arrivals[slot] = arrival
     this.#length++
   }
 
   shift(): Queued | undefined {
     if (this.#length === 0) return undefined
-    const first = this.#ring[this.#head]
-    this.#ring[this.#head] = undefined
-    this.#head = (this.#head + 1) & (this.#ring.length - 1)
+    const first = this.#slots[this.#head]
+    this.#slots[this.#head] = undefined
+    this.#head = (this.#head + 1) & (this.#slots.length - 1)
     this.#length--
     return first
   }
 
   *[Symbol.iterator](): Iterator<Queued> {
-    for (let i = 0; i < this.#length; i++) yield this.#ring[(this.#head + i) & (this.#ring.length - 1)]!
+    for (let i = 0; i < this.#length; i++) yield this.#slots[(this.#head + i) & (this.#slots.length - 1)]!
   }
 
   #grow(): void {
-    const ring = [...this]
-    ring.length = Math.max(8, this.#ring.length * 2)
-    this.#ring = ring
+    const size = this.#slots.length
+    const turn = <T>(values: T[]): T[] => [...values.slice(this.#head), ...values.slice(0, this.#head)]
+    this.#slots = turn(this.#slots)
+    this.#arrivals = turn(this.#arrivals)
+    this.#slots.length = this.#arrivals.length = Math.max(8, size * 2)
     this.#head = 0
   }
 }

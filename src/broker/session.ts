@@ -74,6 +74,10 @@ export class Session {
     return this.#waiting > 0
   }
 
+  get #qos0Waiting(): number {
+    return this.queue.qos0Length + this.#retained.qos0Length
+  }
+
   get #isKept(): boolean {
     return this.expiryIntervalMs > 0
   }
@@ -84,9 +88,13 @@ export class Session {
     const qos = target.qos < view.qos ? target.qos : view.qos
     const retain = target.retainAsPublished && view.retain
     const { outlet } = this
-    if (qos === 0 && outlet !== undefined && outlet.isCongested) {
-      this.#counters.shedQos0++
-      return
+    if (qos === 0 && outlet !== undefined) {
+      // What waits there goes first; if it still waits after that, the socket is what it waits for.
+      if (this.#qos0Waiting > 0) this.drain(passing.nowMs)
+      if (outlet.isCongested || this.#qos0Waiting > 0) {
+        this.#counters.shedQos0++
+        return
+      }
     }
     const goesNow = outlet !== undefined && (qos === 0 || this.isReady)
     const mustKeep = !goesNow || (qos > 0 && (this.#isKept || group !== undefined))
@@ -124,8 +132,7 @@ export class Session {
   /** Sends one message to this session alone, whatever it has subscribed to. */
   send(publication: Publication, nowMs: number): void {
     const { qos } = publication
-    this.#enqueue({ publication, qos, retain: false, subscriptionIdentifiers: [], group: undefined })
-    this.drain(nowMs)
+    this.#sendInTurn({ publication, qos, retain: false, subscriptionIdentifiers: [], group: undefined }, nowMs)
   }
 
   /** A message of another member of a group, which is gone; it is sent as if it had come to this one first. */
@@ -133,8 +140,12 @@ export class Session {
     const { publication, group } = queued
     const qos = member.qos < publication.qos ? member.qos : publication.qos
     const { subscriptionIdentifiers } = member
-    this.#enqueue({ publication, qos, retain: queued.retain, subscriptionIdentifiers, group })
-    this.drain(nowMs)
+    this.#sendInTurn({ publication, qos, retain: queued.retain, subscriptionIdentifiers, group }, nowMs)
+  }
+
+  #sendInTurn(queued: Queued, nowMs: number): void {
+    if (this.outlet !== undefined && this.isReady) this.#sendQueued(this.outlet, queued, nowMs)
+    else this.#enqueue(queued)
   }
 
   /** The client is back: sends again what it had not acknowledged, in the old order and under the old identifiers, then what waits. */
@@ -153,12 +164,19 @@ export class Session {
     if (outlet === undefined) return
     while (this.#resend.length > 0 && this.window.count - this.#resend.length < this.window.limit)
       this.#sendAgain(outlet, this.#resend.shift()!, nowMs)
-    if (this.#resend.length > 0) return
-    while (!this.window.isFull && !outlet.isCongested) {
-      const queued = this.#retained.shift() ?? this.queue.shift()
+    while (!outlet.isCongested) {
+      const queued = this.#nextQueued()
       if (queued === undefined) return
       this.#sendQueued(outlet, queued, nowMs)
     }
+  }
+
+  /** Order holds per QoS (MQTT 5, 4.6), so that QoS 0 need not wait for a window. */
+  #nextQueued(): Queued | undefined {
+    const isBlocked = this.#resend.length > 0 || this.window.isFull
+    return isBlocked
+      ? (this.#retained.shiftQos0() ?? this.queue.shiftQos0())
+      : (this.#retained.shift() ?? this.queue.shift())
   }
 
   /**
@@ -215,8 +233,9 @@ export class Session {
       return
     }
     if (this.queue.length >= this.#config.max_mqueue_len) {
-      this.queue.shift()
       this.#counters.droppedQueueFull++
+      // Where nothing may be queued, there is none that could make room.
+      if (this.queue.shift() === undefined) return
     }
     this.queue.push(queued)
   }
