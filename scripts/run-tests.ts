@@ -17,7 +17,8 @@ if (files.length === 0) {
   process.stderr.write(`no test file matches ${words.join(' ')}\n`)
   process.exit(2)
 }
-const runner = spawn(process.execPath, ['--enable-source-maps', '--test', '--test-timeout=180000', ...files], {
+// The limit holds for each file as a whole.
+const runner = spawn(process.execPath, ['--enable-source-maps', '--test', '--test-timeout=300000', ...files], {
   stdio: 'inherit',
 })
 runner.on('exit', (code, signal) => {
