@@ -53,6 +53,8 @@ export const resourceOptsSchema = section({
   worker_pool_size: integer(1, 1024).default(16),
   health_check_interval: duration({ min: 1 }).default(15_000),
   start_timeout: duration({ min: 1 }).default(5_000),
+  // EMQX loses everything if this is no longer than health_check_interval (#18948), on whose ticks its queue moves. Ours moves
+  // when a connection comes, so that the two need not fit each other.
   request_ttl: orInfinity(duration({ min: 1 })).default(Number.POSITIVE_INFINITY),
   inflight_window: integer(1, 65_535).default(100),
   max_buffer_bytes: byteSize({ min: 1 }).default(268_435_456),

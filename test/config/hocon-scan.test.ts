@@ -22,6 +22,9 @@ list = [1, 2
   3]
 list += 4
 list = \${list} [5]
+other = [1, 2]
+other = [
+  3]
 `
 
 for (const { path, line } of [
@@ -41,6 +44,7 @@ for (const { path, line } of [
   { path: ['list', 1], line: 17 },
   { path: ['list', 2], line: 18 },
   { path: ['list', 3], line: 19 },
+  { path: ['other', 0], line: 23 },
   { path: ['cluster', 'quoted'], line: undefined },
 ]) {
   test(`${path.join('.')} stands on line ${line}`, () => {

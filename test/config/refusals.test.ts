@@ -109,7 +109,6 @@ const filters: readonly Case[] = [
   topics('[""]', 'invalid_topics', /"" is empty: empty_topic/),
   topics('["t/#/x"]', 'invalid_topics', /"t\/#\/x".*topic_invalid_#/),
   topics('["t/a+"]', 'invalid_topics', /topic_invalid_char/),
-  topics(`["${'x'.repeat(65_536)}"]`, 'invalid_topics', /topic_too_long/),
   topics('["$LINK/#"]', 'invalid_topics', /topic_not_allowed/),
   topics('["$LINK"]', 'invalid_topics', /topic_not_allowed/),
   topics('["$LINK/cluster/msg/x"]', 'invalid_topics', /topic_not_allowed/),
@@ -166,6 +165,9 @@ const values: readonly Case[] = [
   alone('log.level = loud', 'bad_value', /expected trace, debug/),
   alone('node.name { a = 1 }', 'wrong_type', /got a section; expected name@host/),
   alone('node.data_dir = ${NOPE}', 'unresolved_substitution', /\$\{\?NOPE\}/),
+  alone('mqtt.max_inflight = ${NOPE}', 'unresolved_substitution', /neither an environment variable nor a key/),
+  alone('cluster.name = "x-"${NOPE}', 'unresolved_substitution', /neither an environment variable nor a key/),
+  { ...inLink('topics = ["ok", ${NOPE}]', 'unresolved_substitution', /NOPE/), key: 'cluster.links[0].topics[1]' },
 ]
 
 const texts: readonly Case[] = [
@@ -282,4 +284,17 @@ test('an error is one line: file, line, key, words, reason', async () => {
     formatConfigError(error),
     'isthmus.conf:2: log.lvel: unknown key; did you mean "level"? allowed here: level (unknown_key)',
   )
+})
+
+test('a substitution that finds nothing is told once for each place, and nothing that follows from it', async () => {
+  const errors = await errorsOf(
+    links('{name = ${X}, server = ${X}, topics = []}', '{name = ${X}, server = h, topics = [${X}, ${X}]}'),
+  )
+  assert.deepEqual(
+    errors.map(({ key, line }) => `${line} ${key}`),
+    ['2 [0].name', '2 [0].server', '3 [1].name', '3 [1].topics[0]', '3 [1].topics[1]'].map((place) =>
+      place.replace(' ', ' cluster.links'),
+    ),
+  )
+  assert.ok(errors.every(({ reason }) => reason === 'unresolved_substitution'))
 })

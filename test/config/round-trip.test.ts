@@ -196,6 +196,10 @@ test('an object is judged like a file', () => {
     { key: 'cluster.links[0].name', reason: 'link_to_itself' },
   ])
   assert.equal(resolveConfig({}).type, 'ok')
+  const long = resolveConfig({
+    cluster: { name: 'a', links: [{ name: 'b', server: 'h', topics: ['x'.repeat(65_536)] }] },
+  })
+  assert.match(long.type === 'invalid' ? (long.errors[0]?.message ?? '') : '', /^"x+\.\.\." is longer.*topic_too_long$/)
 })
 
 test('the schema can be told as JSON Schema, defaults included', () => {
