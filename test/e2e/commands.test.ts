@@ -1,7 +1,9 @@
 /** The command as a user runs it: exit codes, and the demo's verdict. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -86,4 +88,29 @@ test('isthmus demo --once --json: exactly what is subscribed crosses, each once'
   assert.equal(field('duplicated'), 0)
   assert.ok(field('bytes_saved_ratio') > 0.5 && field('bytes_saved_ratio') < 1, stdout)
   assert.match(stdout, /"latency_ms":\{"p50":[\d.]+,"p99":[\d.]+\}/)
+})
+
+test('isthmus demo runs until Ctrl-C, then ends its nodes and says what crossed', async () => {
+  const child = spawn(process.execPath, ['--enable-source-maps', MAIN, 'demo'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  const closed = new Promise((resolve) => child.once('close', resolve))
+  const showsTraffic = new Promise<void>((resolve) => {
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+      if (/crossed [1-9]/.test(output)) resolve()
+    })
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text))
+  await Promise.race([showsTraffic, closed])
+  const ports = [...output.matchAll(/^\S+ {2}127\.0\.0\.1:(\d+)/gm)].map(([, port]) => Number(port))
+  assert.equal(ports.length, 2, output)
+  assert.match(output, /mosquitto_sub -p \d+ .*\n.*mosquitto_pub -p \d+/)
+  child.kill('SIGINT')
+  assert.equal(await closed, 0, output)
+  assert.match(output, /\d+ crossed: 0 lost, 0 doubled/)
+  for (const port of ports) {
+    const socket = connect(port, '127.0.0.1')
+    const [error] = await once(socket, 'error')
+    assert.match(String(error), /ECONNREFUSED/, 'the node is gone')
+  }
 })
