@@ -1,0 +1,180 @@
+/** The composition root: the one place that makes the parts of a node and ties them together. */
+import { Broker, type Logger } from './broker/broker.ts'
+import { type Clock, systemClock } from './broker/clock.ts'
+import { Server } from './broker/server.ts'
+import { SoloCluster } from './cluster/solo/solo-cluster.ts'
+import type { Config, LinkConfig, ListenerConfig } from './config/config.ts'
+import { type ConfigError, formatConfigError } from './config/config-error.ts'
+import type { ConfigInput } from './config/config-schema.ts'
+import { type ConfigChange, describeChange, diffConfig } from './config/diff-config.ts'
+import { resolveConfig } from './config/resolve-config.ts'
+import { LinkGate } from './link/inbound/link-gate.ts'
+import { LinkRuntime } from './link/link-runtime.ts'
+import type { LinkStatus } from './link/status.ts'
+
+export type NodeOptions = {
+  /** Where the node reports; a pino logger does. Nothing is logged without it. */
+  readonly log?: Logger
+  readonly clock?: Clock
+  /** A number from 0 to below 1. */
+  readonly random?: () => number
+}
+
+export type NodeStatus = {
+  readonly node: string
+  readonly cluster: string
+  /** Address on which each listener really listens, by its name. */
+  readonly listeners: Readonly<Record<string, string>>
+  readonly connections: number
+  readonly links: readonly ({ readonly name: string } & LinkStatus)[]
+}
+
+/** A configuration that a node can't run with: everything that is wrong with it. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError'
+  readonly code = 'CONFIG_INVALID'
+  readonly errors: readonly ConfigError[]
+  constructor(errors: readonly ConfigError[]) {
+    super(errors.map(formatConfigError).join('\n'))
+    this.errors = errors
+  }
+}
+
+/**
+ * A node, not started yet. Nothing of it is global: several may run in one process.
+ * @param config as in the file, as an object; what is left out has its default. Throws `ConfigurationError`.
+ */
+export function createNode(config: ConfigInput, options: NodeOptions = {}): Node {
+  const resolved = resolveConfig(config)
+  if (resolved.type === 'invalid') throw new ConfigurationError(resolved.errors)
+  return new Node(resolved.config, options)
+}
+
+/** How long what waits on links that are up may take to cross when the node stops, milliseconds. */
+const LINK_DRAIN_MS = 3_000
+
+/** For leases, which a wall clock set back or forward must neither prolong nor end. */
+const steadyClock: Clock = { ...systemClock, nowMs: () => performance.timeOrigin + performance.now() }
+
+const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+
+export class Node {
+  #config: Config
+  readonly #log: Logger
+  readonly #broker: Broker
+  readonly #server: Server
+  readonly #links: LinkRuntime
+  readonly #gate: LinkGate
+  readonly #listening = new Map<string, string>()
+
+  /** @param config resolved, with every default filled in */
+  constructor(config: Config, { log = silent, clock = systemClock, random = Math.random }: NodeOptions = {}) {
+    this.#config = config
+    this.#log = log
+    this.#broker = new Broker({ mqtt: config.mqtt, clock, random, log })
+    this.#server = new Server(this.#broker)
+    const cluster = new SoloCluster(config.node.data_dir, () => clock.nowMs())
+    this.#links = new LinkRuntime({
+      broker: this.#broker,
+      clock,
+      random,
+      log,
+      nodeName: config.node.name,
+      clusterName: config.cluster.name,
+      nextIncarnation: () => cluster.nextIncarnation(),
+    })
+    this.#gate = new LinkGate({
+      localCluster: config.cluster.name,
+      clock: clock === systemClock ? steadyClock : clock,
+      broker: this.#broker,
+      link: (peer) => this.#config.cluster.links.find(({ name }) => name === peer),
+      sinkOf: (peer) => this.#links.sinkOf(peer),
+      log,
+      changed: (peer) => this.#links.setInbound(peer, this.#gate.inboundFact(peer)),
+    })
+    this.#broker.linkInlet = this.#gate
+  }
+
+  /** Listens and starts the links. It does not wait for any peer. Rejects if a listener can't listen. */
+  async start(): Promise<void> {
+    const { node, cluster, listeners } = this.#config
+    // First the links: a peer that comes as soon as we listen finds them.
+    this.#applyLinks(cluster.links)
+    try {
+      for (const [name, listener] of Object.entries(listeners.tcp)) await this.#listen(name, listener)
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+    // There is no authentication yet, and then whoever connects may do everything, also speak as a peer.
+    this.#log.warn({ node: node.name, link_namespace: cluster.links.length > 0 }, 'node_is_open_to_everybody')
+    this.#log.info({ node: node.name, cluster: cluster.name, links: cluster.links.length }, 'node_started')
+  }
+
+  /** Clients first, so that nothing more is accepted; then what waits may cross; resolves when nothing of the node is left. */
+  async stop(): Promise<void> {
+    await this.#server.close()
+    await this.#links.stop(LINK_DRAIN_MS)
+    this.#gate.stop()
+    this.#listening.clear()
+    this.#log.info({ node: this.#config.node.name }, 'node_stopped')
+  }
+
+  /**
+   * Goes over to another configuration without a restart, as far as that can be done; what can't is logged and kept as
+   * it was. Returns all that differs.
+   */
+  async reload(after: Config): Promise<readonly ConfigChange[]> {
+    const changes = diffConfig(this.#config, after)
+    const { node, cluster } = this.#config
+    this.#config = { ...after, node, cluster: { ...after.cluster, name: cluster.name } }
+    for (const change of changes) {
+      if (change.type === 'needs_restart') this.#log.warn(describeChange(change), 'config_change_needs_restart')
+      else this.#log.info(describeChange(change), 'config_changed')
+      if (change.type === 'listener_removed' || change.type === 'listener_changed') this.#unlisten(change.name)
+      if (change.type === 'listener_added' || change.type === 'listener_changed')
+        await this.#relisten(change.name, change.after)
+      if (change.type === 'mqtt_changed') this.#broker.configure(change.after)
+    }
+    this.#applyLinks(after.cluster.links)
+    return changes
+  }
+
+  #applyLinks(links: readonly LinkConfig[]): void {
+    this.#links.apply(links)
+    this.#gate.linksChanged()
+  }
+
+  status(): NodeStatus {
+    const { node, cluster } = this.#config
+    return {
+      node: node.name,
+      cluster: cluster.name,
+      listeners: Object.fromEntries(this.#listening),
+      connections: this.#server.connectionCount,
+      links: [...this.#links.statuses()].map(([name, status]) => ({ name, ...status })),
+    }
+  }
+
+  async #listen(name: string, listener: ListenerConfig): Promise<void> {
+    if (!listener.enable) return
+    const bind = await this.#server.listen(name, listener)
+    this.#listening.set(name, bind)
+    this.#log.info({ listener: `tcp:${name}`, bind }, 'listener_started')
+  }
+
+  /** While the node runs, a listener that fails is no reason to give up the rest of a change. */
+  async #relisten(name: string, listener: ListenerConfig): Promise<void> {
+    try {
+      await this.#listen(name, listener)
+    } catch (error) {
+      this.#log.error({ err: error, listener: `tcp:${name}` }, 'listener_start_failed')
+    }
+  }
+
+  #unlisten(name: string): void {
+    this.#server.unlisten(name)
+    this.#listening.delete(name)
+    this.#log.info({ listener: `tcp:${name}` }, 'listener_stopped')
+  }
+}
