@@ -3,10 +3,8 @@ import test from 'node:test'
 import { generate } from 'mqtt-packet'
 import { reasonCode } from '../../src/packets/reason-code.ts'
 import { ManualClock } from './manual-clock.ts'
-import type { Version } from './raw-client.ts'
+import { hex, type Version } from './raw-client.ts'
 import { publish, subscribe, TestBroker } from './test-broker.ts'
-
-const hex = (text: string): Buffer => Buffer.from(text.replaceAll(/\s/g, ''), 'hex')
 
 for (const version of [3, 4, 5] as const) {
   test(`CONNECT of version ${version}: connected, and a clean session is not remembered`, async (t) => {

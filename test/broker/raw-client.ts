@@ -180,3 +180,8 @@ export function parsePacket(bytes: Buffer, version: Version): Packet {
   assert.equal(packets.length, 1, `${bytes.toString('hex')} is not one packet`)
   return packets[0]!
 }
+
+/** Bytes as a table writes them: hexadecimal, with blanks between fields. */
+export function hex(digits: string): Buffer {
+  return Buffer.from(digits.replaceAll(' ', ''), 'hex')
+}
