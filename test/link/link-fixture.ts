@@ -122,7 +122,7 @@ export function message(topic: string, changes: Partial<Message> = {}): Message 
     from: 'device-1',
     username: undefined,
     peerHost: undefined,
-    timestampMs: 1_800_000_000_000,
+    timestampMs: 1_795_289_100_000,
     origin: undefined,
     ...changes,
   }

@@ -4,7 +4,8 @@ import type { LinkClock } from '../../src/link/link-clock.ts'
 type Pending = { readonly atMs: number; readonly order: number; readonly call: () => void }
 
 export class ManualClock implements LinkClock {
-  #nowMs = 1_800_000_000_000
+  /** When the conversations in the fixtures were recorded. */
+  #nowMs = 1_795_289_100_000
   #order = 0
   readonly #pending = new Set<Pending>()
 
