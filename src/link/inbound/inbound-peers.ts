@@ -11,6 +11,7 @@ export class InboundPeers {
   readonly #ports: InboundPorts
   readonly #peers = new Map<string, InboundPeer>()
   readonly #strangers = new Map<string, Refusal>()
+  #stopped = false
 
   constructor(ports: InboundPorts) {
     this.#ports = ports
@@ -26,6 +27,7 @@ export class InboundPeers {
       return known
     }
     const peer = new InboundPeer(link, this.#ports)
+    if (this.#stopped) peer.stop()
     this.#peers.set(name, peer)
     return peer
   }
@@ -60,6 +62,7 @@ export class InboundPeers {
   }
 
   stop(): void {
+    this.#stopped = true
     for (const peer of this.#peers.values()) peer.stop()
   }
 

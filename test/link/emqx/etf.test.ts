@@ -172,6 +172,25 @@ test('bytes after a term are ignored, compressed or not', () => {
   }
 })
 
+for (const { what, hex, term } of [
+  { what: 'a list whose tail is a list', hex: '836c0000000161016c0000000161026a', term: [1, 2] },
+  { what: 'a list of none', hex: '836c000000006a', term: [] },
+  { what: 'a list of none before its tail', hex: '836c000000006107', term: 7 },
+  {
+    what: 'a list whose tail is improper',
+    hex: '836c0000000161016c0000000161026103',
+    term: new ImproperList([1, 2], 3),
+  },
+  { what: 'bits beyond the last', hex: '834d0000000103bf', term: new Bitstring(Buffer.from([0xa0]), 3) },
+  { what: 'a bitstring of whole bytes', hex: '834d0000000108bf', term: Buffer.from([0xbf]) },
+  { what: 'an empty bitstring', hex: '834d0000000000', term: Buffer.alloc(0) },
+  { what: 'a large integer that is small', hex: '836e08010500000000000000', term: -5 },
+  { what: 'an integer of no bytes', hex: '836e0001', term: 0 },
+  { what: 'minus zero, which is no integer', hex: '836e010100', term: 0 },
+] satisfies readonly { what: string; hex: string; term: Term }[]) {
+  test(`${what} is what Erlang takes it for`, () => assert.deepEqual(decoded(hex), term))
+}
+
 test('an atom of 255 characters beyond ASCII survives', () => {
   const atom = new Atom('ž'.repeat(255))
   assertTerm(decoded(encodeTerm(atom).toString('hex')), atom)

@@ -139,6 +139,8 @@ export function publishOf(topic: string, payload: Buffer, more: Partial<Message>
 
 class StillClock {
   #nowMs = 1_795_289_000_000
+  /** Timers that were ever set. */
+  started = 0
   readonly #timers = new Set<{ readonly atMs: number; readonly call: () => void }>()
 
   get armed(): number {
@@ -152,6 +154,7 @@ class StillClock {
   after(ms: number, call: () => void): { cancel(): void } {
     const timer = { atMs: this.#nowMs + ms, call }
     this.#timers.add(timer)
+    this.started += 1
     return { cancel: () => this.#timers.delete(timer) }
   }
 

@@ -226,13 +226,15 @@ test('when the routes of one peer go, those of another stay', async () => {
   assert.deepEqual(bench.routes('cl.c'), ['a'])
 })
 
-test('heartbeats of a thousand arm no more than one timer', async () => {
+test('a thousand heartbeats in ten seconds set no timer', async () => {
   const bench = linked()
   const peer = await joined(bench)
+  const { started } = bench.clock
   for (let beat = 0; beat < 1_000; beat += 1) {
     say(bench, peer, { type: 'heartbeat', actor: 'n1', incarnation: 1 })
     bench.clock.pass(10)
   }
+  assert.equal(bench.clock.started, started)
   assert.equal(bench.clock.armed, 1)
 })
 
@@ -243,7 +245,34 @@ test('a gate that stopped leaves no timer behind, whatever still comes', async (
   assert.equal(bench.clock.armed, 0)
   say(bench, peer, routes('a'))
   bench.gate.closed(peer)
+  bench.setLink('cl.c')
+  say(bench, new BenchClient('late'), init(1), 'cl.c')
   assert.equal(bench.clock.armed, 0)
+})
+
+test('a connection speaks for the cluster that introduced itself on it, and for no other', async () => {
+  const bench = linked()
+  bench.setLink('cl.c')
+  const peer = await joined(bench)
+  say(bench, peer, routes('a'), 'cl.c')
+  assert.equal(peer.disconnected?.reasonCode, 131)
+  assert.deepEqual([...bench.attached], [])
+})
+
+test('what is still read from a connection that was ended finds no session', async () => {
+  const bench = linked()
+  const peer = await joined(bench)
+  say(bench, peer, init(1))
+  assert.equal(bench.gate.inboundStatus('cl.a')?.lastRefusal?.reason, 'actor_init_twice')
+  say(bench, peer, routes('late'))
+  assert.deepEqual(bench.routes('cl.a'), [])
+})
+
+test('no message comes in under $LINK, not even if the topics asked for it', () => {
+  const bench = linked()
+  bench.setLink('cl.a', { topics: ['$LINK/#'] })
+  bench.gate.publish(new BenchClient('c'), publishOf('$LINK/cluster/msg/cl.a', messagePayload('$LINK/cluster/msg/x')))
+  assert.equal(bench.gate.inboundStatus('cl.a')?.messages.not_in_topics, 1)
 })
 
 test('a broker that fails ends the connection: a session half served is worth nothing', async () => {
