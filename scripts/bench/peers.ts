@@ -30,12 +30,12 @@ export async function startIsthmus(): Promise<Peer> {
 }
 
 /** Publishers at the first node, subscribers at the second, which wants `bench/#` of the first. */
-export async function startLinkedPair(): Promise<Peer> {
+export async function startLinkedPair(nodeOptions: readonly string[] = []): Promise<Peer> {
   const directory = mkdtempSync(join(tmpdir(), 'isthmus-bench-'))
   const [near, far] = await Promise.all([freePort(), freePort()])
   const [sending, receiving] = await Promise.all([
-    startNodeProcess(nodeFile('near', near, [linkFile('far', far, [])], directory), directory),
-    startNodeProcess(nodeFile('far', far, [linkFile('near', near, ['bench/#'])], directory), directory),
+    startNodeProcess(nodeFile('near', near, [linkFile('far', far, [])], directory), directory, nodeOptions),
+    startNodeProcess(nodeFile('far', far, [linkFile('near', near, ['bench/#'])], directory), directory, nodeOptions),
   ])
   await Promise.all([sending.waitForStatus('far', 'running'), receiving.waitForStatus('near', 'running')])
   return {

@@ -1,22 +1,26 @@
 /**
  * What does a message cost? Our broker beside Mosquitto in the same run, then a link of two nodes, then the topic index.
- *   npm run bench -- [--check] [--out FILE] [--only broker|link|topics]
+ *   npm run bench -- [--check] [--profile] [--out FILE] [--only broker|link|topics]
  *     [--rounds 5] [--seconds 3] [--warmup 1] [--topics 1000] [--filters 1000000]
  * Figures are CPU time per delivered message, user and system, all threads, of the processes named: medians over the
  * rounds, lowest and highest in brackets. Rounds alternate, so that a noisy neighbour hits both sides; trust the ratio.
+ * `--profile` measures each link once more under V8's profiler and prints where its time goes; that run's figures don't count.
  * 64-byte payloads, one publisher, one subscriber, 500 messages on their way at most. `--check` exits 1 on a missed budget.
  */
 import { spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
-import { availableParallelism, cpus } from 'node:os'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import { type LoadResult, runLoad } from './load.ts'
+import { readProfiles } from './profile.ts'
 import { findMosquitto, type Peer, startIsthmus, startLinkedPair, startMosquitto } from './peers.ts'
 
 const { values } = parseArgs({
   options: {
     check: { type: 'boolean', default: false },
+    profile: { type: 'boolean', default: false },
     out: { type: 'string' },
     only: { type: 'string' },
     rounds: { type: 'string', default: '5' },
@@ -64,9 +68,28 @@ async function benchBroker(): Promise<void> {
 async function benchLink(): Promise<void> {
   for (const qos of [0, 1] as const) {
     const results: LoadResult[] = []
-    for (let round = 0; round < rounds; round++) results.push(await measure(startLinkedPair, qos))
+    for (let round = 0; round < rounds; round++) results.push(await measure(() => startLinkedPair(), qos))
     const side = (index: number): string => spread(results.map((result) => result.cpuUsPerMessage[index] ?? Number.NaN))
     print(`link QoS ${qos} (emqx)  sender ${side(0)} + receiver ${side(1)} = ${spread(results.map(total))} us/message`)
+    if (values.profile) await profileLink(qos)
+  }
+}
+
+async function profileLink(qos: 0 | 1): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'isthmus-profile-'))
+  try {
+    let sender = 0
+    await measure(async () => {
+      const peer = await startLinkedPair(['--cpu-prof', `--cpu-prof-dir=${directory}`])
+      sender = peer.pids[0] ?? 0
+      return peer
+    }, qos)
+    for (const { pid, hottest } of readProfiles(directory)) {
+      print(`link QoS ${qos}, profile of the ${pid === sender ? 'sender' : 'receiver'}: self time while not idle`)
+      for (const { where, share } of hottest) print(`  ${(share * 100).toFixed(1).padStart(5)} %  ${where}`)
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
   }
 }
 

@@ -35,9 +35,10 @@ test('the broker beside Mosquitto, at both QoS', { skip: process.platform !== 'l
   assert.ok(output.includes(readFileSync(out, 'utf8')), 'the file holds what was printed')
 })
 
-test('the link, at both QoS', { skip: process.platform !== 'linux' && 'reads /proc' }, async () => {
-  const { code, output } = await bench('--only', 'link')
+test('the link and its profile, at both QoS', { skip: process.platform !== 'linux' && 'reads /proc' }, async () => {
+  const { code, output } = await bench('--only', 'link', '--profile')
   assert.equal(code, 0, output)
+  for (const side of ['sender', 'receiver']) assert.match(output, new RegExp(`profile of the ${side}.*\\n +[\\d.]+ % `))
   for (const qos of [0, 1])
     assert.match(output, new RegExp(`link QoS ${qos} .*sender ${FIGURE} \\+ receiver ${FIGURE}`))
 })

@@ -54,16 +54,24 @@ export type LinkFile = {
 const DEADLINE_MS = 30_000
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url))
 
-/** Starts `isthmus start` in `directory` and resolves when the node serves its clients. */
-export async function startNodeProcess(config: NodeFile, directory: string): Promise<NodeProcess> {
+/** Starts `isthmus start` in `directory` and resolves when the node serves its clients. `nodeOptions` are Node.js's own. */
+export async function startNodeProcess(
+  config: NodeFile,
+  directory: string,
+  nodeOptions: readonly string[] = [],
+): Promise<NodeProcess> {
   const name = config.node.name
   const configFile = join(directory, `${config.cluster.name}-${name.replaceAll(/[^a-zA-Z0-9]/g, '-')}.conf`)
   writeFileSync(configFile, JSON.stringify(config, undefined, 2))
   // In a process group of its own: Ctrl-C at the terminal is for the demo, which then ends its nodes in order.
-  const child = spawn(process.execPath, ['--enable-source-maps', MAIN, 'start', '--config', configFile], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  })
+  const child = spawn(
+    process.execPath,
+    ['--enable-source-maps', ...nodeOptions, MAIN, 'start', '--config', configFile],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    },
+  )
   const log: LogEvent[] = []
   const listeners = new Set<(event: LogEvent) => void>()
   let complaints = ''
