@@ -54,7 +54,7 @@ export class InboundPeers {
   /** Notes that the peer was turned away, for the status of its link. */
   refuse(client: LinkClient, name: string, reason: Refusal['reason'], words: string): void {
     const { clientId, remoteAddress } = client
-    const refusal: Refusal = { atMs: this.#ports.clock.nowMs(), reason, words, clientId, remoteAddress }
+    const refusal: Refusal = { atMs: Math.trunc(this.#ports.clock.nowMs()), reason, words, clientId, remoteAddress }
     const peer = this.of(name)
     if (peer === undefined) return this.#rememberStranger(name, refusal)
     peer.lastRefusal = refusal

@@ -105,7 +105,7 @@ export class LinkGate implements LinkInlet {
       return verdict.reasonCode
     }
     peer.ledger.accept()
-    peer.lastMessageAtMs = clock.nowMs()
+    peer.lastMessageAtMs = Math.trunc(clock.nowMs())
     return broker.deliver(verdict.message) === 0 ? reasonCode.noMatchingSubscribers : reasonCode.success
   }
 

@@ -72,7 +72,8 @@ export function sinkTo(id: string): RouteSink {
   return { id, accept: () => undefined }
 }
 
-function linkTo(name: string): LinkConfig {
+/** A link with defaults that a test seldom looks at. */
+export function linkTo(name: string): LinkConfig {
   return {
     name,
     enable: true,

@@ -149,7 +149,8 @@ class Connection {
   }
 }
 
-function realAnswer(entry: WireEntry): Answer | undefined {
+/** What the real acceptor's packet says; `undefined` for CONNACK, PUBCOMP and the like, which are any broker's own. */
+export function realAnswer(entry: WireEntry): Answer | undefined {
   const { mqtt_packet_type: type, packet_id, reason_code, properties = {} } = entry
   switch (type) {
     case 'SUBACK':
@@ -162,12 +163,11 @@ function realAnswer(entry: WireEntry): Answer | undefined {
     case 'PUBLISH':
       return publishAnswer(entry.topic ?? '', payloadOf(entry), bytesOf(properties['Correlation-Data']))
     default:
-      // CONNACK, PUBCOMP and the like are the broker's own.
       return undefined
   }
 }
 
-function publishAnswer(topic: string, payload: Buffer, correlationData: Buffer | undefined): Answer {
+export function publishAnswer(topic: string, payload: Buffer, correlationData: Buffer | undefined): Answer {
   const decoded = decodeTerm(payload)
   // Equal terms have equal keys, whatever the order of a map.
   const body = decoded.type === 'term' ? termKey(decoded.term) : decoded.reason
