@@ -1,0 +1,90 @@
+/** The library's door: nodes in this process, no command line. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import mqtt, { type MqttClient } from 'mqtt'
+import { ConfigurationError, createNode, type ConfigInput, type Node } from '../src/index.ts'
+
+type Link = NonNullable<NonNullable<ConfigInput['cluster']>['links']>[number]
+
+/** A started node on a port of the system's choice. */
+async function startNode(t: TestContext, name: string, links: Link[], bind = '127.0.0.1:0'): Promise<Node> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'isthmus-node-'))
+  const node = createNode({
+    node: { name: `${name}@127.0.0.1`, data_dir: dataDir },
+    cluster: { name, links },
+    listeners: { tcp: { default: { bind } } },
+  })
+  t.after(async () => {
+    await node.stop()
+    rmSync(dataDir, { recursive: true })
+  })
+  await node.start()
+  return node
+}
+
+const addressOf = (node: Node): string => node.status().listeners['default'] ?? ''
+
+async function connect(t: TestContext, node: Node): Promise<MqttClient> {
+  const client = await mqtt.connectAsync(`mqtt://${addressOf(node)}`, { protocolVersion: 5, reconnectPeriod: 0 })
+  t.after(() => client.endAsync(true))
+  return client
+}
+
+/** Asks until the answer is yes: the status of a library node has no event to wait for. */
+async function until(question: () => boolean): Promise<void> {
+  const giveUpAt = Date.now() + 15_000
+  while (!question()) {
+    assert.ok(Date.now() < giveUpAt, 'did not come about within 15 s')
+    await delay(10)
+  }
+}
+
+test('two nodes in one process: what is subscribed on one side crosses from the other', async (t) => {
+  const west = await startNode(t, 'eu-west', [])
+  const east = await startNode(t, 'us-east', [{ name: 'eu-west', server: addressOf(west), topics: ['global/#'] }])
+  // A listener whose port the system chose can't be named beforehand, so the other half of the link comes by a change.
+  const westAgain = await restartWith(t, west, 'eu-west', [{ name: 'us-east', server: addressOf(east), topics: [] }])
+  const subscriber = await connect(t, east)
+  await subscriber.subscribeAsync('global/+', { qos: 1 })
+  await until(() => [...east.status().links, ...westAgain.status().links].every(({ state }) => state === 'running'))
+  const got: string[] = []
+  subscriber.on('message', (topic, payload) => got.push(`${topic} ${payload.toString()}`))
+  const publisher = await connect(t, westAgain)
+  // The route is on its way while the first of these are published.
+  while (got.length === 0) await publisher.publishAsync('global/1', 'hello', { qos: 1 })
+  assert.equal(got[0], 'global/1 hello')
+})
+
+async function restartWith(t: TestContext, node: Node, name: string, links: Link[]): Promise<Node> {
+  const bind = addressOf(node)
+  await node.stop()
+  return startNode(t, name, links, bind)
+}
+
+test('a configuration that can not be used is refused with every reason', () => {
+  assert.throws(
+    () => createNode({ cluster: { name: 'a', links: [{ name: 'a', server: ':', topics: ['#', 'x'] }] } }),
+    (error) =>
+      error instanceof ConfigurationError &&
+      ['link_to_itself', 'redundant_topics'].every((reason) => error.errors.some((each) => each.reason === reason)),
+  )
+})
+
+test('a port that is taken stops the start, by the key of the listener, and leaves nothing running', async (t) => {
+  const first = await startNode(t, 'first', [])
+  await assert.rejects(
+    startNode(t, 'second', [], addressOf(first)),
+    /listeners\.tcp\.default: .* another process listens/,
+  )
+})
+
+test('a stopped node may be stopped again', async (t) => {
+  const node = await startNode(t, 'only', [])
+  await node.stop()
+  await node.stop()
+  assert.deepEqual(node.status().links, [])
+})
