@@ -6,7 +6,7 @@ import { isUtf8 } from 'node:buffer'
 import type { RouteOp } from '../../routes/route-op.ts'
 import { decodeTerm, encodeTerm } from './etf.ts'
 import type { DecodeLimits, EncodeOptions } from './etf.ts'
-import { Atom, TermMap, Tuple, binary, isList, tuple } from './term.ts'
+import { Atom, TermMap, Tuple, binary, isList, termsEqual, tuple } from './term.ts'
 import type { Term } from './term.ts'
 
 /** First message of a replication actor on a new connection: QoS 1, with Response Topic and Correlation Data. */
@@ -189,8 +189,11 @@ function routeOp(entry: Term): RouteOp | 'skip' | 'malformed' {
   const { elements } = entry
   const deletes = elements.length === 3
   if (deletes ? elements[0] !== deleteMark : elements.length !== 2) return 'malformed'
-  const topicFilter = textOf(elements[deletes ? 1 : 0])
-  const id = textOf(elements[deletes ? 2 : 1])
+  const [topicTerm, idTerm] = deletes ? elements.slice(1) : elements
+  const topicFilter = textOf(topicTerm)
+  // Most routes have their own filter as id: one string serves both, for as long as the route is kept.
+  const isOwnId = topicTerm !== undefined && idTerm !== undefined && termsEqual(topicTerm, idTerm)
+  const id = isOwnId ? topicFilter : textOf(idTerm)
   if (topicFilter === undefined || id === undefined) return 'skip'
   return { type: deletes ? 'delete' : 'add', topicFilter, id }
 }
