@@ -1,15 +1,16 @@
 /**
- * Gives each of many byte strings a small number, its entry. Strings lie end to end in one array and are found through one slot of two
- * words, so that a search in a million of them waits for memory twice, where a Map of strings waits about five times, and the
- * garbage collector has nothing to walk.
+ * A map from byte strings to numbers, which also gives each string a small number of its own, its entry. The strings lie end to end
+ * in one array, each with its number, and are found through slots of two words: a search in a million of them waits for memory
+ * twice, where a Map of strings waits about five times, and the garbage collector has nothing to walk.
  */
 import { keyedHash, type HashKey } from './keyed-hash.ts'
 import type { PackedKey } from './packed-key.ts'
 
 /** Words before the text of a string in the pool. */
 const entryWord = 0
-const lengthWord = 1
-const headerWords = 2
+const numberWord = 1
+const lengthWord = 2
+const headerWords = 3
 
 export class BytesTable {
   readonly #hashKey: HashKey
@@ -32,25 +33,32 @@ export class BytesTable {
     return this.#size
   }
 
-  /** One more than the greatest entry ever given. */
-  get entriesEnd(): number {
-    return this.#entriesEnd
+  /** Those that are here, in the order of their numbers. */
+  *entries(): IterableIterator<number> {
+    for (let entry = 0; entry < this.#entriesEnd; entry += 1) if (this.#starts[entry] !== -1) yield entry
   }
 
   /** The entry of the key, or -1. */
   find(key: PackedKey): number {
-    const hash = keyedHash(this.#hashKey, key.words, 0, key.wordCount, key.byteLength)
-    const slots = this.#slots
-    const mask = slots.length - 1
-    for (let slot = (hash << 1) & mask; slots[slot + 1] !== 0; slot = (slot + 2) & mask) {
-      if (slots[slot] !== hash) continue
-      const start = slots[slot + 1]! - 1
-      if (this.#equals(start, key)) return this.#pool[start + entryWord]!
-    }
-    return -1
+    const start = this.#startOf(key)
+    return start === -1 ? -1 : this.#pool[start + entryWord]!
   }
 
-  /** The entry of a key that is not here yet. Entries of removed keys are given again. */
+  /** The number of the key, or 0 if it is not here. */
+  numberOf(key: PackedKey): number {
+    const start = this.#startOf(key)
+    return start === -1 ? 0 : this.#pool[start + numberWord]!
+  }
+
+  number(entry: number): number {
+    return this.#pool[this.#starts[entry]! + numberWord]!
+  }
+
+  setNumber(entry: number, number: number): void {
+    this.#pool[this.#starts[entry]! + numberWord] = number
+  }
+
+  /** The entry of a key that is not here yet, with the number 0. Entries of removed keys are given again. */
   add(key: PackedKey): number {
     if ((this.#size + 1) * 8 > this.#slots.length * 3) this.#growSlots()
     const entry = this.#freeEntries.pop() ?? this.#newEntry()
@@ -71,10 +79,6 @@ export class BytesTable {
     if (this.#poolGarbage * 2 > this.#poolEnd && this.#poolEnd > 1024) this.#compact()
   }
 
-  holds(entry: number): boolean {
-    return entry < this.#entriesEnd && this.#starts[entry] !== -1
-  }
-
   /** Bytes of UTF-8 of an entry that is here. */
   byteLength(entry: number): number {
     return this.#pool[this.#starts[entry]! + lengthWord]!
@@ -91,6 +95,18 @@ export class BytesTable {
   /** The first byte of an entry that is here, or -1 if it has none. */
   firstByte(entry: number): number {
     return this.byteLength(entry) === 0 ? -1 : this.#pool[this.#starts[entry]! + headerWords]! & 0xff
+  }
+
+  /** Where the key begins in the pool, or -1. */
+  #startOf(key: PackedKey): number {
+    const hash = keyedHash(this.#hashKey, key.words, 0, key.wordCount, key.byteLength)
+    const slots = this.#slots
+    const mask = slots.length - 1
+    for (let slot = (hash << 1) & mask; slots[slot + 1] !== 0; slot = (slot + 2) & mask) {
+      const start = slots[slot + 1]! - 1
+      if (slots[slot] === hash && this.#equals(start, key)) return start
+    }
+    return -1
   }
 
   #equals(start: number, key: PackedKey): boolean {
@@ -117,6 +133,7 @@ export class BytesTable {
     const end = start + headerWords + key.wordCount
     if (end > this.#pool.length) this.#pool = grown(this.#pool, end)
     this.#pool[start + entryWord] = entry
+    this.#pool[start + numberWord] = 0
     this.#pool[start + lengthWord] = key.byteLength
     for (let i = 0; i < key.wordCount; i += 1) this.#pool[start + headerWords + i] = key.words[i]!
     this.#poolEnd = end

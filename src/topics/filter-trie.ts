@@ -5,18 +5,22 @@
  */
 import { withoutParent } from './covers.ts'
 import { plainHashKey, type HashKey } from './keyed-hash.ts'
-import { hashLevel, levelEnd, LevelNames, plusLevel, unknownLevel } from './level-names.ts'
+import { hashLevel, levelEnd, LevelNames, plusLevel, unknownLevel, type LevelId } from './level-names.ts'
 import { TopicScratch } from './topic-bytes.ts'
 import { dollar, slash } from './topic-filter.ts'
 import { root, TrieNodes, type Node } from './trie-nodes.ts'
+import { ValueNumbers } from './value-numbers.ts'
+
+/** Where a filter ends: at a node, or in a `#` under one. Twice the node, and 1 more for the `#`. */
+type End = number
+const nowhere: End = root
 
 /** All filters given to it are valid ones. `V` has no `undefined`. */
 export class FilterTrie<V> {
   readonly #hashKey: HashKey
   #names: LevelNames
   #nodes = new TrieNodes()
-  /** By node; `undefined` where no filter ends. */
-  #values: (V | undefined)[] = [undefined]
+  readonly #values = new ValueNumbers<V>()
   #size = 0
   /** The bytes of the filter or topic at hand, when it came as a string, and how many they are. */
   readonly #scratch = new TopicScratch()
@@ -27,7 +31,7 @@ export class FilterTrie<V> {
   /** Branches still to be walked, as pairs of node and depth. Loops instead of recursion: a filter may have 65,535 levels. */
   readonly #branches: number[] = []
   /** What the last walk has found. */
-  readonly #found: Node[] = []
+  readonly #found: End[] = []
 
   /** `hashKey`: secret random numbers, where clients choose the filters. */
   constructor(hashKey: HashKey = plainHashKey) {
@@ -40,50 +44,36 @@ export class FilterTrie<V> {
   }
 
   get(topicFilter: string): V | undefined {
-    return this.#values[this.#find(topicFilter)]
+    return this.#values.value(this.#valueAt(this.#find(topicFilter)))
   }
 
   has(topicFilter: string): boolean {
-    return this.get(topicFilter) !== undefined
+    return this.#find(topicFilter) !== nowhere
   }
 
   set(topicFilter: string, value: V): void {
-    const count = this.#read(topicFilter)
-    const bytes = this.#scratch.bytes
-    let node = root
-    let from = 0
-    for (let depth = 0; depth < count; depth += 1) {
-      const id = this.#path[depth]!
-      const to = levelEnd(bytes, from, this.#length)
-      const child = id === unknownLevel ? 0 : this.#nodes.childOf(node, id)
-      node = child === 0 ? this.#addChild(node, from, to) : child
-      from = to + 1
-    }
-    if (this.#values[node] === undefined) this.#size += 1
-    this.#values[node] = value
+    const end = this.#make(topicFilter)
+    const before = this.#valueAt(end)
+    if (before === 0) this.#size += 1
+    this.#setValueAt(end, this.#values.acquire(value))
+    this.#values.release(before)
   }
 
   /** False if the filter was not there. */
   delete(topicFilter: string): boolean {
-    let node = this.#find(topicFilter)
-    if (this.#values[node] === undefined) return false
-    this.#values[node] = undefined
+    const end = this.#find(topicFilter)
+    if (end === nowhere) return false
+    this.#values.release(this.#valueAt(end))
+    this.#setValueAt(end, 0)
     this.#size -= 1
-    while (node !== root && this.#values[node] === undefined && this.#nodes.isLeaf(node)) {
-      const parent = this.#nodes.parentOf(node)
-      this.#names.release(this.#nodes.levelOf(node))
-      this.#nodes.removeLeaf(node)
-      node = parent
-    }
-    if (this.#size === 0) this.#shrink()
+    if (this.#size === 0) this.#clear()
+    else this.#prune(end >> 1)
     return true
   }
 
   /** Every filter, in no order. Adding or deleting meanwhile may repeat or leave out some. */
   *filters(): IterableIterator<string> {
-    for (let node = 1; node < this.#values.length; node += 1) {
-      if (this.#values[node] !== undefined) yield this.#spell(node)
-    }
+    for (let end = 1; end >> 1 < this.#nodes.end; end += 1) if (this.#valueAt(end) !== 0) yield this.#spell(end)
   }
 
   /** The values of all filters that match the topic, in no order. */
@@ -94,20 +84,20 @@ export class FilterTrie<V> {
   /** The same for a topic name that is there as UTF-8. */
   matchingBytes(bytes: Uint8Array, start: number, end: number): V[] {
     this.#walkCovering(bytes, start, end)
-    return this.#found.map((node) => this.#values[node]!)
+    return this.#found.map((end) => this.#values.value(this.#valueAt(end))!)
   }
 
   /** All filters that cover this one, itself too if it is here. */
   covering(topicFilter: string): string[] {
     this.#findCovering(topicFilter)
-    return this.#found.map((node) => this.#spell(node))
+    return this.#found.map((end) => this.#spell(end))
   }
 
   /** Whether another filter than this one covers it. Of `#` and `+/#` each covers the other, and of `/#` and `/+/#`. */
   isCovered(topicFilter: string): boolean {
     const itself = this.#find(topicFilter)
     this.#findCovering(topicFilter)
-    return this.#found.some((node) => node !== itself)
+    return this.#found.some((end) => end !== itself)
   }
 
   /**
@@ -123,14 +113,14 @@ export class FilterTrie<V> {
       const depth = branches.pop()!
       const node = branches.pop()!
       const id = this.#path[depth]!
-      if (depth === count) this.#spellInto(found, node)
+      if (depth === count) this.#spellInto(found, node << 1)
       else if (id === hashLevel) this.#spellSubtree(found, node)
-      else if (id !== plusLevel) this.#branch(this.#nodes.childOf(node, id), depth + 1)
+      else if (id !== plusLevel) this.#branch(id === unknownLevel ? 0 : this.#nodes.literalChildOf(node, id), depth + 1)
       else {
         this.#branchOut(node, depth + 1)
         // Where `#` has no parent, `+/#` covers it: see `withoutParent`.
         const open = count === depth + 2 && this.#path[depth + 1] === hashLevel
-        if (open && !this.#isTopic(node)) this.#spellInto(found, this.#nodes.hashChildOf(node))
+        if (open && !this.#isTopic(node)) this.#spellInto(found, (node << 1) | 1)
       }
     }
     return found
@@ -155,10 +145,9 @@ export class FilterTrie<V> {
       // Along the levels themselves; the ways that leave them by a `+` wait for their turn.
       for (let node = branches.pop()!; ; depth += 1) {
         const wildcardsMatch = depth >= wildcardDepthMin
-        const everything = wildcardsMatch ? nodes.hashChildOf(node) : 0
-        if (everything !== 0) found.push(everything)
+        if (wildcardsMatch && nodes.openValueOf(node) !== 0) found.push((node << 1) | 1)
         if (depth === count) {
-          if (this.#values[node] !== undefined) found.push(node)
+          if (nodes.valueOf(node) !== 0) found.push(node << 1)
           break
         }
         const id = path[depth]!
@@ -191,8 +180,8 @@ export class FilterTrie<V> {
     while (branches.length > bottom) {
       branches.pop()
       const node = branches.pop()!
-      this.#spellInto(found, node)
-      this.#branch(this.#nodes.hashChildOf(node), 0)
+      this.#spellInto(found, node << 1)
+      this.#spellInto(found, (node << 1) | 1)
       this.#branchOut(node, 0)
     }
   }
@@ -207,37 +196,69 @@ export class FilterTrie<V> {
     return this.#names.startsWithDollar(this.#nodes.levelOf(child))
   }
 
-  /** Nothing if no filter ends at the node, as at the root. */
-  #spellInto(found: string[], node: Node): void {
-    if (this.#values[node] !== undefined) found.push(this.#spell(node))
+  #valueAt(end: End): number {
+    return (end & 1) === 0 ? this.#nodes.valueOf(end >> 1) : this.#nodes.openValueOf(end >> 1)
   }
 
-  #spell(node: Node): string {
-    const levels: number[] = []
-    let byteLength = -1
-    for (let at = node; at !== root; at = this.#nodes.parentOf(at)) {
-      levels.push(this.#nodes.levelOf(at))
-      byteLength += this.#names.byteLength(this.#nodes.levelOf(at)) + 1
-    }
+  #setValueAt(end: End, number: number): void {
+    if ((end & 1) === 0) this.#nodes.setValue(end >> 1, number)
+    else this.#nodes.setOpenValue(end >> 1, number)
+  }
+
+  /** Nothing if no filter ends here. */
+  #spellInto(found: string[], end: End): void {
+    if (this.#valueAt(end) !== 0) found.push(this.#spell(end))
+  }
+
+  #spell(end: End): string {
+    const levels: LevelId[] = (end & 1) === 0 ? [] : [hashLevel]
+    for (let node = end >> 1; node !== root; node = this.#nodes.parentOf(node)) levels.push(this.#nodes.levelOf(node))
+    const byteLength = levels.reduce((sum, id) => sum + this.#names.byteLength(id) + 1, 0)
     const bytes = this.#spelling.sized(byteLength)
-    let end = this.#names.copyName(levels.pop()!, bytes, 0)
+    let to = this.#names.copyName(levels.pop()!, bytes, 0)
     while (levels.length > 0) {
-      bytes[end] = slash
-      end = this.#names.copyName(levels.pop()!, bytes, end + 1)
+      bytes[to] = slash
+      to = this.#names.copyName(levels.pop()!, bytes, to + 1)
     }
-    return bytes.toString('utf8', 0, end)
+    return bytes.toString('utf8', 0, to)
   }
 
-  /** The node at which the filter ends, or the root, which has no value, if there is none. */
-  #find(topicFilter: string): Node {
+  #find(topicFilter: string): End {
     const count = this.#read(topicFilter)
     let node = root
     for (let depth = 0; depth < count; depth += 1) {
       const id = this.#path[depth]!
+      if (id === hashLevel) return this.#nodes.openValueOf(node) === 0 ? nowhere : (node << 1) | 1
       node = id === unknownLevel ? root : this.#nodes.childOf(node, id)
-      if (node === root) return root
+      if (node === root) return nowhere
     }
-    return node
+    return this.#nodes.valueOf(node) === 0 ? nowhere : node << 1
+  }
+
+  /** As `#find`, but makes the nodes that are missing. */
+  #make(topicFilter: string): End {
+    const count = this.#read(topicFilter)
+    const bytes = this.#scratch.bytes
+    let node = root
+    let from = 0
+    for (let depth = 0; depth < count; depth += 1) {
+      const id = this.#path[depth]!
+      if (id === hashLevel) return (node << 1) | 1
+      const to = levelEnd(bytes, from, this.#length)
+      const child = id === unknownLevel ? 0 : this.#nodes.childOf(node, id)
+      node = child === 0 ? this.#nodes.addChild(node, this.#names.acquire(bytes, from, to)) : child
+      from = to + 1
+    }
+    return node << 1
+  }
+
+  #prune(node: Node): void {
+    while (node !== root && this.#nodes.isUnused(node)) {
+      const parent = this.#nodes.parentOf(node)
+      this.#names.release(this.#nodes.levelOf(node))
+      this.#nodes.remove(node)
+      node = parent
+    }
   }
 
   /** Puts the numbers of the levels into `#path`, and returns how many there are. */
@@ -251,18 +272,9 @@ export class FilterTrie<V> {
     return this.#names.read(bytes, start, end, this.#path)
   }
 
-  #addChild(node: Node, from: number, to: number): Node {
-    const child = this.#nodes.addChild(node, this.#names.acquire(this.#scratch.bytes, from, to))
-    // Nodes are handed out one after the other, so that the array never gets holes.
-    if (child === this.#values.length) this.#values.push(undefined)
-    return child
-  }
-
-  /** The arrays only ever grow; an empty map that was large gives them back. */
-  #shrink(): void {
-    if (this.#values.length < 4096) return
+  /** The arrays only ever grow; an empty map gives them back. */
+  #clear(): void {
     this.#nodes = new TrieNodes()
-    this.#values = [undefined]
     this.#names = new LevelNames(this.#hashKey)
   }
 }

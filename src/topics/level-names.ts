@@ -12,9 +12,8 @@ export const unknownLevel: LevelId = -1
 const literalLevelMin = 2
 
 export class LevelNames {
+  /** The number of a level counts its uses. */
   readonly #table: BytesTable
-  /** By level. */
-  #uses = new Int32Array(16)
   readonly #key = new PackedKey()
 
   constructor(hashKey: HashKey) {
@@ -59,20 +58,14 @@ export class LevelNames {
     this.#key.pack(bytes, start, end)
     const known = this.#table.find(this.#key)
     const id = known === unknownLevel ? this.#table.add(this.#key) : known
-    if (id >= this.#uses.length) this.#growUses()
-    this.#uses[id]! += 1
+    this.#table.setNumber(id, this.#table.number(id) + 1)
     return id
   }
 
   release(id: LevelId): void {
-    this.#uses[id]! -= 1
-    if (this.#uses[id] === 0 && id >= literalLevelMin) this.#table.remove(id)
-  }
-
-  #growUses(): void {
-    const larger = new Int32Array(this.#uses.length * 2)
-    larger.set(this.#uses)
-    this.#uses = larger
+    const uses = this.#table.number(id) - 1
+    this.#table.setNumber(id, uses)
+    if (uses === 0 && id >= literalLevelMin) this.#table.remove(id)
   }
 }
 

@@ -1,24 +1,25 @@
 /**
  * The nodes of a trie as numbers in a flat array. A node takes 32 bytes on one cache line, the garbage collector has nothing to walk,
- * and a leaf costs no object of its own. The literal children of a node form a list; where there are more than a few, a hash table of
- * all such children finds one of them.
+ * and a leaf costs no object of its own. The literal children of a node form a list; once they have been more than a few, a hash
+ * table of all such children finds one of them. A `#` is no child: it has no children itself, so its node keeps its value.
  */
-import { hashLevel, plusLevel, type LevelId } from './level-names.ts'
+import { plusLevel, type LevelId } from './level-names.ts'
 
 /** Index of a node. The root is 0, which also stands for "none": the root is nobody's child. */
 export type Node = number
 export const root: Node = 0
 
-/** Words of a node in `#words`. `next` of a free node leads to the next free one. */
+/** Words of a node in `#words`. */
 const parent = 0
 const level = 1
 const plusChild = 2
-const hashChild = 3
+/** Numbers of values, 0 for none: of the filter that ends at the node, and of the one that ends in a `#` under it. */
+const value = 3
+const openValue = 4
 /** Literal children form a list in both directions, so that one of a million siblings leaves in constant time. */
-const firstChild = 4
-const next = 5
-const previous = 6
-const literalCount = 7
+const firstChild = 5
+const next = 6
+const previous = 7
 const wordShift = 3
 
 /** A list of so many is walked: the nodes of a small family mostly lie side by side. */
@@ -45,39 +46,58 @@ export class TrieNodes {
     return this.#words[(node << wordShift) + plusChild]!
   }
 
-  hashChildOf(node: Node): Node {
-    return this.#words[(node << wordShift) + hashChild]!
+  valueOf(node: Node): number {
+    return this.#words[(node << wordShift) + value]!
+  }
+
+  setValue(node: Node, number: number): void {
+    this.#words[(node << wordShift) + value] = number
+  }
+
+  openValueOf(node: Node): number {
+    return this.#words[(node << wordShift) + openValue]!
+  }
+
+  setOpenValue(node: Node, number: number): void {
+    this.#words[(node << wordShift) + openValue] = number
+  }
+
+  /** All nodes ever made are below this. Those that are free have no values. */
+  get end(): Node {
+    return this.#end
   }
 
   /** With `nextOf` the list of literal children, in no order. */
   firstChildOf(node: Node): Node {
-    return this.#words[(node << wordShift) + firstChild]!
+    // Negative if the hash table has the children.
+    return Math.abs(this.#words[(node << wordShift) + firstChild]!)
   }
 
   nextOf(node: Node): Node {
     return this.#words[(node << wordShift) + next]!
   }
 
-  hasLiteralChildren(node: Node): boolean {
-    return this.#words[(node << wordShift) + literalCount] !== 0
+  /** Neither a value nor children. */
+  isUnused(node: Node): boolean {
+    const at = node << wordShift
+    const words = this.#words
+    return (
+      words[at + value] === 0 &&
+      words[at + openValue] === 0 &&
+      words[at + plusChild] === 0 &&
+      words[at + firstChild] === 0
+    )
   }
 
-  isLeaf(node: Node): boolean {
-    return !this.hasLiteralChildren(node) && this.plusChildOf(node) === 0 && this.hashChildOf(node) === 0
-  }
-
-  /** The child under a level of any kind, or 0. */
+  /** The child under a `+` or a literal level, or 0. */
   childOf(node: Node, id: LevelId): Node {
-    if (id === plusLevel) return this.plusChildOf(node)
-    if (id === hashLevel) return this.hashChildOf(node)
-    return this.literalChildOf(node, id)
+    return id === plusLevel ? this.plusChildOf(node) : this.literalChildOf(node, id)
   }
 
   literalChildOf(node: Node, id: LevelId): Node {
     const words = this.#words
-    const at = node << wordShift
-    if (words[at + literalCount]! > listedMax) return this.#slots[this.#slotOf(node, id) + 1]!
-    let child = words[at + firstChild]!
+    let child = words[(node << wordShift) + firstChild]!
+    if (child < 0) return this.#slots[this.#slotOf(node, id) + 1]!
     while (child !== 0 && words[(child << wordShift) + level] !== id) child = words[(child << wordShift) + next]!
     return child
   }
@@ -90,18 +110,16 @@ export class TrieNodes {
     words[at + parent] = node
     words[at + level] = id
     if (id === plusLevel) words[(node << wordShift) + plusChild] = child
-    else if (id === hashLevel) words[(node << wordShift) + hashChild] = child
     else this.#link(node, child)
     return child
   }
 
-  /** `leaf` is not the root. */
-  removeLeaf(leaf: Node): void {
+  /** An unused node that is not the root. */
+  remove(leaf: Node): void {
     const words = this.#words
     const node = this.parentOf(leaf)
     const id = this.levelOf(leaf)
     if (id === plusLevel) words[(node << wordShift) + plusChild] = 0
-    else if (id === hashLevel) words[(node << wordShift) + hashChild] = 0
     else this.#unlink(node, leaf)
     words[(leaf << wordShift) + next] = this.#firstFree
     this.#firstFree = leaf
@@ -126,32 +144,37 @@ export class TrieNodes {
   #link(node: Node, child: Node): void {
     const words = this.#words
     const at = node << wordShift
-    const first = words[at + firstChild]!
+    const first = this.firstChildOf(node)
     words[(child << wordShift) + next] = first
     if (first !== 0) words[(first << wordShift) + previous] = child
+    if (words[at + firstChild]! < 0) {
+      words[at + firstChild] = -child
+      this.#occupy(child)
+      return
+    }
     words[at + firstChild] = child
-    words[at + literalCount]! += 1
-    const count = words[at + literalCount]!
-    if (count > listedMax + 1) this.#occupy(child)
-    else if (count === listedMax + 1) this.#eachLiteralChild(node, (each) => this.#occupy(each))
+    if (!this.#hasMoreThanListed(child)) return
+    words[at + firstChild] = -child
+    for (let each = child; each !== 0; each = this.nextOf(each)) this.#occupy(each)
   }
 
+  #hasMoreThanListed(first: Node): boolean {
+    let count = 0
+    for (let child = first; child !== 0 && count <= listedMax; child = this.nextOf(child)) count += 1
+    return count > listedMax
+  }
+
+  /** A family that has been in the table stays there until its last child goes. */
   #unlink(node: Node, child: Node): void {
     const words = this.#words
     const at = node << wordShift
-    const count = words[at + literalCount]!
-    if (count > listedMax + 1) this.#vacate(child)
-    else if (count === listedMax + 1) this.#eachLiteralChild(node, (each) => this.#vacate(each))
+    const inTable = words[at + firstChild]! < 0
+    if (inTable) this.#vacate(child)
     const before = words[(child << wordShift) + previous]!
     const after = words[(child << wordShift) + next]!
-    if (before === 0) words[at + firstChild] = after
+    if (before === 0) words[at + firstChild] = inTable ? -after : after
     else words[(before << wordShift) + next] = after
     if (after !== 0) words[(after << wordShift) + previous] = before
-    words[at + literalCount] = count - 1
-  }
-
-  #eachLiteralChild(node: Node, visit: (child: Node) => void): void {
-    for (let child = this.firstChildOf(node); child !== 0; child = this.nextOf(child)) visit(child)
   }
 
   /** The slot that holds the child, or the empty one where it would go. */
