@@ -127,6 +127,8 @@ export function planDelivery(topic: string, destinations: readonly Destination[]
 }
 
 const none: readonly never[] = []
+/** So many different targets a session may share however few subscriptions it has. */
+const TARGETS_SHARED_MIN = 64
 
 /** Most topics have one subscriber: they share its target, so that the hot path finds it in the processor's cache. */
 function targetsOf(bySession: ReadonlyMap<Session, readonly Subscription[]>): readonly Target[] {
@@ -143,6 +145,8 @@ export function targetAlone(session: Session, options: SubscriptionOptions): rea
   const key = `${qos}${noLocal}${retainAsPublished}${identifier}`
   let alone = session.targets.get(key)
   if (alone === undefined) {
+    // Sharing is for speed alone: a client with ever new identifiers starts over.
+    if (session.targets.size > TARGETS_SHARED_MIN + session.subscriptions.size) session.targets.clear()
     alone = [targetOf([{ ...options, session }])]
     session.targets.set(key, alone)
   }

@@ -24,34 +24,35 @@ export const payload: fc.Arbitrary<Buffer> = fc
   )
   .map((bytes) => Buffer.from(bytes))
 
-export const properties: fc.Arbitrary<PublishProperties> = fc
-  .record(
-    {
-      payloadFormatIndicator: fc.constantFrom(0 as const, 1 as const),
-      messageExpiryInterval: fc.nat(0xffffffff),
-      contentType: string,
-      responseTopic: topic,
-      correlationData: binary,
-      userProperties: fc.array(fc.tuple(string, string), { minLength: 1, maxLength: 5 }),
-    },
-    { requiredKeys: [] },
-  )
-  .map((found) => ({ ...found }))
+export const properties: fc.Arbitrary<PublishProperties> = fc.record(
+  {
+    payloadFormatIndicator: fc.constantFrom(0 as const, 1 as const),
+    messageExpiryInterval: fc.nat(0xffffffff),
+    contentType: string,
+    responseTopic: topic,
+    correlationData: binary,
+    userProperties: fc.array(fc.tuple(string, string), { minLength: 1, maxLength: 5 }),
+  },
+  { requiredKeys: [], noNullPrototype: true },
+)
 
-export const message: fc.Arbitrary<Message> = fc.record({
-  topic,
-  payload,
-  qos,
-  retain: fc.boolean(),
-  properties: fc
-    .option(properties, { nil: undefined })
-    .map((found) => (found === undefined || Object.keys(found).length === 0 ? undefined : found)),
-  from: string,
-  username: fc.option(string, { nil: undefined }),
-  peerHost: fc.constant('127.0.0.1'),
-  timestampMs: fc.nat(),
-  origin: fc.option(fc.constant('far'), { nil: undefined }),
-})
+export const message: fc.Arbitrary<Message> = fc.record(
+  {
+    topic,
+    payload,
+    qos,
+    retain: fc.boolean(),
+    properties: fc
+      .option(properties, { nil: undefined })
+      .map((found) => (found === undefined || Object.keys(found).length === 0 ? undefined : found)),
+    from: string,
+    username: fc.option(string, { nil: undefined }),
+    peerHost: fc.constant('127.0.0.1'),
+    timestampMs: fc.nat(),
+    origin: fc.option(fc.constant('far'), { nil: undefined }),
+  },
+  { noNullPrototype: true },
+)
 
 export type Published = {
   readonly version: 4 | 5
