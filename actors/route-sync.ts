@@ -137,6 +137,7 @@ export const routeSyncMachine = setup({
   delays: {
     connectTimeout: ({ context }) => context.connectMs,
     handshakeTimeout: handshakeMs,
+    prepareTimeout: 120_000,
     batchTimeout: ({ context }) => context.batchMs,
     deltaWindow: deltaWindowMs,
     reconnectBackoff: ({ context }) => context.delayMs,
@@ -241,7 +242,8 @@ export const routeSyncMachine = setup({
               on: { batch_refused: { target: 'degraded', actions: { type: 'noteFailure', params: failureOf } } },
               states: {
                 preparing: {
-                  after: { batchTimeout: silent() },
+                  // Ours alone to do, and a great interest takes its time.
+                  after: { prepareTimeout: silent() },
                   on: {
                     bootstrap_begun: [
                       {

@@ -68,29 +68,33 @@ const reasonWords: Readonly<Record<number, string>> = {
 const passingCodes: ReadonlySet<number> = new Set([0x00, 0x88, 0x89, 0x8b, 0x8e])
 
 /** Errors of Node's sockets, DNS and TLS, in words. A code that is not here is shown as it is, and tried again like all of them. */
-const socketWords: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nobody listens there',
-  ECONNRESET: 'connection reset by the peer',
-  EPIPE: 'connection closed by the peer while writing',
-  ETIMEDOUT: 'no answer on the network',
-  EHOSTUNREACH: 'no route to the host',
-  ENETUNREACH: 'no route to the network',
-  ENOTFOUND: 'host name not found',
-  EAI_AGAIN: 'name server does not answer',
-  CERT_HAS_EXPIRED: 'the peer’s certificate has expired',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'the peer’s certificate is self-signed and not trusted',
-  SELF_SIGNED_CERT_IN_CHAIN: 'a self-signed certificate in the peer’s chain is not trusted',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the peer’s certificate is signed by nobody we trust',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'the peer’s certificate is signed by nobody we trust',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'the peer’s certificate is for another host',
-}
+const socketWords: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    ECONNREFUSED: 'nobody listens there',
+    ECONNRESET: 'connection reset by the peer',
+    EPIPE: 'connection closed by the peer while writing',
+    ETIMEDOUT: 'no answer on the network',
+    EHOSTUNREACH: 'no route to the host',
+    ENETUNREACH: 'no route to the network',
+    ENOTFOUND: 'host name not found',
+    EAI_AGAIN: 'name server does not answer',
+    CERT_HAS_EXPIRED: 'the peer’s certificate has expired',
+    DEPTH_ZERO_SELF_SIGNED_CERT: 'the peer’s certificate is self-signed and not trusted',
+    SELF_SIGNED_CERT_IN_CHAIN: 'a self-signed certificate in the peer’s chain is not trusted',
+    UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the peer’s certificate is signed by nobody we trust',
+    UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'the peer’s certificate is signed by nobody we trust',
+    ERR_TLS_CERT_ALTNAME_INVALID: 'the peer’s certificate is for another host',
+  }),
+)
 
 /** What an acceptor says of an `actor_init` it will not have, and what to do about it. Source: EMQX's error acks. */
-const handshakeWords: Readonly<Record<string, string>> = {
-  unknown_cluster: 'the peer has no link to our cluster under this name',
-  bad_remote_cluster_link_name: 'the peer’s cluster has another name than this link',
-  cluster_link_disabled: 'the peer has disabled its link to us',
-}
+const handshakeWords: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    unknown_cluster: 'the peer has no link to our cluster under this name',
+    bad_remote_cluster_link_name: 'the peer’s cluster has another name than this link',
+    cluster_link_disabled: 'the peer has disabled its link to us',
+  }),
+)
 
 export function describeReasonCode(reasonCode: number): string {
   const hex = `0x${reasonCode.toString(16).padStart(2, '0')}`
@@ -146,7 +150,7 @@ export function closedByPeer(): LinkFailure {
 export function socketFailure(error: unknown): LinkFailure {
   if (!(error instanceof Error)) return lost('socket_error', String(error))
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
-  const words = code === undefined ? undefined : socketWords[code]
+  const words = code === undefined ? undefined : socketWords.get(code)
   if (words !== undefined) return lost('socket_error', `${words} (${code})`)
   return lost('socket_error', error.message === '' ? (code ?? error.name) : error.message)
 }
@@ -158,7 +162,7 @@ export function subscribeRefused(reasonCode: number): LinkFailure {
 
 /** @param word of an error ack: `unknown_cluster`, `bad_remote_cluster_link_name`, `cluster_link_disabled` or a newer one */
 export function handshakeRejected(word: string): LinkFailure {
-  const words = handshakeWords[word]
+  const words = handshakeWords.get(word)
   const reason = words === undefined ? `the peer rejected us: ${word}` : `${words} (${word})`
   return { cause: 'handshake_rejected', reason, kind: 'refused', logLevel: 'warn' }
 }

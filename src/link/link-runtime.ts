@@ -71,7 +71,6 @@ export class LinkRuntime {
 
   /** What is to run from now on. Returns at once; what it leads to shows in the status. */
   apply(links: readonly LinkConfig[]): void {
-    if (this.#stopped) return
     this.#desired = links
     this.#reconcile()
   }
@@ -143,6 +142,7 @@ export class LinkRuntime {
   }
 
   #reconcile(): void {
+    if (this.#stopped) return
     const standing = new Map(
       [...this.#links].map(([name, { shell, started }]) => [name, { config: shell.config, started }]),
     )
@@ -240,6 +240,8 @@ export class LinkRuntime {
 
   #childChanged({ id, state, error }: ChildChanged): void {
     if (state === 'running') return
+    // A crash may have met half of an edit: what is configured is compared with what runs once more.
+    queueMicrotask(() => this.#reconcile())
     const words = error instanceof Error ? error.message : String(error)
     this.#ports.log.error({ link: id, err: error }, state === 'failed' ? 'cluster_link_failed' : 'cluster_link_crashed')
     const reason =

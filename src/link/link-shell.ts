@@ -21,7 +21,6 @@ import { parseServers } from '../config/address.ts'
 import type { LinkConfig } from '../config/config.ts'
 import { Outbox, type OutboxLimits } from '../lanes/outbox.ts'
 import type { Message } from '../packets/message.ts'
-import { RouteSource } from '../routes/route-source.ts'
 import type { BrokerPort, PassingPublish, RouteSink } from './broker-port.ts'
 import type { Random } from './backoff.ts'
 import type { ConnectionOptions, LinkConnection, OpenConnection, PeerLimits } from './connection.ts'
@@ -30,7 +29,8 @@ import type { LinkClock } from './link-clock.ts'
 import type { LinkFailure } from './link-failure.ts'
 import type { LinkLog } from './link-log.ts'
 import { OutboxWatch } from './outbox-watch.ts'
-import { RouteSpeaker, type RouteLife } from './route-speaker.ts'
+import { RouteLife } from './route-life.ts'
+import { RouteSpeaker } from './route-speaker.ts'
 import type { InboundFact, LinkStatus } from './status.ts'
 
 export type LinkShellPorts = {
@@ -50,8 +50,6 @@ export type LinkShellPorts = {
   readonly tell: (event: LinkEvent) => void
 }
 
-type Life = RouteLife & { readonly stopListening: () => void }
-
 /** One connection of the pool, from the attempt to its end. */
 type PoolMember = {
   readonly queueIndex: number
@@ -68,7 +66,7 @@ export class LinkShell {
   readonly #ports: LinkShellPorts
   readonly #window: InflightWindow
   readonly #watch: OutboxWatch
-  #life: Life | undefined
+  #life: RouteLife | undefined
   #speaker: RouteSpeaker | undefined
   readonly #members = new Set<PoolMember>()
   /** By queue: those of connections that are up. */
@@ -163,7 +161,7 @@ export class LinkShell {
     if (plane !== 'forwarding') {
       this.#speaker?.close()
       this.#speaker = undefined
-      this.#life?.stopListening()
+      this.#life?.end()
       this.#life = undefined
     }
     if (plane !== 'routeSync') {
@@ -193,9 +191,10 @@ export class LinkShell {
 
   #openSession(report: (event: RouteSyncEvent) => void): RouteSpeaker {
     this.#life ??= this.#beginLife()
-    const { open, log, correlation } = this.#ports
+    const { open, log, correlation, clusterName: localCluster, nodeName: actor } = this.#ports
+    const identity = { localCluster, peer: this.name, actor }
     const connection = this.#connectionOptions(`routesync:${this.#nodeHash()}`)
-    const speaker = new RouteSpeaker({ open, log, correlation }, this.#life, connection, report)
+    const speaker = new RouteSpeaker({ open, log, correlation }, identity, this.#life, connection, report)
     this.#speaker = speaker
     return speaker
   }
@@ -206,17 +205,15 @@ export class LinkShell {
   }
 
   /** A new incarnation, and all of our interest from the beginning. */
-  #beginLife(): Life {
-    const { broker, nodeName, clusterName, nextIncarnation } = this.#ports
-    const source = new RouteSource(this.#config.topics)
-    const stopListening = broker.onInterest(({ type, topicFilter }) => {
-      if (type === 'added') source.add(topicFilter)
-      else source.remove(topicFilter)
-      this.#speaker?.routesChanged()
+  #beginLife(): RouteLife {
+    const { broker, clock, nextIncarnation } = this.#ports
+    return new RouteLife({
+      broker,
+      clock,
+      topics: this.#config.topics,
+      incarnation: nextIncarnation(this.name),
+      changed: () => this.#speaker?.routesChanged(),
     })
-    for (const topicFilter of broker.interest()) source.add(topicFilter)
-    const incarnation = nextIncarnation(this.name)
-    return { localCluster: clusterName, peer: this.name, actor: nodeName, incarnation, source, stopListening }
   }
 
   #openMember(index: number, report: (event: PoolMemberEvent) => void): PoolMember {

@@ -9,6 +9,7 @@ import type { ConnectionListener, ConnectionOptions, LinkConnection, OpenConnect
 import { decodeRouteMessage, encodeRouteMessage, type RouteMessage } from './emqx/route-ops.ts'
 import { handshakeRejected, malformedPacket, routesRefused, subscribeRefused } from './link-failure.ts'
 import type { LinkLog } from './link-log.ts'
+import type { RouteLife } from './route-life.ts'
 import { publishPacketBytes } from './packet-size.ts'
 
 export type RouteSpeakerPorts = {
@@ -18,15 +19,13 @@ export type RouteSpeakerPorts = {
   readonly correlation: () => string
 }
 
-/** One life of our actor as the peer knows it: everything here is the same on all of its connections. */
-export type RouteLife = {
+/** Who speaks to whom: the same on all connections of a life. */
+export type RouteIdentity = {
   readonly localCluster: string
   /** How we call the peer's cluster. */
   readonly peer: string
   /** Our node's name. */
   readonly actor: string
-  readonly incarnation: number
-  readonly source: RouteSource
 }
 
 /** EMQX's batch. */
@@ -37,7 +36,9 @@ const batchEnvelopeBytes = 1_024
 
 export class RouteSpeaker implements ConnectionListener {
   readonly #ports: RouteSpeakerPorts
+  readonly #identity: RouteIdentity
   readonly #life: RouteLife
+  readonly #source: RouteSource
   readonly #report: (event: RouteSyncEvent) => void
   readonly #connection: LinkConnection
   readonly #routeTopic: string
@@ -50,15 +51,18 @@ export class RouteSpeaker implements ConnectionListener {
 
   constructor(
     ports: RouteSpeakerPorts,
+    identity: RouteIdentity,
     life: RouteLife,
     connection: ConnectionOptions,
     report: (event: RouteSyncEvent) => void,
   ) {
     this.#ports = ports
+    this.#identity = identity
     this.#life = life
+    this.#source = life.source
     this.#report = report
-    this.#routeTopic = `$LINK/cluster/route/${life.localCluster}`
-    this.#answerTopic = `$LINK/cluster/resp/${life.localCluster}/${life.actor}`
+    this.#routeTopic = `$LINK/cluster/route/${identity.localCluster}`
+    this.#answerTopic = `$LINK/cluster/resp/${identity.localCluster}/${identity.actor}`
     this.#connection = ports.open(connection, this)
   }
 
@@ -67,17 +71,17 @@ export class RouteSpeaker implements ConnectionListener {
       case 'handshake':
         return this.#handshake()
       case 'begin_bootstrap':
-        return this.#report({ type: 'bootstrap_begun', ops: this.#life.source.startBootstrap(command.forgotten) })
+        return this.#life.whenReady(() => this.#beginBootstrap(command.forgotten))
       case 'send_batch':
         return this.#sendBatch()
       case 'heartbeat':
-        return this.#send(0, { type: 'heartbeat', actor: this.#life.actor, incarnation: this.#life.incarnation })
+        return this.#send(0, { type: 'heartbeat', ...this.#speaker })
     }
   }
 
   /** The source has something new. However many changes there are, they are reported once a batch. */
   routesChanged(): void {
-    if (this.#changesReported || this.#life.source.pending === 0) return
+    if (this.#changesReported || this.#source.pending === 0) return
     this.#changesReported = true
     this.#report({ type: 'routes_changed' })
   }
@@ -86,7 +90,7 @@ export class RouteSpeaker implements ConnectionListener {
     if (this.#closed) return
     this.#closed = true
     this.#connection.close()
-    this.#life.source.fail()
+    this.#source.fail()
   }
 
   up(limits: PeerLimits): void {
@@ -97,7 +101,7 @@ export class RouteSpeaker implements ConnectionListener {
   down(failure: Parameters<ConnectionListener['down']>[0]): void {
     if (this.#closed) return
     this.#closed = true
-    this.#life.source.fail()
+    this.#source.fail()
     this.#report({ type: 'disconnected', failure })
   }
 
@@ -124,12 +128,12 @@ export class RouteSpeaker implements ConnectionListener {
   }
 
   #introduce(): void {
-    const { actor, incarnation, peer } = this.#life
+    const { peer } = this.#identity
     this.#correlation = Buffer.from(this.#ports.correlation())
     this.#connection.publish(
       {
         topic: this.#routeTopic,
-        payload: encodeRouteMessage({ type: 'actor_init', actor, incarnation, targetCluster: peer, protocolVersion }),
+        payload: encodeRouteMessage({ type: 'actor_init', ...this.#speaker, targetCluster: peer, protocolVersion }),
         qos: this.#qos,
         responseTopic: this.#answerTopic,
         correlationData: this.#correlation,
@@ -141,24 +145,21 @@ export class RouteSpeaker implements ConnectionListener {
   }
 
   #sendBatch(): void {
-    const { source } = this.#life
     this.#changesReported = false
     const bytesMax = this.#limits.packetBytesMax - batchEnvelopeBytes
-    const ops = source.take({ opsMax: batchOpsMax, bytesMax })
+    const ops = this.#source.take({ opsMax: batchOpsMax, bytesMax })
     if (ops.length === 0) return this.#report({ type: 'batch_acked', ops: 0, pending: 0 })
     if (this.#tooLarge(ops)) return this.#skip(ops)
-    const { actor, incarnation } = this.#life
-    this.#send(1, { type: 'route', actor, incarnation, ops }, (reasonCode) => this.#answered(ops, reasonCode))
+    this.#send(1, { type: 'route', ...this.#speaker, ops }, (reasonCode) => this.#answered(ops, reasonCode))
   }
 
   #answered(ops: readonly RouteOp[], reasonCode: number): void {
-    const { source } = this.#life
     if (reasonCode >= 0x80) {
-      source.fail()
+      this.#source.fail()
       return this.#report({ type: 'batch_refused', failure: routesRefused(reasonCode) })
     }
-    source.confirm()
-    this.#report({ type: 'batch_acked', ops: ops.length, pending: source.pending })
+    this.#source.confirm()
+    this.#report({ type: 'batch_acked', ops: ops.length, pending: this.#source.pending })
   }
 
   /** Only a single operation can be: the source keeps to the limit otherwise. */
@@ -168,14 +169,13 @@ export class RouteSpeaker implements ConnectionListener {
   }
 
   #fits(ops: readonly RouteOp[]): boolean {
-    const { actor, incarnation } = this.#life
-    const payload = encodeRouteMessage({ type: 'route', actor, incarnation, ops })
+    const payload = encodeRouteMessage({ type: 'route', ...this.#speaker, ops })
     return publishPacketBytes(this.#routeTopic, payload.length, 1) <= this.#limits.packetBytesMax
   }
 
   /** A route that no packet to this peer can hold. The others must not wait for it for ever. */
   #skip(ops: readonly RouteOp[]): void {
-    const fields = { link: this.#life.peer, topic: ops[0]?.topicFilter, limit: this.#limits.packetBytesMax }
+    const fields = { link: this.#identity.peer, topic: ops[0]?.topicFilter, limit: this.#limits.packetBytesMax }
     this.#ports.log.warn(fields, 'cluster_link_routerepl_route_too_large')
     this.#answered(ops, 0)
   }
@@ -185,6 +185,14 @@ export class RouteSpeaker implements ConnectionListener {
     this.#connection.publish({ topic: this.#routeTopic, payload: encodeRouteMessage(message), qos: sentQos }, answered)
     // A peer that takes no QoS 1 acknowledges nothing: what is handed over counts as taken.
     if (qos === 1 && sentQos === 0) answered?.(0)
+  }
+
+  #beginBootstrap(forgotten: boolean): void {
+    if (!this.#closed) this.#report({ type: 'bootstrap_begun', ops: this.#source.startBootstrap(forgotten) })
+  }
+
+  get #speaker(): { readonly actor: string; readonly incarnation: number } {
+    return { actor: this.#identity.actor, incarnation: this.#life.incarnation }
   }
 
   get #qos(): 0 | 1 {

@@ -5,6 +5,10 @@
  * Changes come out as operations in an order without gaps: first everything that is to be added, then what is to be deleted, so
  * that whatever was wanted before and after is covered at every step between. An addition and a deletion that nobody was told of
  * cancel out.
+ *
+ * A filter that covers a great many others (`#`, of a curious operator) is not dealt with in one go, which would stop the node
+ * for seconds: `busy` says that there is work left, and `work` does some of it. Meanwhile the peer is told too much, never too
+ * little: what is covered goes late, and what covered it goes when all that it hid has been announced.
  */
 import { FilterTrie } from '../topics/filter-trie.ts'
 import { intersect } from '../topics/intersect.ts'
@@ -21,8 +25,21 @@ export type BatchLimits = {
 /** What an operation takes on the wire beyond its text, generously. */
 export const opOverheadBytes = 16
 
+/** Of two filters that cover each other one will do: both would be hidden. */
+const sameAs: ReadonlyMap<string, string> = new Map([
+  ['+/#', '#'],
+  ['/+/#', '/#'],
+])
+
+/** Routes that one change may move at once; more become a job. */
+const routesAtOnceMax = 1_000
+
+/** Routes that a wide one hides, or hid until it went. */
+type Job = { readonly type: 'hide' | 'reveal'; readonly routes: readonly string[]; done: number }
+
 export class RouteSource {
   readonly #linkFilters: readonly string[]
+  readonly #atOnceMax: number
   /** The routes as they should stand at the peer, by how many filters of our interest lead to each. */
   readonly #announced = new FilterTrie<number>()
   /** Those that an announced one covers. */
@@ -32,10 +49,35 @@ export class RouteSource {
   /** Routes of batches whose fate is unknown: the peer may have them or not, so that nothing about them cancels out. */
   readonly #unsure = new Set<string>()
   #flying: readonly RouteOp[] = []
+  /** Announced routes that a bootstrap has yet to come to; not copied, since there may be a million. */
+  #untold: Iterator<string> | undefined
+  readonly #jobs: Job[] = []
+  /** Wanted no more, but told to the peer until all jobs are done. */
+  readonly #leaving = new Set<string>()
 
   /** @param linkFilters the link's `topics`, redundant ones allowed */
-  constructor(linkFilters: readonly string[]) {
+  constructor(linkFilters: readonly string[], atOnceMax = routesAtOnceMax) {
     this.#linkFilters = union(linkFilters)
+    this.#atOnceMax = atOnceMax
+  }
+
+  /** `work` has something to do. */
+  get busy(): boolean {
+    return this.#jobs.length > 0
+  }
+
+  /** Does some of what is left to do: moves at most so many routes. */
+  work(routesMax: number): void {
+    let left = routesMax
+    for (let job = this.#jobs[0]; job !== undefined && left > 0; job = this.#jobs[0]) {
+      const routes = job.routes.slice(job.done, job.done + left)
+      left -= routes.length
+      job.done += routes.length
+      if (job.done === job.routes.length) this.#jobs.shift()
+      if (job.type === 'hide') this.#hide(routes)
+      else this.#reveal(routes)
+    }
+    if (!this.busy) this.#letGo()
   }
 
   /** How many routes the peer should have. */
@@ -43,9 +85,9 @@ export class RouteSource {
     return this.#announced.size
   }
 
-  /** Operations that wait to be taken. */
+  /** Operations that wait to be taken, at least: while a bootstrap is on its way there are more. */
   get pending(): number {
-    return this.#adds.size + this.#deletes.size
+    return this.#adds.size + this.#deletes.size + (this.#untold === undefined ? 0 : 1)
   }
 
   routes(): Iterable<string> {
@@ -68,19 +110,12 @@ export class RouteSource {
    */
   take({ opsMax, bytesMax }: BatchLimits): readonly RouteOp[] {
     if (this.#flying.length > 0) throw new Error('the last batch is still in flight')
-    const ops: RouteOp[] = []
-    let bytes = 0
-    const takeFrom = (routes: Set<string>, type: RouteOp['type']) => {
-      for (const route of routes) {
-        bytes += 2 * Buffer.byteLength(route) + opOverheadBytes
-        if (ops.length === opsMax || (bytes > bytesMax && ops.length > 0)) return
-        routes.delete(route)
-        ops.push({ type, topicFilter: route, id: route })
-      }
-    }
-    takeFrom(this.#adds, 'add')
+    const batch = new Batch({ opsMax, bytesMax })
+    batch.takeFrom(this.#adds, 'add')
+    if (this.#adds.size === 0) this.#takeUntold(batch)
     // A deletion before an addition that stands for it would open a gap.
-    if (this.#adds.size === 0) takeFrom(this.#deletes, 'delete')
+    if (this.#adds.size === 0 && this.#untold === undefined) batch.takeFrom(this.#deletes, 'delete')
+    const { ops } = batch
     this.#flying = ops
     return ops
   }
@@ -99,7 +134,7 @@ export class RouteSource {
       this.#unsure.add(topicFilter)
       this.#adds.delete(topicFilter)
       this.#deletes.delete(topicFilter)
-      if (this.#announced.has(topicFilter)) this.#adds.add(topicFilter)
+      if (this.#announced.has(topicFilter) || this.#leaving.has(topicFilter)) this.#adds.add(topicFilter)
       else this.#deletes.add(topicFilter)
     }
   }
@@ -110,21 +145,32 @@ export class RouteSource {
    */
   startBootstrap(forgotten: boolean): number {
     this.fail()
-    if (forgotten) {
-      this.#deletes.clear()
-      this.#unsure.clear()
-      this.#adds.clear()
-      for (const route of this.#announced.filters()) this.#adds.add(route)
+    if (!forgotten) return this.pending
+    this.#deletes.clear()
+    this.#unsure.clear()
+    this.#adds.clear()
+    this.#leaving.clear()
+    this.#untold = this.#announced.filters()
+    return this.#announced.size
+  }
+
+  #takeUntold(batch: Batch): void {
+    while (this.#untold !== undefined && !batch.isFull) {
+      const next = this.#untold.next()
+      if (next.done === true) this.#untold = undefined
+      else if (!batch.add('add', next.value)) {
+        // It opens the next batch.
+        this.#adds.add(next.value)
+        return
+      }
     }
-    return this.#adds.size
   }
 
   #routesOf(topicFilter: string): string[] {
     const routes: string[] = []
     for (const linkFilter of this.#linkFilters) {
       const common = intersect(topicFilter, linkFilter)
-      // Of two spellings of everything one will do: each covers the other, which would hide both.
-      if (common !== undefined) routes.push(common === '+/#' ? '#' : common)
+      if (common !== undefined) routes.push(sameAs.get(common) ?? common)
     }
     return routes
   }
@@ -135,29 +181,42 @@ export class RouteSource {
     const hiddenCount = this.#hidden.get(route)
     if (hiddenCount !== undefined) return this.#hidden.set(route, hiddenCount + 1)
     if (this.#announced.isCovered(route)) return this.#hidden.set(route, 1)
-    if (hasWildcard(route)) this.#hide(this.#announced.coveredBy(route))
     this.#announced.set(route, 1)
-    this.#planAdd(route)
+    // One that was about to go has never left the peer.
+    if (!this.#leaving.delete(route)) this.#planAdd(route)
+    if (hasWildcard(route)) this.#begin('hide', this.#announced.coveredBy(route))
   }
 
   #unwant(route: string): void {
     const hiddenCount = this.#hidden.get(route)
     if (hiddenCount !== undefined) {
-      if (hiddenCount === 1) this.#hidden.delete(route)
-      else this.#hidden.set(route, hiddenCount - 1)
+      if (hiddenCount > 1) return this.#hidden.set(route, hiddenCount - 1)
+      this.#hidden.delete(route)
+      // A job may have passed over something for the sake of this one, which was to be revealed itself.
+      if (this.busy && hasWildcard(route)) this.#begin('reveal', this.#hidden.coveredBy(route))
       return
     }
     const count = this.#announced.get(route)
     if (count === undefined) return
     if (count > 1) return this.#announced.set(route, count - 1)
     this.#announced.delete(route)
-    if (hasWildcard(route)) this.#reveal(this.#hidden.coveredBy(route))
-    this.#planDelete(route)
+    if (hasWildcard(route)) this.#begin('reveal', this.#hidden.coveredBy(route))
+    if (this.busy) this.#leaving.add(route)
+    else this.#planDelete(route)
   }
 
+  #begin(type: Job['type'], routes: readonly string[]): void {
+    if (routes.length > this.#atOnceMax) this.#jobs.push({ type, routes, done: 0 })
+    else if (type === 'hide') this.#hide(routes)
+    else this.#reveal(routes)
+  }
+
+  /** Nothing is told any more that another route covers; those that nothing covers (any more) stay. */
   #hide(routes: readonly string[]): void {
     for (const route of routes) {
-      this.#hidden.set(route, this.#announced.get(route) ?? 1)
+      const count = this.#announced.get(route)
+      if (count === undefined || !this.#announced.isCovered(route)) continue
+      this.#hidden.set(route, count)
       this.#announced.delete(route)
       this.#planDelete(route)
     }
@@ -165,12 +224,18 @@ export class RouteSource {
 
   /** What hid these is gone: the widest of them are announced, unless something else hides them. */
   #reveal(routes: readonly string[]): void {
-    const widest = routes.filter((route) => !this.#announced.isCovered(route) && !this.#hidden.isCovered(route))
-    for (const route of widest) {
-      this.#announced.set(route, this.#hidden.get(route) ?? 1)
+    for (const route of routes) {
+      const count = this.#hidden.get(route)
+      if (count === undefined || this.#announced.isCovered(route) || this.#hidden.isCovered(route)) continue
       this.#hidden.delete(route)
-      this.#planAdd(route)
+      this.#announced.set(route, count)
+      if (!this.#leaving.delete(route)) this.#planAdd(route)
     }
+  }
+
+  #letGo(): void {
+    for (const route of this.#leaving) this.#planDelete(route)
+    this.#leaving.clear()
   }
 
   #planAdd(route: string): void {
@@ -179,7 +244,40 @@ export class RouteSource {
   }
 
   #planDelete(route: string): void {
+    // Whether a bootstrap has come to it already cannot be told.
+    if (this.#untold !== undefined) this.#unsure.add(route)
     const unheardOf = this.#adds.delete(route) && !this.#unsure.has(route)
     if (!unheardOf) this.#deletes.add(route)
+  }
+}
+
+/** Operations up to the limits of one message. */
+class Batch {
+  readonly ops: RouteOp[] = []
+  readonly #limits: BatchLimits
+  #bytes = 0
+
+  constructor(limits: BatchLimits) {
+    this.#limits = limits
+  }
+
+  get isFull(): boolean {
+    return this.ops.length >= this.#limits.opsMax
+  }
+
+  /** False if it does not fit; the first one always does. */
+  add(type: RouteOp['type'], route: string): boolean {
+    const bytes = 2 * Buffer.byteLength(route) + opOverheadBytes
+    if (this.isFull || (this.#bytes + bytes > this.#limits.bytesMax && this.ops.length > 0)) return false
+    this.#bytes += bytes
+    this.ops.push({ type, topicFilter: route, id: route })
+    return true
+  }
+
+  takeFrom(routes: Set<string>, type: RouteOp['type']): void {
+    for (const route of routes) {
+      if (!this.add(type, route)) return
+      routes.delete(route)
+    }
   }
 }
