@@ -4,10 +4,9 @@
  * No filter is stored as a string: it is spelled from its levels again when asked for.
  */
 import { withoutParent } from './covers.ts'
-import { plainHashKey, type HashKey } from './keyed-hash.ts'
-import { hashLevel, levelEnd, LevelNames, plusLevel, unknownLevel, type LevelId } from './level-names.ts'
-import { TopicScratch } from './topic-bytes.ts'
-import { dollar, slash } from './topic-filter.ts'
+import { plainHashKey } from './keyed-hash.ts'
+import { hashLevel, LevelNames, plusLevel, unknownLevel, type LevelId } from './level-names.ts'
+import { startsWithDollar } from './topic-filter.ts'
 import { root, TrieNodes, type Node } from './trie-nodes.ts'
 import { ValueNumbers } from './value-numbers.ts'
 
@@ -17,26 +16,18 @@ const nowhere: End = root
 
 /** All filters given to it are valid ones. `V` has no `undefined`. */
 export class FilterTrie<V> {
-  readonly #hashKey: HashKey
-  #names: LevelNames
+  readonly #names: LevelNames
   #nodes = new TrieNodes()
   readonly #values = new ValueNumbers<V>()
   #size = 0
-  /** The bytes of the filter or topic at hand, when it came as a string, and how many they are. */
-  readonly #scratch = new TopicScratch()
-  #length = 0
-  readonly #spelling = new TopicScratch()
-  /** The levels of the filter or topic at hand. */
-  #path = new Int32Array(64)
   /** Branches still to be walked, as pairs of node and depth. Loops instead of recursion: a filter may have 65,535 levels. */
   readonly #branches: number[] = []
   /** What the last walk has found. */
   readonly #found: End[] = []
 
-  /** `hashKey`: secret random numbers, where clients choose the filters. */
-  constructor(hashKey: HashKey = plainHashKey) {
-    this.#hashKey = hashKey
-    this.#names = new LevelNames(hashKey)
+  /** `names` may be shared with other maps; by default the trie has its own, for filters that nobody hostile chooses. */
+  constructor(names: LevelNames = new LevelNames(plainHashKey)) {
+    this.#names = names
   }
 
   get size(): number {
@@ -66,8 +57,9 @@ export class FilterTrie<V> {
     this.#values.release(this.#valueAt(end))
     this.#setValueAt(end, 0)
     this.#size -= 1
-    if (this.#size === 0) this.#clear()
-    else this.#prune(end >> 1)
+    this.#prune(end >> 1)
+    // The array only ever grows; an empty map gives it back.
+    if (this.#size === 0) this.#nodes = new TrieNodes()
     return true
   }
 
@@ -78,12 +70,12 @@ export class FilterTrie<V> {
 
   /** The values of all filters that match the topic, in no order. */
   matching(topic: string): V[] {
-    return this.matchingBytes(this.#scratch.bytes, 0, this.#scratch.write(topic))
+    return this.matchingRead(this.#names.readText(topic), startsWithDollar(topic))
   }
 
-  /** The same for a topic name that is there as UTF-8. */
-  matchingBytes(bytes: Uint8Array, start: number, end: number): V[] {
-    this.#walkCovering(bytes, start, end)
+  /** The same for the topic whose levels, so many, the names have just read. */
+  matchingRead(count: number, dollarFirst: boolean): V[] {
+    this.#walkCovering(count, dollarFirst)
     return this.#found.map((end) => this.#values.value(this.#valueAt(end))!)
   }
 
@@ -105,21 +97,22 @@ export class FilterTrie<V> {
    * the last level also to the number of levels known in its place.
    */
   coveredBy(topicFilter: string): string[] {
-    const count = this.#read(topicFilter)
+    const count = this.#names.readText(topicFilter)
+    const path = this.#names.path
     const found: string[] = []
     const branches = this.#branches
     branches.push(root, 0)
     while (branches.length > 0) {
       const depth = branches.pop()!
       const node = branches.pop()!
-      const id = this.#path[depth]!
+      const id = path[depth]!
       if (depth === count) this.#spellInto(found, node << 1)
       else if (id === hashLevel) this.#spellSubtree(found, node)
       else if (id !== plusLevel) this.#branch(id === unknownLevel ? 0 : this.#nodes.literalChildOf(node, id), depth + 1)
       else {
         this.#branchOut(node, depth + 1)
         // Where `#` has no parent, `+/#` covers it: see `withoutParent`.
-        const open = count === depth + 2 && this.#path[depth + 1] === hashLevel
+        const open = count === depth + 2 && path[depth + 1] === hashLevel
         if (open && !this.#isTopic(node)) this.#spellInto(found, (node << 1) | 1)
       }
     }
@@ -127,15 +120,14 @@ export class FilterTrie<V> {
   }
 
   #findCovering(topicFilter: string): void {
-    this.#walkCovering(this.#scratch.bytes, 0, this.#scratch.write(withoutParent(topicFilter)))
+    this.#walkCovering(this.#names.readText(withoutParent(topicFilter)), startsWithDollar(topicFilter))
   }
 
-  /** Finds the nodes of all filters that match the topic in these bytes, or, which is the same, cover the filter there. */
-  #walkCovering(bytes: Uint8Array, start: number, end: number): void {
-    const count = this.#readBytes(bytes, start, end)
-    const wildcardDepthMin = bytes[start] === dollar ? 1 : 0
+  /** Finds the ends of all filters that match the topic whose levels were read last, or, which is the same, cover the filter. */
+  #walkCovering(count: number, dollarFirst: boolean): void {
+    const wildcardDepthMin = dollarFirst ? 1 : 0
     const nodes = this.#nodes
-    const path = this.#path
+    const path = this.#names.path
     const found = this.#found
     const branches = this.#branches
     found.length = 0
@@ -213,21 +205,14 @@ export class FilterTrie<V> {
   #spell(end: End): string {
     const levels: LevelId[] = (end & 1) === 0 ? [] : [hashLevel]
     for (let node = end >> 1; node !== root; node = this.#nodes.parentOf(node)) levels.push(this.#nodes.levelOf(node))
-    const byteLength = levels.reduce((sum, id) => sum + this.#names.byteLength(id) + 1, 0)
-    const bytes = this.#spelling.sized(byteLength)
-    let to = this.#names.copyName(levels.pop()!, bytes, 0)
-    while (levels.length > 0) {
-      bytes[to] = slash
-      to = this.#names.copyName(levels.pop()!, bytes, to + 1)
-    }
-    return bytes.toString('utf8', 0, to)
+    return this.#names.spell(levels.toReversed())
   }
 
   #find(topicFilter: string): End {
-    const count = this.#read(topicFilter)
+    const count = this.#names.readText(topicFilter)
     let node = root
     for (let depth = 0; depth < count; depth += 1) {
-      const id = this.#path[depth]!
+      const id = this.#names.path[depth]!
       if (id === hashLevel) return this.#nodes.openValueOf(node) === 0 ? nowhere : (node << 1) | 1
       node = id === unknownLevel ? root : this.#nodes.childOf(node, id)
       if (node === root) return nowhere
@@ -237,17 +222,16 @@ export class FilterTrie<V> {
 
   /** As `#find`, but makes the nodes that are missing. */
   #make(topicFilter: string): End {
-    const count = this.#read(topicFilter)
-    const bytes = this.#scratch.bytes
     let node = root
-    let from = 0
-    for (let depth = 0; depth < count; depth += 1) {
-      const id = this.#path[depth]!
-      if (id === hashLevel) return (node << 1) | 1
-      const to = levelEnd(bytes, from, this.#length)
-      const child = id === unknownLevel ? 0 : this.#nodes.childOf(node, id)
-      node = child === 0 ? this.#nodes.addChild(node, this.#names.acquire(bytes, from, to)) : child
-      from = to + 1
+    for (const id of this.#names.acquireAll(topicFilter)) {
+      if (id === hashLevel) {
+        this.#names.release(id)
+        return (node << 1) | 1
+      }
+      const child = this.#nodes.childOf(node, id)
+      // A level is in use once for each node: that of a node that was there is counted already.
+      if (child !== 0) this.#names.release(id)
+      node = child === 0 ? this.#nodes.addChild(node, id) : child
     }
     return node << 1
   }
@@ -259,22 +243,5 @@ export class FilterTrie<V> {
       this.#nodes.remove(node)
       node = parent
     }
-  }
-
-  /** Puts the numbers of the levels into `#path`, and returns how many there are. */
-  #read(topicFilter: string): number {
-    this.#length = this.#scratch.write(topicFilter)
-    return this.#readBytes(this.#scratch.bytes, 0, this.#length)
-  }
-
-  #readBytes(bytes: Uint8Array, start: number, end: number): number {
-    if (end - start >= this.#path.length) this.#path = new Int32Array((end - start + 1) * 2)
-    return this.#names.read(bytes, start, end, this.#path)
-  }
-
-  /** The arrays only ever grow; an empty map gives them back. */
-  #clear(): void {
-    this.#nodes = new TrieNodes()
-    this.#names = new LevelNames(this.#hashKey)
   }
 }

@@ -2,6 +2,7 @@
 import { BytesTable } from './bytes-table.ts'
 import type { HashKey } from './keyed-hash.ts'
 import { PackedKey } from './packed-key.ts'
+import { TopicScratch } from './topic-bytes.ts'
 import { dollar, hash, plus, slash } from './topic-filter.ts'
 
 /** A number for a level's text. `+` and `#` have fixed ones, so that the trie can tell them without the text. */
@@ -15,34 +16,68 @@ export class LevelNames {
   /** The number of a level counts its uses. */
   readonly #table: BytesTable
   readonly #key = new PackedKey()
+  /** The levels of the topic or filter last read. One that no filter has is `unknownLevel`. */
+  path = new Int32Array(64)
+  /** The bytes of the topic or filter last read from a string. */
+  readonly #scratch = new TopicScratch()
+  readonly #spelling = new TopicScratch()
 
   constructor(hashKey: HashKey) {
     this.#table = new BytesTable(hashKey)
-    for (const wildcard of [plus, hash]) this.acquire(Uint8Array.of(wildcard), 0, 1)
+    for (const wildcard of [plus, hash]) this.#acquire(Uint8Array.of(wildcard), 0, 1)
   }
 
-  /**
-   * Writes the levels of the topic or filter in these bytes to `path`, which has room for them (`end - start + 1` is always enough), and
-   * returns how many there are. A level that no filter has is `unknownLevel`.
-   */
-  read(bytes: Uint8Array, start: number, end: number, path: Int32Array): number {
+  /** Reads the levels of the topic or filter in these bytes into `path`, and returns how many there are. */
+  read(bytes: Uint8Array, start: number, end: number): number {
+    if (end - start >= this.path.length) this.path = new Int32Array((end - start + 1) * 2)
     let count = 0
     for (let from = start; from <= end; count += 1) {
       const to = levelEnd(bytes, from, end)
       this.#key.pack(bytes, from, to)
-      path[count] = this.#table.find(this.#key)
+      this.path[count] = this.#table.find(this.#key)
       from = to + 1
     }
     return count
   }
 
-  byteLength(id: LevelId): number {
-    return this.#table.byteLength(id)
+  /** The same of a string. */
+  readText(topicOrFilter: string): number {
+    return this.read(this.#scratch.bytes, 0, this.#scratch.write(topicOrFilter))
   }
 
-  /** Writes the level's text to `target`; returns where it ends there. */
-  copyName(id: LevelId, target: Uint8Array, at: number): number {
-    return this.#table.copyText(id, target, at)
+  /** The levels of a filter, each with one more use counted, which ends with `release`. */
+  acquireAll(topicFilter: string): LevelId[] {
+    const length = this.#scratch.write(topicFilter)
+    const levels: LevelId[] = []
+    for (let from = 0; from <= length;) {
+      const to = levelEnd(this.#scratch.bytes, from, length)
+      levels.push(this.#acquire(this.#scratch.bytes, from, to))
+      from = to + 1
+    }
+    return levels
+  }
+
+  release(id: LevelId): void {
+    const uses = this.#table.number(id) - 1
+    this.#table.setNumber(id, uses)
+    if (uses === 0 && id >= literalLevelMin) this.#table.remove(id)
+  }
+
+  /** One more use of a level that is in use. */
+  retain(id: LevelId): void {
+    this.#table.setNumber(id, this.#table.number(id) + 1)
+  }
+
+  /** The topic or filter of these levels, of which there is at least one. */
+  spell(levels: readonly LevelId[]): string {
+    const bytes = this.#spelling.sized(levels.reduce((sum, id) => sum + this.#table.byteLength(id) + 1, 0))
+    let to = 0
+    for (const id of levels) {
+      to = this.#table.copyText(id, bytes, to)
+      bytes[to] = slash
+      to += 1
+    }
+    return bytes.toString('utf8', 0, to - 1)
   }
 
   startsWithDollar(id: LevelId): boolean {
@@ -53,19 +88,12 @@ export class LevelNames {
     return this.#table.firstByte(id) === -1
   }
 
-  /** Counts one more use of the level; ends with `release`. */
-  acquire(bytes: Uint8Array, start: number, end: number): LevelId {
+  #acquire(bytes: Uint8Array, start: number, end: number): LevelId {
     this.#key.pack(bytes, start, end)
     const known = this.#table.find(this.#key)
     const id = known === unknownLevel ? this.#table.add(this.#key) : known
-    this.#table.setNumber(id, this.#table.number(id) + 1)
+    this.retain(id)
     return id
-  }
-
-  release(id: LevelId): void {
-    const uses = this.#table.number(id) - 1
-    this.#table.setNumber(id, uses)
-    if (uses === 0 && id >= literalLevelMin) this.#table.remove(id)
   }
 }
 

@@ -4,18 +4,30 @@
  */
 import assert from 'node:assert/strict'
 import { appendTo, excluding, holds, including, type Destinations } from './destination-set.ts'
-import { ExactFilters } from './exact-filters.ts'
+import { ExactFilters, exactLevelsMax } from './exact-filters.ts'
 import { FilterTrie } from './filter-trie.ts'
 import { plainHashKey, type HashKey } from './keyed-hash.ts'
+import { LevelNames } from './level-names.ts'
 import { PackedKey } from './packed-key.ts'
 import { decodeTopicName, TopicScratch } from './topic-bytes.ts'
 import { firstLevelOf, TopicCache } from './topic-cache.ts'
-import { hasWildcard, startsWithWildcard, topicFilterProblem, topicNameProblem } from './topic-filter.ts'
+import {
+  dollar,
+  hasWildcard,
+  splitLevels,
+  startsWithDollar,
+  startsWithWildcard,
+  topicFilterProblem,
+  topicNameProblem,
+} from './topic-filter.ts'
 
 /** `V` has no `undefined`. */
 export class TopicIndex<D extends object, V> {
+  readonly #names: LevelNames
+  /** Filters without wildcards, but for very deep ones. */
   readonly #exact: ExactFilters<Destinations<D>>
-  readonly #wildcard: FilterTrie<Destinations<D>>
+  /** All others. */
+  readonly #trie: FilterTrie<Destinations<D>>
   readonly #cache: TopicCache<V>
   readonly #plan: (topic: string, destinations: readonly D[]) => V
   readonly #scratch = new TopicScratch()
@@ -37,13 +49,14 @@ export class TopicIndex<D extends object, V> {
     const { plan, cacheTopicsMax = 65_536, hashKey = plainHashKey } = options
     this.#plan = plan
     this.#cache = new TopicCache(cacheTopicsMax)
-    this.#exact = new ExactFilters(hashKey)
-    this.#wildcard = new FilterTrie(hashKey)
+    this.#names = new LevelNames(hashKey)
+    this.#exact = new ExactFilters(this.#names, hashKey)
+    this.#trie = new FilterTrie(this.#names)
   }
 
   /** How many different filters there are. */
   get filterCount(): number {
-    return this.#exact.size + this.#wildcard.size
+    return this.#exact.size + this.#trie.size
   }
 
   /** False if this pair was there. The filter is a valid one, without `$share/<group>/`. */
@@ -96,9 +109,7 @@ export class TopicIndex<D extends object, V> {
 
   /** Not cached. A destination stands once for each of its filters that match. `topic` is a valid topic name. */
   match(topic: string): D[] {
-    const length = this.#scratch.write(topic)
-    this.#key.pack(this.#scratch.bytes, 0, length)
-    return this.#matchPacked(this.#scratch.bytes, 0, length)
+    return this.#matchRead(this.#names.readText(topic), startsWithDollar(topic))
   }
 
   /** Those of exactly this filter. A copy. */
@@ -112,7 +123,7 @@ export class TopicIndex<D extends object, V> {
   /** Each filter once, in no order. Not to be changed meanwhile. */
   *filters(): IterableIterator<string> {
     yield* this.#exact.filters()
-    yield* this.#wildcard.filters()
+    yield* this.#trie.filters()
   }
 
   /**
@@ -123,9 +134,8 @@ export class TopicIndex<D extends object, V> {
     this.#cache.sweep()
   }
 
-  /** The topic stands packed in `#key`. */
   #planAndKeep(topic: string, bytes: Uint8Array, start: number, end: number): V {
-    const destinations = this.#matchPacked(bytes, start, end)
+    const destinations = this.#matchRead(this.#names.read(bytes, start, end), bytes[start] === dollar)
     if (this.#planning) return this.#plan(topic, destinations)
     const changes = this.#cache.changes
     const firstLevel = firstLevelOf(bytes, start, end)
@@ -141,16 +151,17 @@ export class TopicIndex<D extends object, V> {
     }
   }
 
-  #matchPacked(bytes: Uint8Array, start: number, end: number): D[] {
+  #matchRead(levelCount: number, dollarFirst: boolean): D[] {
     const destinations: D[] = []
-    const exact = this.#exact.getPacked(this.#key)
+    const exact = this.#exact.getRead(levelCount)
     if (exact !== undefined) appendTo(destinations, exact)
-    for (const held of this.#wildcard.matchingBytes(bytes, start, end)) appendTo(destinations, held)
+    for (const held of this.#trie.matchingRead(levelCount, dollarFirst)) appendTo(destinations, held)
     return destinations
   }
 
   #tableOf(topicFilter: string): ExactFilters<Destinations<D>> | FilterTrie<Destinations<D>> {
-    return hasWildcard(topicFilter) ? this.#wildcard : this.#exact
+    const exact = !hasWildcard(topicFilter) && splitLevels(topicFilter).length <= exactLevelsMax
+    return exact ? this.#exact : this.#trie
   }
 
   /** Forgets as little as is right: one topic, the topics with this first level, or all. */
