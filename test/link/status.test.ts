@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import type { MemberFact } from '../../actors/forwarding.ts'
+import type { RouteSyncPhase } from '../../actors/route-sync.ts'
+import { connectTimedOut, handshakeRejected, routesRefused, type LinkFailure } from '../../src/link/link-failure.ts'
+import { sameStatus, statusOf, type LinkFacts, type LinkState } from '../../src/link/status.ts'
+
+const up: MemberFact = { state: 'up', failure: undefined }
+const starting: MemberFact = { state: 'connecting', failure: undefined }
+const broken: MemberFact = { state: 'waiting', failure: connectTimedOut(5_000) }
+
+function facts(
+  phase: RouteSyncPhase,
+  failure: LinkFailure | undefined,
+  members: MemberFact[],
+  other: Partial<LinkFacts> = {},
+) {
+  const quiet = { inbound: { state: 'live' }, outbox: { aboveHighWaterMark: false } } as const
+  return { ...quiet, routeSync: { phase, failure }, forwarding: { members }, ...other } satisfies LinkFacts
+}
+
+const unknown = handshakeRejected('unknown_cluster')
+const lost = connectTimedOut(5_000)
+
+const rows: { when: string; is: LinkState; because: RegExp[]; given: LinkFacts }[] = [
+  {
+    when: 'everything is just starting',
+    is: 'connecting',
+    because: [],
+    given: facts('connecting', undefined, [starting]),
+  },
+  {
+    when: 'routes are in sync and the pool starts',
+    is: 'connecting',
+    because: [],
+    given: facts('syncing', undefined, [starting, starting]),
+  },
+  {
+    when: 'the pool is up and routes shake hands',
+    is: 'connecting',
+    because: [],
+    given: facts('handshaking', undefined, [up]),
+  },
+  {
+    when: 'routes are bootstrapping',
+    is: 'bootstrapping',
+    because: [],
+    given: facts('bootstrapping', undefined, [up, starting]),
+  },
+  { when: 'all is well', is: 'running', because: [], given: facts('syncing', undefined, [up, up]) },
+  {
+    when: 'all is well with a part of the pool on its way',
+    is: 'running',
+    because: [],
+    given: facts('syncing', undefined, [up, starting]),
+  },
+  {
+    when: 'a part of the pool is down',
+    is: 'degraded',
+    because: [/1 of 2 connections lacking: no CONNACK/],
+    given: facts('syncing', undefined, [up, broken]),
+  },
+  {
+    when: 'the whole pool is down',
+    is: 'degraded',
+    because: [/no connection: no CONNACK/],
+    given: facts('syncing', undefined, [broken, broken]),
+  },
+  {
+    when: 'a bootstrap goes on without a pool',
+    is: 'degraded',
+    because: [/no connection/],
+    given: facts('bootstrapping', undefined, [broken]),
+  },
+  {
+    when: 'the peer does not know us',
+    is: 'degraded',
+    because: [/unknown_cluster/],
+    given: facts('refused', unknown, [up]),
+  },
+  {
+    when: 'a refused peer is tried again',
+    is: 'degraded',
+    because: [/unknown_cluster/],
+    given: facts('connecting', unknown, [up]),
+  },
+  {
+    when: 'the peer refuses our routes',
+    is: 'degraded',
+    because: [/0x87/],
+    given: facts('degraded', routesRefused(0x87), [up]),
+  },
+  {
+    when: 'routes are cut and the pool is up',
+    is: 'degraded',
+    because: [/no CONNACK/],
+    given: facts('disconnected', lost, [up]),
+  },
+  {
+    when: 'nothing gets through',
+    is: 'connecting',
+    because: [/want: no CONNACK/, /no connection/],
+    given: facts('disconnected', lost, [broken]),
+  },
+  {
+    when: 'the peer never came',
+    is: 'running',
+    because: [],
+    given: facts('syncing', undefined, [up], { inbound: { state: 'absent' } }),
+  },
+  {
+    when: 'the peer fell silent',
+    is: 'degraded',
+    because: [/fallen silent/],
+    given: facts('syncing', undefined, [up], { inbound: { state: 'stale' } }),
+  },
+  {
+    when: 'we refused the peer',
+    is: 'degraded',
+    because: [/we refused the peer: no link/],
+    given: facts('syncing', undefined, [up], { inbound: { state: 'refused', reason: 'no link' } }),
+  },
+  {
+    when: 'the outbox is nearly full',
+    is: 'degraded',
+    because: [/outbox/],
+    given: facts('syncing', undefined, [up], { outbox: { aboveHighWaterMark: true } }),
+  },
+  {
+    when: 'the outbox is nearly full while we wait for the peer',
+    is: 'connecting',
+    because: [/want/, /no connection/, /outbox/],
+    given: facts('disconnected', lost, [broken], { outbox: { aboveHighWaterMark: true } }),
+  },
+]
+
+for (const { when, is, because, given } of rows) {
+  test(`when ${when}, the link is ${is}`, () => {
+    const { state, reasons } = statusOf(given)
+    assert.equal(state, is)
+    assert.equal(reasons.length, because.length, reasons.join('; '))
+    for (const [index, words] of because.entries()) assert.match(reasons[index] ?? '', words)
+  })
+}
+
+test('a status differs by its state or its reasons', () => {
+  const status = { state: 'degraded', reasons: ['a'] } as const
+  assert.ok(sameStatus(status, { state: 'degraded', reasons: ['a'] }))
+  assert.ok(!sameStatus(status, { state: 'degraded', reasons: ['b'] }))
+  assert.ok(!sameStatus(status, { state: 'running', reasons: ['a'] }))
+})
