@@ -1,6 +1,7 @@
 /** The accepting side of a link as bytes on a socket: it records what the dialling side sends and answers as the test says. */
 import { EventEmitter } from 'node:events'
-import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { generate, parser, type IPublishPacket, type Packet } from 'mqtt-packet'
 import { encodeRouteMessage, type ActorInitAck } from '../../src/link/emqx/route-ops.ts'
 
@@ -46,10 +47,13 @@ export class Acceptor {
   readonly clients = new Set<AcceptedClient>()
   answer: Answer
   readonly #events = new EventEmitter()
-  readonly #server = createServer((socket) => this.#serve(socket))
+  readonly #server: Server
 
-  constructor(answer: Answer) {
+  /** @param tls for an acceptor that wants to be spoken to in secret */
+  constructor(answer: Answer, tls?: TlsOptions) {
     this.answer = answer
+    const serve = (socket: Socket) => this.#serve(socket)
+    this.#server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve)
     this.#events.setMaxListeners(0)
   }
 

@@ -3,38 +3,10 @@ import test, { type TestContext } from 'node:test'
 import type { LinkConfig } from '../../src/config/config.ts'
 import { imbalance } from '../../src/lanes/ledger.ts'
 import { decodeLinkMessage } from '../../src/link/emqx/link-message.ts'
-import { decodeRouteMessage } from '../../src/link/emqx/route-ops.ts'
-import { Acceptor, isPublish, payloadOf, type AckResult, type Answer, type Received } from './acceptor.ts'
+import { Acceptor, isPublish, payloadOf, type Answer, type Received } from './acceptor.ts'
+import { behaving, isInit, isRoutes, routeOf } from './behaving.ts'
 import { linkConfig, message, passing, startRuntime } from './link-fixture.ts'
 
-type Behaviour = {
-  connack?: number
-  /** Of the CONNACK. */
-  properties?: object
-  suback?: number
-  ack?: AckResult | 'none'
-  puback?: (received: Received) => number | undefined
-}
-
-/** An acceptor that behaves, but for what is said. */
-function behaving({ connack = 0, properties = {}, suback = 1, ack, puback = () => 0 }: Behaviour = {}): Answer {
-  return (received) => {
-    const { packet, peer } = received
-    if (packet.cmd === 'connect') peer.send({ cmd: 'connack', reasonCode: connack, sessionPresent: false, properties })
-    if (packet.cmd === 'subscribe') peer.send({ cmd: 'suback', messageId: packet.messageId ?? 0, granted: [suback] })
-    if (!isPublish(packet)) return
-    const code = packet.qos === 1 ? puback(received) : undefined
-    if (code !== undefined) peer.send({ cmd: 'puback', messageId: packet.messageId ?? 0, reasonCode: code })
-    if (isInit(received) && ack !== 'none') peer.ack(packet, ack ?? { result: 'ok', needBootstrap: true })
-  }
-}
-
-const routeOf = ({ packet }: Received) =>
-  isPublish(packet) && packet.topic.startsWith('$LINK/cluster/route/')
-    ? decodeRouteMessage(payloadOf(packet))
-    : undefined
-const isInit = (received: Received) => routeOf(received)?.type === 'actor_init'
-const isRoutes = (received: Received) => routeOf(received)?.type === 'route'
 const isMessage = ({ packet }: Received) => isPublish(packet) && packet.topic === '$LINK/cluster/msg/cl.a'
 
 function topicOf({ packet }: Received): string {
