@@ -1,21 +1,30 @@
 /**
- * A map from byte strings to numbers, which also gives each string a small number of its own, its entry. The strings lie end to end
- * in one array, each with its number, and are found through slots of two words: a search in a million of them waits for memory
- * twice, where a Map of strings waits about five times, and the garbage collector has nothing to walk.
+ * Gives each of many byte strings a small number, its entry, and counts its uses. A search waits for memory once: a short string
+ * stands in the slot that its hash leads to, where a Map of strings would lead by way of several objects.
  */
 import { keyedHash, type HashKey } from './keyed-hash.ts'
 import type { PackedKey } from './packed-key.ts'
 
-/** Words before the text of a string in the pool. */
-const entryWord = 0
-const numberWord = 1
-const lengthWord = 2
-const headerWords = 3
+/** Words of a slot: the hash; 1 + entry, or 0 for an empty slot; and what `textWord` says. */
+const hashWord = 0
+const entryWord = 1
+const textWords = 2
+const wordShift = 2
+
+/** Words of a string in the pool, before its text. */
+const usesWord = 0
+const lengthWord = 1
+const headerWords = 2
+
+/** With the length in the last byte, two words hold a string of so many bytes. Beyond that they hold its length alone. */
+const shortBytesMax = 7
+const longMark = 0xff << 24
 
 export class BytesTable {
   readonly #hashKey: HashKey
-  /** Pairs of a hash and 1 + where the string begins in the pool; 0 is empty. Linear probing; a power of two of pairs. */
-  #slots = new Int32Array(16 * 2)
+  /** Linear probing in a power of two of slots. */
+  #slots = new Int32Array(16 << wordShift)
+  /** All strings, end to end. */
   #pool = new Int32Array(64)
   #poolEnd = 0
   #poolGarbage = 0
@@ -29,49 +38,38 @@ export class BytesTable {
     this.#hashKey = hashKey
   }
 
-  get size(): number {
-    return this.#size
-  }
-
-  /** Those that are here, in the order of their numbers. */
-  *entries(): IterableIterator<number> {
-    for (let entry = 0; entry < this.#entriesEnd; entry += 1) if (this.#starts[entry] !== -1) yield entry
-  }
-
   /** The entry of the key, or -1. */
   find(key: PackedKey): number {
-    const start = this.#startOf(key)
-    return start === -1 ? -1 : this.#pool[start + entryWord]!
+    const hash = keyedHash(this.#hashKey, key.words, 0, key.wordCount, key.byteLength)
+    const text0 = textWord(key, 0)
+    const text1 = textWord(key, 1)
+    const slots = this.#slots
+    const mask = slots.length - 1
+    for (let at = (hash << wordShift) & mask; ; at = (at + (1 << wordShift)) & mask) {
+      const entry = slots[at + entryWord]! - 1
+      if (entry === -1) return -1
+      if (slots[at + hashWord] !== hash) continue
+      if (slots[at + textWords] !== text0 || slots[at + textWords + 1] !== text1) continue
+      if (key.byteLength <= shortBytesMax || this.#equals(this.#starts[entry]!, key)) return entry
+    }
   }
 
-  /** The number of the key, or 0 if it is not here. */
-  numberOf(key: PackedKey): number {
-    const start = this.#startOf(key)
-    return start === -1 ? 0 : this.#pool[start + numberWord]!
-  }
-
-  number(entry: number): number {
-    return this.#pool[this.#starts[entry]! + numberWord]!
-  }
-
-  setNumber(entry: number, number: number): void {
-    this.#pool[this.#starts[entry]! + numberWord] = number
-  }
-
-  /** The entry of a key that is not here yet, with the number 0. Entries of removed keys are given again. */
+  /** The entry of a key that is not here yet, with no use. Entries of removed keys are given again. */
   add(key: PackedKey): number {
-    if ((this.#size + 1) * 8 > this.#slots.length * 3) this.#growSlots()
+    if ((this.#size + 1) * 4 > (this.#slots.length >> wordShift) * 3) this.#growSlots()
     const entry = this.#freeEntries.pop() ?? this.#newEntry()
-    const start = this.#append(key, entry)
-    this.#starts[entry] = start
-    this.#occupy(keyedHash(this.#hashKey, key.words, 0, key.wordCount, key.byteLength), start)
+    this.#starts[entry] = this.#append(key)
+    const at = this.#emptySlot(keyedHash(this.#hashKey, key.words, 0, key.wordCount, key.byteLength))
+    this.#slots[at + entryWord] = entry + 1
+    this.#slots[at + textWords] = textWord(key, 0)
+    this.#slots[at + textWords + 1] = textWord(key, 1)
     this.#size += 1
     return entry
   }
 
   remove(entry: number): void {
     const start = this.#starts[entry]!
-    this.#vacate(this.#slotOf(start))
+    this.#vacate(this.#slotOf(entry))
     this.#starts[entry] = -1
     this.#freeEntries.push(entry)
     this.#size -= 1
@@ -79,7 +77,15 @@ export class BytesTable {
     if (this.#poolGarbage * 2 > this.#poolEnd && this.#poolEnd > 1024) this.#compact()
   }
 
-  /** Bytes of UTF-8 of an entry that is here. */
+  uses(entry: number): number {
+    return this.#pool[this.#starts[entry]! + usesWord]!
+  }
+
+  setUses(entry: number, uses: number): void {
+    this.#pool[this.#starts[entry]! + usesWord] = uses
+  }
+
+  /** Bytes of an entry that is here. */
   byteLength(entry: number): number {
     return this.#pool[this.#starts[entry]! + lengthWord]!
   }
@@ -97,21 +103,8 @@ export class BytesTable {
     return this.byteLength(entry) === 0 ? -1 : this.#pool[this.#starts[entry]! + headerWords]! & 0xff
   }
 
-  /** Where the key begins in the pool, or -1. */
-  #startOf(key: PackedKey): number {
-    const hash = keyedHash(this.#hashKey, key.words, 0, key.wordCount, key.byteLength)
-    const slots = this.#slots
-    const mask = slots.length - 1
-    for (let slot = (hash << 1) & mask; slots[slot + 1] !== 0; slot = (slot + 2) & mask) {
-      const start = slots[slot + 1]! - 1
-      if (slots[slot] === hash && this.#equals(start, key)) return start
-    }
-    return -1
-  }
-
   #equals(start: number, key: PackedKey): boolean {
     const pool = this.#pool
-    if (pool[start + lengthWord] !== key.byteLength) return false
     const words = key.words
     for (let i = 0, at = start + headerWords; i < key.wordCount; i += 1, at += 1)
       if (pool[at] !== words[i]) return false
@@ -128,62 +121,59 @@ export class BytesTable {
     return this.#entriesEnd - 1
   }
 
-  #append(key: PackedKey, entry: number): number {
+  #append(key: PackedKey): number {
     const start = this.#poolEnd
     const end = start + headerWords + key.wordCount
     if (end > this.#pool.length) this.#pool = grown(this.#pool, end)
-    this.#pool[start + entryWord] = entry
-    this.#pool[start + numberWord] = 0
+    this.#pool[start + usesWord] = 0
     this.#pool[start + lengthWord] = key.byteLength
     for (let i = 0; i < key.wordCount; i += 1) this.#pool[start + headerWords + i] = key.words[i]!
     this.#poolEnd = end
     return start
   }
 
-  #slotOf(start: number): number {
-    const textStart = start + headerWords
-    const hash = keyedHash(
-      this.#hashKey,
-      this.#pool,
-      textStart,
-      textStart + this.#wordCount(start),
-      this.#pool[start + lengthWord]!,
-    )
+  #slotOf(entry: number): number {
+    const start = this.#starts[entry]!
+    const text = start + headerWords
+    const end = text + this.#wordCount(start)
+    const hash = keyedHash(this.#hashKey, this.#pool, text, end, this.byteLength(entry))
     const mask = this.#slots.length - 1
-    let slot = (hash << 1) & mask
-    while (this.#slots[slot + 1] !== start + 1) slot = (slot + 2) & mask
-    return slot
+    let at = (hash << wordShift) & mask
+    while (this.#slots[at + entryWord] !== entry + 1) at = (at + (1 << wordShift)) & mask
+    return at
   }
 
-  #occupy(hash: number, start: number): void {
-    const slots = this.#slots
-    const mask = slots.length - 1
-    let slot = (hash << 1) & mask
-    while (slots[slot + 1] !== 0) slot = (slot + 2) & mask
-    slots[slot] = hash
-    slots[slot + 1] = start + 1
+  /** Where a string with this hash goes; notes the hash there. */
+  #emptySlot(hash: number): number {
+    const mask = this.#slots.length - 1
+    let at = (hash << wordShift) & mask
+    while (this.#slots[at + entryWord] !== 0) at = (at + (1 << wordShift)) & mask
+    this.#slots[at + hashWord] = hash
+    return at
   }
 
   /** Empties a slot and moves up those behind it that would no longer be found across the gap. */
   #vacate(hole: number): void {
     const slots = this.#slots
     const mask = slots.length - 1
-    for (let slot = (hole + 2) & mask; slots[slot + 1] !== 0; slot = (slot + 2) & mask) {
-      const home = (slots[slot]! << 1) & mask
-      if (((slot - home) & mask) < ((slot - hole) & mask)) continue
-      slots[hole] = slots[slot]!
-      slots[hole + 1] = slots[slot + 1]!
-      hole = slot
+    const words = 1 << wordShift
+    for (let at = (hole + words) & mask; slots[at + entryWord] !== 0; at = (at + words) & mask) {
+      const home = (slots[at + hashWord]! << wordShift) & mask
+      if (((at - home) & mask) < ((at - hole) & mask)) continue
+      slots.copyWithin(hole, at, at + words)
+      hole = at
     }
-    slots[hole + 1] = 0
+    slots[hole + entryWord] = 0
   }
 
-  /** The hash stands in the slot, and its low bits choose it: the old table is read and the new one written in order. */
+  /** The low bits of the hash choose the slot: the old table is read and the new one written in order. */
   #growSlots(): void {
     const old = this.#slots
     this.#slots = new Int32Array(old.length * 2)
-    for (let slot = 0; slot < old.length; slot += 2) {
-      if (old[slot + 1] !== 0) this.#occupy(old[slot]!, old[slot + 1]! - 1)
+    for (let from = 0; from < old.length; from += 1 << wordShift) {
+      if (old[from + entryWord] === 0) continue
+      const at = this.#emptySlot(old[from + hashWord]!)
+      for (let i = entryWord; i < 1 << wordShift; i += 1) this.#slots[at + i] = old[from + i]!
     }
   }
 
@@ -200,15 +190,17 @@ export class BytesTable {
       this.#starts[entry] = end
       end += next - start
     }
-    for (let slot = 1; slot < this.#slots.length; slot += 2) {
-      if (this.#slots[slot] === 0) continue
-      const entry = old[this.#slots[slot]! - 1 + entryWord]!
-      this.#slots[slot] = this.#starts[entry]! + 1
-    }
     this.#pool = pool
     this.#poolEnd = end
     this.#poolGarbage = 0
   }
+}
+
+/** The two words by which a slot tells strings apart. */
+function textWord(key: PackedKey, which: 0 | 1): number {
+  if (key.byteLength > shortBytesMax) return which === 0 ? key.byteLength : longMark
+  const text = which < key.wordCount ? key.words[which]! : 0
+  return which === 0 ? text : text | (key.byteLength << 24)
 }
 
 /** By half rather than to the double: at a million routes the unused part counts. */

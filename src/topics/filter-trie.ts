@@ -22,8 +22,9 @@ export class FilterTrie<V> {
   #size = 0
   /** Branches still to be walked, as pairs of node and depth. Loops instead of recursion: a filter may have 65,535 levels. */
   readonly #branches: number[] = []
-  /** What the last walk has found. */
-  readonly #found: End[] = []
+  /** The nodes that a topic leads to at one depth, and at the one before it. */
+  #frontier = new Int32Array(16)
+  #otherFrontier = new Int32Array(16)
 
   /** `names` may be shared with other maps; by default the trie has its own, for filters that nobody hostile chooses. */
   constructor(names: LevelNames = new LevelNames(plainHashKey)) {
@@ -75,21 +76,18 @@ export class FilterTrie<V> {
 
   /** The same for the topic whose levels, so many, the names have just read. */
   matchingRead(count: number, dollarFirst: boolean): V[] {
-    this.#walkCovering(count, dollarFirst)
-    return this.#found.map((end) => this.#values.value(this.#valueAt(end))!)
+    return this.#endsCovering(count, dollarFirst).map((end) => this.#values.value(this.#valueAt(end))!)
   }
 
   /** All filters that cover this one, itself too if it is here. */
   covering(topicFilter: string): string[] {
-    this.#findCovering(topicFilter)
-    return this.#found.map((end) => this.#spell(end))
+    return this.#endsCoveringFilter(topicFilter).map((end) => this.#spell(end))
   }
 
   /** Whether another filter than this one covers it. Of `#` and `+/#` each covers the other, and of `/#` and `/+/#`. */
   isCovered(topicFilter: string): boolean {
     const itself = this.#find(topicFilter)
-    this.#findCovering(topicFilter)
-    return this.#found.some((end) => end !== itself)
+    return this.#endsCoveringFilter(topicFilter).some((end) => end !== itself)
   }
 
   /**
@@ -119,37 +117,47 @@ export class FilterTrie<V> {
     return found
   }
 
-  #findCovering(topicFilter: string): void {
-    this.#walkCovering(this.#names.readText(withoutParent(topicFilter)), startsWithDollar(topicFilter))
+  #endsCoveringFilter(topicFilter: string): End[] {
+    return this.#endsCovering(this.#names.readText(withoutParent(topicFilter)), startsWithDollar(topicFilter))
   }
 
-  /** Finds the ends of all filters that match the topic whose levels were read last, or, which is the same, cover the filter. */
-  #walkCovering(count: number, dollarFirst: boolean): void {
-    const wildcardDepthMin = dollarFirst ? 1 : 0
+  /**
+   * The ends of all filters that match the topic whose levels were read last, or, which is the same, that cover the filter. Goes
+   * level by level: the nodes of one depth do not depend on each other, so that the processor fetches them together.
+   */
+  #endsCovering(count: number, dollarFirst: boolean): End[] {
     const nodes = this.#nodes
     const path = this.#names.path
-    const found = this.#found
-    const branches = this.#branches
-    found.length = 0
-    branches.push(root, 0)
-    while (branches.length > 0) {
-      let depth = branches.pop()!
-      // Along the levels themselves; the ways that leave them by a `+` wait for their turn.
-      for (let node = branches.pop()!; ; depth += 1) {
-        const wildcardsMatch = depth >= wildcardDepthMin
+    const found: End[] = []
+    this.#frontier[0] = root
+    let width = 1
+    for (let depth = 0; width > 0; depth += 1) {
+      const wildcardsMatch = depth > 0 || !dollarFirst
+      const id = depth < count ? path[depth]! : hashLevel
+      const here = this.#frontier
+      const next = this.#emptyFrontier(width * 2)
+      let nextWidth = 0
+      for (let i = 0; i < width; i += 1) {
+        const node = here[i]!
         if (wildcardsMatch && nodes.openValueOf(node) !== 0) found.push((node << 1) | 1)
-        if (depth === count) {
-          if (nodes.valueOf(node) !== 0) found.push(node << 1)
-          break
-        }
-        const id = path[depth]!
-        if (id === hashLevel) break
+        if (depth === count && nodes.valueOf(node) !== 0) found.push(node << 1)
+        if (id === hashLevel) continue
+        const child = id > hashLevel ? nodes.literalChildOf(node, id) : 0
+        if (child !== 0) next[nextWidth++] = child
         const plusChild = wildcardsMatch ? nodes.plusChildOf(node) : 0
-        if (plusChild !== 0) branches.push(plusChild, depth + 1)
-        node = id > hashLevel ? nodes.literalChildOf(node, id) : 0
-        if (node === 0) break
+        if (plusChild !== 0) next[nextWidth++] = plusChild
       }
+      width = nextWidth
     }
+    return found
+  }
+
+  /** Makes the other of the two frontiers the current one. */
+  #emptyFrontier(widthMax: number): Int32Array {
+    const empty = this.#otherFrontier.length < widthMax ? new Int32Array(widthMax * 2) : this.#otherFrontier
+    this.#otherFrontier = this.#frontier
+    this.#frontier = empty
+    return empty
   }
 
   #branch(node: Node, depth: number): void {

@@ -13,7 +13,6 @@ export const unknownLevel: LevelId = -1
 const literalLevelMin = 2
 
 export class LevelNames {
-  /** The number of a level counts its uses. */
   readonly #table: BytesTable
   readonly #key = new PackedKey()
   /** The levels of the topic or filter last read. One that no filter has is `unknownLevel`. */
@@ -58,14 +57,14 @@ export class LevelNames {
   }
 
   release(id: LevelId): void {
-    const uses = this.#table.number(id) - 1
-    this.#table.setNumber(id, uses)
+    const uses = this.#table.uses(id) - 1
+    this.#table.setUses(id, uses)
     if (uses === 0 && id >= literalLevelMin) this.#table.remove(id)
   }
 
   /** One more use of a level that is in use. */
   retain(id: LevelId): void {
-    this.#table.setNumber(id, this.#table.number(id) + 1)
+    this.#table.setUses(id, this.#table.uses(id) + 1)
   }
 
   /** The topic or filter of these levels, of which there is at least one. */
