@@ -168,6 +168,11 @@ export class Broker implements BrokerPort {
         : undefined
   }
 
+  /** To be called about once a minute: lets go of what is out of date and nobody has asked for since. */
+  sweep(): void {
+    this.index.sweep()
+  }
+
   get mqtt(): MqttConfig {
     return this.#mqtt
   }

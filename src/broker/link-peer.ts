@@ -5,6 +5,7 @@ import type { Broker } from './broker.ts'
 import type { ConnectTerms } from './connect.ts'
 import type { Connection } from './connection.ts'
 import type { Session } from './session.ts'
+import { reservedNamespace } from './subscription.ts'
 
 export class LinkPeer implements LinkClient {
   readonly clientId: string
@@ -57,6 +58,8 @@ export class LinkPeer implements LinkClient {
   /** The connection is gone. */
   closed(): void {
     this.#isClosed = true
+    // A session that is kept must not repeat what was said to this connection to the next one.
+    this.#session.unsend((topic) => reservedNamespace(topic) === 'link')
     this.#broker.linkInlet.closed(this)
   }
 }

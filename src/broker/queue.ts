@@ -45,6 +45,12 @@ export class MessageQueue {
     return this.#unacknowledged.shift()
   }
 
+  /** Takes out those messages for which `isWanted` says no. */
+  keep(isWanted: (queued: Queued) => boolean): void {
+    this.#unacknowledged.keep(isWanted)
+    this.#acknowledged.keep(isWanted)
+  }
+
   *[Symbol.iterator](): Iterator<Queued> {
     yield* this.#unacknowledged
     yield* this.#acknowledged
@@ -82,6 +88,14 @@ class Ring {
     this.#head = (this.#head + 1) & (this.#slots.length - 1)
     this.#length--
     return first
+  }
+
+  keep(isWanted: (queued: Queued) => boolean): void {
+    for (let left = this.#length; left > 0; left--) {
+      const arrival = this.firstArrival
+      const queued = this.shift()!
+      if (isWanted(queued)) this.push(queued, arrival)
+    }
   }
 
   *[Symbol.iterator](): Iterator<Queued> {

@@ -7,6 +7,7 @@ import { Connection, type Hub, type Transport } from './connection.ts'
 import type { Timer } from './clock.ts'
 
 const DEADLINE_CHECK_MS = 1_000
+const SWEEP_MS = 60_000
 /** How long a socket that was asked to end may take to send what it holds. */
 const LINGER_MS = 5_000
 
@@ -21,9 +22,11 @@ export class Server implements Hub {
   readonly #connections = new Map<Connection, SocketTransport>()
   #toFlush: Connection[] = []
   #deadlines: Timer | undefined
+  #sweptAtMs: number
 
   constructor(broker: Broker) {
     this.broker = broker
+    this.#sweptAtMs = broker.clock.nowMs()
     this.#checkDeadlines()
   }
 
@@ -104,6 +107,10 @@ export class Server implements Hub {
     this.#deadlines = this.broker.clock.after(DEADLINE_CHECK_MS, () => {
       const nowMs = this.broker.clock.nowMs()
       for (const connection of this.#connections.keys()) connection.checkDeadlines(nowMs)
+      if (Math.abs(nowMs - this.#sweptAtMs) >= SWEEP_MS) {
+        this.#sweptAtMs = nowMs
+        this.broker.sweep()
+      }
       this.#checkDeadlines()
     })
   }

@@ -135,6 +135,14 @@ export class Session {
     this.#sendInTurn({ publication, qos, retain: false, subscriptionIdentifiers: [], group: undefined }, nowMs)
   }
 
+  /** Forgets what `send` was to send under these topics and the client has not acknowledged. */
+  unsend(isTopic: (topic: string) => boolean): void {
+    this.queue.keep(({ publication }) => !isTopic(publication.topic))
+    for (const unacknowledged of this.window.unacknowledged())
+      if (unacknowledged.type === 'publish' && isTopic(unacknowledged.queued.publication.topic))
+        this.window.discard(unacknowledged.packetId)
+  }
+
   /** A message of another member of a group, which is gone; it is sent as if it had come to this one first. */
   inherit(queued: Queued, member: Target, nowMs: number): void {
     const { publication, group } = queued

@@ -196,3 +196,28 @@ test('what is sent to a connection that is gone does not reach the next one of i
   peer.disconnect(reasonCode.notAuthorized)
   await again.nothingMore()
 })
+
+test('what a connection had not acknowledged of the inlet is not repeated to the next one of its session', async (t) => {
+  const broker = await TestBroker.start(t)
+  const inlet = new Inlet()
+  broker.broker.linkInlet = inlet
+  const kept = { clean: false, properties: { sessionExpiryInterval: 60, receiveMaximum: 2 } }
+  const client = await broker.client('peer', 5, kept)
+  await subscribe(client, 't')
+  client.send(publish(topic, 'x'), publish('t', 'ordinary', { qos: 1, messageId: 1 }))
+  await client.next('publish')
+  await client.next('puback')
+  const [{ client: peer }] = inlet.messages as [Inlet['messages'][0]]
+  for (const payload of ['sent', 'queued', 'queued too'])
+    peer.send({ topic: '$LINK/cluster/resp/x/y', payload: Buffer.from(payload), qos: 1 })
+  assert.equal(String((await client.next('publish')).payload), 'sent')
+  await client.nothingMore()
+  await client.destroy()
+  await broker.connections(0)
+  const again = await broker.client('peer', 5, kept)
+  const ordinary = await again.next('publish')
+  assert.equal(String(ordinary.payload), 'ordinary')
+  again.send({ cmd: 'puback', messageId: ordinary.messageId! })
+  await again.nothingMore()
+  assert.equal(broker.broker.sessions.get('peer')?.window.count, 0)
+})

@@ -8,6 +8,7 @@ test('a queue does what an array does', () => {
   const operation = fc.oneof(
     { weight: 3, arbitrary: fc.constantFrom('push 0', 'push 1', 'push 2') },
     { weight: 2, arbitrary: fc.constantFrom('shift', 'shift 0') },
+    { weight: 1, arbitrary: fc.constantFrom('keep all but QoS 2') },
   )
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 200 }), (operations) => {
@@ -18,6 +19,9 @@ test('a queue does what an array does', () => {
           const one = queued('t', { qos: Number(op.slice(5)) as 0 | 1 | 2 })
           queue.push(one)
           model.push(one)
+        } else if (op.startsWith('keep')) {
+          queue.keep(({ qos }) => qos !== 2)
+          model = model.filter(({ qos }) => qos !== 2)
         } else {
           const first = op === 'shift' ? model[0] : model.find(({ qos }) => qos === 0)
           assert.equal(op === 'shift' ? queue.shift() : queue.shiftQos0(), first)
