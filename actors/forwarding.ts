@@ -136,8 +136,6 @@ export type MemberFact = { readonly state: PoolMemberState; readonly failure: Li
 /** What the parent and the status know of us. */
 export type ForwardingFact = { readonly members: readonly MemberFact[] }
 
-type MemberCrashed = { readonly type: `xstate.error.actor.member-${number}`; readonly error: unknown }
-
 export const forwardingMachine = setup({
   types: {
     input: {} as ForwardingInput,
@@ -145,7 +143,7 @@ export const forwardingMachine = setup({
       readonly members: readonly MemberFact[]
       readonly refs: readonly ActorRefFrom<typeof poolMemberMachine>[]
     },
-    events: {} as MemberChanged | MemberCrashed,
+    events: {} as MemberChanged,
   },
   actors: { member: poolMemberMachine },
   guards: {
@@ -167,10 +165,6 @@ export const forwardingMachine = setup({
         ? { members: context.members.with(event.index - 1, { state: event.state, failure: event.failure }) }
         : {},
     ),
-    // A member that crashes is a fault of ours: whoever watches the pool starts a new one.
-    escalate: (_args, { error }: { readonly error: unknown }) => {
-      throw error
-    },
   },
 }).createMachine({
   id: 'forwarding',
@@ -181,11 +175,9 @@ export const forwardingMachine = setup({
   }),
   entry: 'spawnMembers',
   initial: 'down',
+  // A member that crashes is a fault of ours and takes the pool along: whoever watches it starts a new one.
   on: {
     member_changed: { actions: 'noteMember' },
-    'xstate.error.actor.*': {
-      actions: { type: 'escalate', params: ({ event }) => ({ error: event.error }) },
-    },
   },
   states: {
     down: {

@@ -55,8 +55,9 @@ export const linkMachine = setup({
   types: { input: {} as LinkInput, context: {} as LinkContext, events: {} as LinkEvent },
   actors: { routeSync: routeSyncMachine, forwarding: forwardingMachine },
   guards: {
-    intensityExhausted: ({ context }) =>
-      recentCrashes(context.crashesAtMs, context.nowMs(), planeSupervision).length >= planeSupervision.intensity,
+    // Without it the crash is the link's own: XState ends both planes and hands the error on.
+    mayRestart: ({ context }) =>
+      recentCrashes(context.crashesAtMs, context.nowMs(), planeSupervision).length < planeSupervision.intensity,
   },
   actions: {
     noteFacts: assign(({ context }, change: Partial<LinkFacts>) => {
@@ -76,9 +77,6 @@ export const linkMachine = setup({
       }
     }),
     noteSettings: assign((_args, settings: LinkSettings) => ({ settings })),
-    escalate: (_args, { error }: { readonly error: unknown }) => {
-      throw error
-    },
   },
   delays: { crashBackoff: ({ context }) => context.delayMs },
 }).createMachine({
@@ -128,10 +126,7 @@ export const linkMachine = setup({
             },
             onError: [
               {
-                guard: 'intensityExhausted',
-                actions: { type: 'escalate', params: ({ event }) => ({ error: event.error }) },
-              },
-              {
+                guard: 'mayRestart',
                 target: 'restarting',
                 actions: [
                   'noteCrash',
@@ -171,10 +166,7 @@ export const linkMachine = setup({
             },
             onError: [
               {
-                guard: 'intensityExhausted',
-                actions: { type: 'escalate', params: ({ event }) => ({ error: event.error }) },
-              },
-              {
+                guard: 'mayRestart',
                 target: 'restarting',
                 actions: [
                   'noteCrash',

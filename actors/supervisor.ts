@@ -5,6 +5,7 @@
 import { enqueueActions, assign, setup, type ActorRefFrom, type EventObject } from 'xstate'
 import { childMachine, type ChildChanged, type ChildSpec, type Supervision } from './child.ts'
 import type { Random } from '../src/link/backoff.ts'
+import { endingChildren } from '../src/link/end-children.ts'
 
 export type SupervisorInput = {
   readonly supervision: Supervision
@@ -44,7 +45,7 @@ export const supervisorMachine = setup({
     }),
     startChild: assign(({ context, spawn }, spec: ChildSpec) => {
       const { supervision, random, nowMs } = context
-      const machine = childMachine.provide({ actors: { worker: spec.logic } })
+      const machine = endingChildren(childMachine.provide({ actors: { worker: spec.logic } }))
       const child = spawn(machine, { input: { spec, supervision, random, nowMs } })
       return { children: new Map([...context.children, [spec.id, child]]) }
     }),

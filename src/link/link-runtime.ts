@@ -255,8 +255,7 @@ export class LinkRuntime {
     const before = standing.status
     standing.status = status
     const { log, onStatus } = this.#ports
-    const troubled = status.state === 'degraded' || status.state === 'failed'
-    log[troubled ? 'warn' : 'info'](
+    log[levelOf(status, before)](
       { link: peer, status: status.state, before: before.state, reasons: status.reasons },
       'cluster_link_status',
     )
@@ -270,6 +269,12 @@ export class LinkRuntime {
       await new Promise<void>((resolve) => void clock.after(10, resolve))
     }
   }
+}
+
+/** A link that only changes its reasons has told about each of them already, where it arose. */
+function levelOf({ state }: LinkStatus, before: LinkStatus): 'debug' | 'info' | 'warn' {
+  if (state === before.state) return 'debug'
+  return state === 'degraded' || state === 'failed' ? 'warn' : 'info'
 }
 
 /** Ids are those of one process: each message that leaves it has another. */

@@ -25,6 +25,7 @@ import type { BrokerPort, PassingPublish, RouteSink } from './broker-port.ts'
 import type { Random } from './backoff.ts'
 import type { ConnectionOptions, LinkConnection, OpenConnection, PeerLimits } from './connection.ts'
 import { Forwarder, InflightWindow } from './forwarder.ts'
+import { endingChildren } from './end-children.ts'
 import type { LinkClock } from './link-clock.ts'
 import type { LinkFailure } from './link-failure.ts'
 import type { LinkLog } from './link-log.ts'
@@ -66,6 +67,8 @@ export class LinkShell {
   readonly #ports: LinkShellPorts
   readonly #window: InflightWindow
   readonly #watch: OutboxWatch
+  /** The last failure that was logged, by who had it. */
+  readonly #logged = new Map<string, string>()
   #life: RouteLife | undefined
   #speaker: RouteSpeaker | undefined
   readonly #members = new Set<PoolMember>()
@@ -147,13 +150,15 @@ export class LinkShell {
       },
       actions: { log: (_args, line) => this.#logForwarding(line) },
     })
-    return linkMachine.provide({
-      actors: { routeSync, forwarding: forwardingMachine.provide({ actors: { member } }) },
+    const forwarding = endingChildren(forwardingMachine.provide({ actors: { member: endingChildren(member) } }))
+    const machine = linkMachine.provide({
+      actors: { routeSync: endingChildren(routeSync), forwarding },
       actions: {
         announce: (_args, status) => this.#ports.announce(status),
         release: (_args, plane) => this.release(plane),
       },
     })
+    return endingChildren(machine)
   }
 
   /** Closes what a plane has open, or both. Harmless if nothing is. */
@@ -253,6 +258,7 @@ export class LinkShell {
       gaveUp,
     })
     member.forwarder = forwarder
+    this.#logged.delete(`member ${queueIndex + 1}`)
     this.#forwarders.set(queueIndex, forwarder)
     return forwarder
   }
@@ -287,14 +293,21 @@ export class LinkShell {
   }
 
   #logRoutes({ event, failure }: RouteSyncLog): void {
-    const { log } = this.#ports
-    if (failure === undefined) return log.info({ link: this.name, routes: this.routeCount }, event)
-    const { cause, reason, reasonCode, logLevel } = failure
-    log[logLevel]({ link: this.name, cause, reason, reason_code: reasonCode }, event)
+    if (failure !== undefined) return this.#logFailure('routes', event, {}, failure)
+    if (event === 'cluster_link_routerepl_online') this.#logged.delete('routes')
+    this.#ports.log.info({ link: this.name, routes: this.routeCount }, event)
   }
 
-  #logForwarding({ event, index, failure: { cause, reason, reasonCode, logLevel } }: ForwardingLog): void {
-    this.#ports.log[logLevel]({ link: this.name, index, cause, reason, reason_code: reasonCode }, event)
+  #logForwarding({ event, index, failure }: ForwardingLog): void {
+    this.#logFailure(`member ${index}`, event, { index }, failure)
+  }
+
+  /** The same failure again is of no news to anybody: a peer that is away all night is one line, not thousands. */
+  #logFailure(who: string, event: string, fields: object, { cause, reason, reasonCode, logLevel }: LinkFailure): void {
+    const again = this.#logged.get(who) === reason
+    this.#logged.set(who, reason)
+    const level = again ? 'debug' : logLevel
+    this.#ports.log[level]({ link: this.name, ...fields, cause, reason, reason_code: reasonCode }, event)
   }
 }
 

@@ -3,11 +3,12 @@ import test from 'node:test'
 import { createActor, fromCallback, SimulatedClock } from 'xstate'
 import { forwardingMachine, poolMemberMachine, type PoolMemberEvent } from '../../actors/forwarding.ts'
 import { linkMachine } from '../../actors/link.ts'
+import { endingChildren } from '../../src/link/end-children.ts'
 import { routeSyncMachine, type RouteSessionCommand, type RouteSyncEvent } from '../../actors/route-sync.ts'
 
-function start() {
+function start(onAnnounce: () => void = () => {}) {
   const clock = new SimulatedClock()
-  const seen = { sessions: 0, members: 0, released: [] as string[], statuses: [] as string[] }
+  const seen = { sessions: 0, members: 0, open: 0, released: [] as string[], statuses: [] as string[] }
   const crash = { session: false }
   let report: ((event: RouteSyncEvent) => void) | undefined
   const reportRoutes = (event: RouteSyncEvent) => report?.(event)
@@ -17,6 +18,8 @@ function start() {
         seen.sessions += 1
         if (crash.session) throw new Error('no file handles')
         report = sendBack
+        seen.open += 1
+        return () => (seen.open -= 1)
       }),
     },
   })
@@ -25,6 +28,8 @@ function start() {
       client: fromCallback<PoolMemberEvent, { readonly index: number }>(({ sendBack }) => {
         seen.members += 1
         sendBack({ type: 'connected' })
+        seen.open += 1
+        return () => (seen.open -= 1)
       }),
     },
   })
@@ -35,10 +40,11 @@ function start() {
       announce: (_args, { state, reasons }) => {
         const words = [state, ...reasons].join(': ')
         if (seen.statuses.at(-1) !== words) seen.statuses.push(words)
+        onAnnounce()
       },
     },
   })
-  const actor = createActor(machine, {
+  const actor = createActor(endingChildren(machine), {
     clock,
     input: {
       link: 'cl.b',
@@ -84,11 +90,12 @@ test('a plane that crashes starts again while the other goes on', () => {
 })
 
 test('a plane that crashes again and again takes the link with it', () => {
-  const { actor, clock, crash, error } = start()
+  const { actor, clock, crash, error, seen } = start()
   crash.session = true
   actor.send({ type: 'restart_routes' })
   for (let pause = 0; pause < 5; pause += 1) clock.increment(1_000)
   assert.match(String(error()), /no file handles/)
+  assert.equal(seen.open, 0, 'the other plane does not outlive it')
 })
 
 for (const { event, sessions, members, released } of [
@@ -121,4 +128,20 @@ test('what the peer does and how full the outbox is change the status', () => {
     'running',
     'degraded: the outbox is nearly full',
   ])
+})
+
+test('a link that crashes by itself leaves nothing behind', () => {
+  let broken = false
+  const { actor, clock, error, seen, sync } = start(() => {
+    if (broken) throw new Error('somebody’s hook')
+  })
+  sync()
+  assert.equal(seen.open, 3)
+  broken = true
+  actor.send({ type: 'inbound_changed', inbound: { state: 'stale' } })
+  assert.match(String(error()), /hook/)
+  assert.equal(seen.open, 0)
+  const opened = seen.members + seen.sessions
+  clock.increment(60_000)
+  assert.equal(seen.members + seen.sessions, opened)
 })

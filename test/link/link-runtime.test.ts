@@ -476,3 +476,87 @@ test('an outbox above its high-water mark degrades the link until it is drained'
   acceptor.cut()
   await status(({ reasons: now }) => now.some((words) => words.includes('connection')))
 })
+
+test('messages wait in the outbox, not in the memory of a socket that the peer does not read', async (t) => {
+  const { acceptor, runtime, status } = await start(t, behaving())
+  await status(running)
+  const client = [...acceptor.clients].find(({ clientId }) => clientId.includes(':msg:'))
+  client?.socket.pause()
+  const payload = Buffer.alloc(20_000)
+  const sink = runtime.sinkOf('cl.b')
+  // In turns, so that the socket can tell how it stands.
+  for (let index = 0; index < 400; index += 1) {
+    sink?.accept(passing(message(`${index}`, { qos: 0, payload })))
+    if (index % 10 === 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+  const ledger = runtime.ledger('cl.b')
+  assert.ok(ledger !== undefined && imbalance(ledger) === 0)
+  assert.ok((ledger.dropped.shed_qos0 ?? 0) > 0, 'the outbox kept to its own limit')
+  assert.ok(ledger.queued > 0)
+  client?.socket.resume()
+  await settled(runtime, ({ queued }) => queued === 0)
+})
+
+test('a link whose actor crashes again and again is failed alone, and mended by an edit', async (t) => {
+  let broken = true
+  const acceptor = new Acceptor(behaving())
+  const port = await acceptor.listen()
+  const run = startRuntime({
+    nextIncarnation: (peer) => {
+      if (broken && peer === 'cl.b') throw new Error('the disk is full')
+      return 1
+    },
+  })
+  t.after(async () => {
+    await run.runtime.stop(0)
+    await acceptor.close()
+  })
+  const bad = linkConfig(port)
+  const good = linkConfig(port, { name: 'cl.c', clientid: 'c' })
+  run.runtime.apply([bad, good])
+  for (let seconds = 0; seconds < 120; seconds += 1) run.clock.advance(500)
+  const { reasons } = await run.status(({ state }) => state === 'failed')
+  assert.match(reasons[0] ?? '', /crashed too often, last with: the disk is full/)
+  await run.status(running, 'cl.c')
+  run.runtime.apply([bad, good])
+  assert.equal(run.runtime.status('cl.b')?.state, 'failed', 'the same configuration mends nothing')
+  run.runtime.sinkOf('cl.b')?.accept(passing(message('kept')))
+  broken = false
+  run.runtime.apply([{ ...bad, pool_size: 2 }, good])
+  await run.status(running)
+  await settled(run.runtime, ({ delivered }) => delivered === 1)
+})
+
+for (const change of ['disable', 'delete'] as const) {
+  test(`a failed link can be ${change}d`, async (t) => {
+    const { runtime, clock, status } = startRuntime({
+      nextIncarnation: () => {
+        throw new Error('the disk is full')
+      },
+    })
+    t.after(async () => runtime.stop(0))
+    const config = linkConfig(1)
+    runtime.apply([config])
+    for (let seconds = 0; seconds < 120; seconds += 1) clock.advance(500)
+    await status(({ state }) => state === 'failed')
+    runtime.apply(change === 'disable' ? [{ ...config, enable: false }] : [])
+    assert.equal(runtime.status('cl.b')?.state, change === 'disable' ? 'stopped' : undefined)
+    assert.equal(clock.timers, 0)
+  })
+}
+
+test('a peer that is away all night is one line a connection', async (t) => {
+  const away = new Acceptor(() => {})
+  const port = await away.listen()
+  await away.close()
+  const { runtime, clock, lines } = startRuntime()
+  t.after(async () => runtime.stop(0))
+  runtime.apply([linkConfig(port)])
+  const failures = () => lines.filter(({ event }) => event.endsWith('failed'))
+  for (let attempts = 0; failures().length < 10; attempts += 1) {
+    assert.ok(attempts < 1_000)
+    clock.advance(250)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  assert.equal(failures().filter(({ level }) => level === 'warn').length, 2)
+})
