@@ -114,7 +114,7 @@ export class LinkRuntime {
     this.#tell(peer, { type: 'inbound_changed', inbound })
   }
 
-  /** The last transitions of an actor (`eu-west`, `eu-west/route-sync`, `eu-west/forwarding/1`), oldest first. */
+  /** The last transitions of an actor (`eu-west`, `eu-west/route-sync`, `eu-west/forwarding/1`, `eu-west/supervised`), oldest first. */
   transitions(actor: string): readonly Transition[] {
     return this.#history.of(actor)
   }
@@ -298,7 +298,8 @@ function timersOf(clock: LinkClock) {
 const planeNames: Readonly<Record<string, string>> = { routeSync: '/route-sync', forwarding: '/forwarding', link: '' }
 
 function actorName({ machine, context }: AnyMachineSnapshot): string | undefined {
-  const { link, index } = context
+  const { link, index, spec } = context
+  if (machine.id === 'child') return `${spec.id}/supervised`
   if (typeof link !== 'string') return undefined
   return machine.id === 'member' ? `${link}/forwarding/${index}` : `${link}${planeNames[machine.id] ?? ''}`
 }

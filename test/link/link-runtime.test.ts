@@ -37,6 +37,7 @@ test('a link to a peer that behaves is running, with no reason to say more', asy
   assert.deepEqual(await status(running), { state: 'running', reasons: [] })
   assert.ok(runtime.transitions('cl.b/route-sync').length > 0)
   assert.equal(runtime.transitions('cl.b/forwarding/3').at(-1)?.to, 'open.up')
+  assert.equal(runtime.transitions('cl.b/supervised').at(-1)?.to, 'running')
 })
 
 test('without links nothing ticks and nothing is listened to', () => {
@@ -559,4 +560,25 @@ test('a peer that is away all night is one line a connection', async (t) => {
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
   assert.equal(failures().filter(({ level }) => level === 'warn').length, 2)
+})
+
+test('a node that stops lets what waits cross first', async (t) => {
+  let answering = false
+  const { acceptor, clock, runtime, status } = await start(
+    t,
+    behaving({
+      puback: (received) => (isMessage(received) && !answering ? undefined : 0),
+      properties: { receiveMaximum: 1 },
+    }),
+  )
+  await status(running)
+  for (const name of ['a', 'b', 'c']) runtime.sinkOf('cl.b')?.accept(passing(message(name)))
+  const first = await acceptor.packet(isMessage)
+  answering = true
+  const stopped = runtime.stop(5_000)
+  assert.ok(isPublish(first.packet))
+  first.peer.send({ cmd: 'puback', messageId: first.packet.messageId ?? 0, reasonCode: 0 })
+  const timer = setInterval(() => clock.advance(10), 1)
+  await stopped.finally(() => clearInterval(timer))
+  assert.deepEqual(acceptor.received.filter(isMessage).map(topicOf), ['a', 'b', 'c'])
 })
