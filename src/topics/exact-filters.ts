@@ -8,11 +8,15 @@ import type { LevelId, LevelNames } from './level-names.ts'
 import { ValueNumbers } from './value-numbers.ts'
 
 /** Filters of more levels are not for this map. */
-export const exactLevelsMax = 7
+export const exactLevelsMax = 6
 
-/** Words of a slot: the number of the value, 0 for an empty slot; then the levels, and zeros, which are no literal level. */
+/**
+ * Words of a slot: the number of the value, 0 for an empty slot; then the levels, and zeros, which are no literal level; and one that
+ * means nothing.
+ */
 const valueWord = 0
 const firstLevel = 1
+const idleWord = 7
 const slotWords = 8
 
 /** `V` has no `undefined`. */
@@ -35,6 +39,14 @@ export class ExactFilters<V> {
 
   get(topicFilter: string): V | undefined {
     return this.getRead(this.#names.readText(topicFilter))
+  }
+
+  /**
+   * Says that the filter whose levels, so many, the names have just read is about to be asked for. Memory is slow, and a processor that
+   * waits to load a word soon has to wait with everything else; a word that it stores is fetched meanwhile.
+   */
+  expectRead(count: number): void {
+    if (count <= exactLevelsMax) this.#slots[this.#homeOf(this.#names.path, 0, count) + idleWord] = 0
   }
 
   /** The value of the filter whose levels, so many, the names have just read. */
@@ -73,7 +85,7 @@ export class ExactFilters<V> {
   }
 
   #levelsAt(at: number): Int32Array {
-    const levels = this.#slots.subarray(at + firstLevel, at + slotWords)
+    const levels = this.#slots.subarray(at + firstLevel, at + idleWord)
     const count = levels.indexOf(0)
     return count === -1 ? levels : levels.subarray(0, count)
   }

@@ -66,7 +66,8 @@ export class TopicIndex<D extends object, V> {
     const held = table.get(topicFilter)
     if (held === undefined) assert.equal(topicFilterProblem(topicFilter), undefined, topicFilter)
     else if (holds(held, destination)) return false
-    table.set(topicFilter, including(held, destination))
+    const wider = including(held, destination)
+    if (wider !== held) table.set(topicFilter, wider)
     this.#forget(topicFilter)
     return true
   }
@@ -152,10 +153,11 @@ export class TopicIndex<D extends object, V> {
   }
 
   #matchRead(levelCount: number, dollarFirst: boolean): D[] {
+    this.#exact.expectRead(levelCount)
     const destinations: D[] = []
+    for (const held of this.#trie.matchingRead(levelCount, dollarFirst)) appendTo(destinations, held)
     const exact = this.#exact.getRead(levelCount)
     if (exact !== undefined) appendTo(destinations, exact)
-    for (const held of this.#trie.matchingRead(levelCount, dollarFirst)) appendTo(destinations, held)
     return destinations
   }
 
