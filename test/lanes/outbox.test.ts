@@ -64,6 +64,18 @@ for (const { when, limits, pushed, left, dropped } of [
     dropped: { shed_qos0: 1 },
   },
   {
+    when: 'the oldest QoS 0 of all queues goes first',
+    limits: { ...roomy, countMax: 3 },
+    pushed: [
+      publish('a', { from: 'e', qos: 0 }),
+      publish('b', { from: 'a', qos: 0 }),
+      publish('c', { from: 'b', qos: 0 }),
+      publish('d', { from: 'c' }),
+    ],
+    left: ['b', 'c', 'd'],
+    dropped: { shed_qos0: 1 },
+  },
+  {
     when: 'without QoS 0 the oldest message goes',
     limits: { ...roomy, countMax: 2 },
     pushed: [publish('a'), publish('b', { qos: 2 }), publish('c')],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
 import { imbalance } from '../../src/lanes/ledger.ts'
-import { Outbox } from '../../src/lanes/outbox.ts'
+import { Outbox, queueOf } from '../../src/lanes/outbox.ts'
 import type { LinkConnection, OutgoingPublish } from '../../src/link/connection.ts'
 import { Forwarder, InflightWindow } from '../../src/link/forwarder.ts'
 import { message, passing } from './link-fixture.ts'
@@ -179,4 +179,23 @@ test('a forwarder without a connection sends nothing', () => {
   forwarder.pump()
   assert.deepEqual(connection.sent, [])
   assert.equal(pool.outbox.waiting(0), 1)
+})
+
+test('a connection that found the common window full sends once there is room again', () => {
+  const pool = new Pool(3)
+  const publishers = Array.from({ length: 40 }, (_, index) => `device-${index}`)
+  for (const from of publishers) pool.push(from, 1)
+  assert.equal(pool.inflight, windowMax)
+  for (let rounds = 0; rounds < 100; rounds += 1) for (let index = 0; index < 3; index += 1) pool.answer(index)
+  assert.equal(pool.outbox.ledger.snapshot().delivered, 40)
+})
+
+test('a connection that waits for the common window is pumped when it opens, by nobody else', () => {
+  const pool = new Pool(2)
+  pool.window.resize(0)
+  pool.push('a', 1)
+  const { connection } = pool.member(queueOf('a', 2))
+  assert.deepEqual(connection.sent, [])
+  pool.window.resize(1)
+  assert.deepEqual(connection.sent, ['a 1'])
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
 import type { RouteOp } from '../../src/routes/route-op.ts'
-import { RouteSource } from '../../src/routes/route-source.ts'
+import { RouteSource, type BatchLimits } from '../../src/routes/route-source.ts'
 import { covers } from '../../src/topics/covers.ts'
 import { intersect } from '../../src/topics/intersect.ts'
 import { union } from '../../src/topics/union.ts'
@@ -133,6 +133,7 @@ const step = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant('batch' as const),
       opsMax: fc.integer({ min: 1, max: 4 }),
+      bytesMax: fc.constantFrom(1, 44, 70, 1_000),
       fate: fc.constantFrom('acked' as const, 'lost' as const, 'applied' as const),
     }),
   },
@@ -206,7 +207,7 @@ class Model {
       case 'remove':
         return this.#remove(change.pick)
       case 'batch':
-        return this.#send(change.opsMax, change.fate)
+        return this.#send(change, change.fate)
       case 'work':
         return this.source.work(change.routesMax)
       case 'bootstrap':
@@ -217,7 +218,7 @@ class Model {
 
   settle(): void {
     while (this.source.busy) this.source.work(3)
-    while (this.source.pending > 0) this.#send(4, 'acked')
+    while (this.source.pending > 0) this.#send({ opsMax: 4, bytesMax: 1_000 }, 'acked')
   }
 
   #remove(pick: number): void {
@@ -227,8 +228,8 @@ class Model {
     this.source.remove(gone)
   }
 
-  #send(opsMax: number, fate: 'acked' | 'lost' | 'applied'): void {
-    const ops = this.source.take({ ...unlimited, opsMax })
+  #send(limits: BatchLimits, fate: 'acked' | 'lost' | 'applied'): void {
+    const ops = this.source.take(limits)
     const held = this.wanted().filter((route) => this.#has(route))
     if (fate !== 'lost') {
       for (const op of ops) {
@@ -264,4 +265,26 @@ test('a filter that covers a great many is dealt with in slices, without a gap',
   while (source.pending > 0) ops.push(...told(source))
   assert.equal(ops.at(-1), '-#')
   assert.equal(source.size, 5_000)
+})
+
+for (const worked of [0, 1, 2, 3, 4]) {
+  test(`what a job passed over for the sake of a wider one is not forgotten when that goes (after ${worked})`, () => {
+    const source = new RouteSource(['#'], 0)
+    for (const topicFilter of ['a/b', 'a/#', 'c', '#']) source.add(topicFilter)
+    while (source.busy) source.work(10)
+    source.remove('#')
+    source.work(worked)
+    source.remove('a/#')
+    while (source.busy) source.work(10)
+    assert.deepEqual([...source.routes()].toSorted(), ['a/b', 'c'])
+  })
+}
+
+test('a small deletion does not slip before a large addition that no longer fits the batch', () => {
+  const source = wanting(['#'], ['x'])
+  told(source)
+  source.add('y'.repeat(20))
+  source.add('z'.repeat(20))
+  source.remove('x')
+  assert.equal(source.take({ opsMax: 10, bytesMax: 80 }).length, 1)
 })
