@@ -18,24 +18,26 @@ export async function start({ config: file }: { config: string }): Promise<numbe
   }
   const log = createLog(loaded.config.log.level)
   for (const warning of loaded.warnings) log.warn({ reason: formatConfigError(warning) }, 'config_warning')
+  // From here on a signal is ours, however early it comes.
+  const told = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
   let node: Node
   try {
     node = new Node(loaded.config, { log })
-    await node.start()
+    const started = node.start()
+    process.on('SIGHUP', () => void reloadFile(file, node, started, log))
+    await started
   } catch (error) {
     log.fatal({ err: error }, 'node_start_failed')
     return 1
   }
-  const reload = () => void reloadFile(file, node, log)
-  process.on('SIGHUP', reload)
-  await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
-  process.off('SIGHUP', reload)
+  await told
   return stop(node, log)
 }
 
 /** SIGHUP: a file with errors changes nothing. */
-async function reloadFile(file: string, node: Node, log: Logger): Promise<void> {
+async function reloadFile(file: string, node: Node, started: Promise<void>, log: Logger): Promise<void> {
   try {
+    await started
     const loaded = await loadConfigFile(file, process.env)
     if (loaded.type === 'invalid') {
       for (const error of loaded.errors) log.error({ reason: formatConfigError(error) }, 'config_reload_refused')
