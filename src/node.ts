@@ -45,9 +45,13 @@ export class ConfigurationError extends Error {
  * @param config as in the file, as an object; what is left out has its default. Throws `ConfigurationError`.
  */
 export function createNode(config: ConfigInput, options: NodeOptions = {}): Node {
-  const resolved = resolveConfig(config)
+  return new Node(resolve(config), options)
+}
+
+function resolve(input: ConfigInput): Config {
+  const resolved = resolveConfig(input)
   if (resolved.type === 'invalid') throw new ConfigurationError(resolved.errors)
-  return new Node(resolved.config, options)
+  return resolved.config
 }
 
 /** How long what waits on links that are up may take to cross when the node stops, milliseconds. */
@@ -118,6 +122,11 @@ export class Node {
     this.#gate.stop()
     this.#listening.clear()
     this.#log.info({ node: this.#config.node.name }, 'node_stopped')
+  }
+
+  /** The same as `reload` for a configuration as `createNode` takes it. Rejects with `ConfigurationError`, and then nothing has changed. */
+  async reconfigure(config: ConfigInput): Promise<readonly ConfigChange[]> {
+    return this.reload(resolve(config))
   }
 
   /**

@@ -10,27 +10,30 @@ import { ConfigurationError, createNode, type ConfigInput, type Node } from '../
 
 type Link = NonNullable<NonNullable<ConfigInput['cluster']>['links']>[number]
 
-/** A started node on a port of the system's choice. */
-async function startNode(t: TestContext, name: string, links: Link[], bind = '127.0.0.1:0'): Promise<Node> {
+/** A node that lives as long as the test, listening on a port of the system's choice. */
+async function startNode(t: TestContext, name: string, links: Link[], bind = '127.0.0.1:0'): Promise<StartedNode> {
   const dataDir = mkdtempSync(join(tmpdir(), 'isthmus-node-'))
-  const node = createNode({
+  const configWith = (links: Link[]): ConfigInput => ({
     node: { name: `${name}@127.0.0.1`, data_dir: dataDir },
     cluster: { name, links },
     listeners: { tcp: { default: { bind } } },
   })
+  const node = createNode(configWith(links))
   t.after(async () => {
     await node.stop()
     rmSync(dataDir, { recursive: true })
   })
   await node.start()
-  return node
+  return Object.assign(node, { relink: (links: Link[]) => node.reconfigure(configWith(links)) })
 }
+
+type StartedNode = Node & { relink(links: Link[]): Promise<unknown> }
 
 const addressOf = (node: Node): string => node.status().listeners['default'] ?? ''
 
 async function connect(t: TestContext, node: Node): Promise<MqttClient> {
   const client = await mqtt.connectAsync(`mqtt://${addressOf(node)}`, { protocolVersion: 5, reconnectPeriod: 0 })
-  t.after(() => client.endAsync(true))
+  t.after(() => void client.end(true))
   return client
 }
 
@@ -46,24 +49,26 @@ async function until(question: () => boolean): Promise<void> {
 test('two nodes in one process: what is subscribed on one side crosses from the other', async (t) => {
   const west = await startNode(t, 'eu-west', [])
   const east = await startNode(t, 'us-east', [{ name: 'eu-west', server: addressOf(west), topics: ['global/#'] }])
-  // A listener whose port the system chose can't be named beforehand, so the other half of the link comes by a change.
-  const westAgain = await restartWith(t, west, 'eu-west', [{ name: 'us-east', server: addressOf(east), topics: [] }])
+  await west.relink([{ name: 'us-east', server: addressOf(east), topics: [] }])
   const subscriber = await connect(t, east)
   await subscriber.subscribeAsync('global/+', { qos: 1 })
-  await until(() => [...east.status().links, ...westAgain.status().links].every(({ state }) => state === 'running'))
+  await until(() => [...east.status().links, ...west.status().links].every(({ state }) => state === 'running'))
   const got: string[] = []
   subscriber.on('message', (topic, payload) => got.push(`${topic} ${payload.toString()}`))
-  const publisher = await connect(t, westAgain)
+  const publisher = await connect(t, west)
   // The route is on its way while the first of these are published.
   while (got.length === 0) await publisher.publishAsync('global/1', 'hello', { qos: 1 })
   assert.equal(got[0], 'global/1 hello')
 })
 
-async function restartWith(t: TestContext, node: Node, name: string, links: Link[]): Promise<Node> {
-  const bind = addressOf(node)
-  await node.stop()
-  return startNode(t, name, links, bind)
-}
+test('a change that can not be used is refused and changes nothing', async (t) => {
+  const node = await startNode(t, 'only', [{ name: 'other', server: '127.0.0.1:1', topics: [] }])
+  await assert.rejects(node.relink([{ name: 'only', server: '127.0.0.1:1', topics: [] }]), ConfigurationError)
+  assert.deepEqual(
+    node.status().links.map(({ name }) => name),
+    ['other'],
+  )
+})
 
 test('a configuration that can not be used is refused with every reason', () => {
   assert.throws(

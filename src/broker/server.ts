@@ -86,7 +86,15 @@ export class Server implements Hub {
   readonly #flush = (): void => {
     const connections = this.#toFlush
     this.#toFlush = []
-    for (const connection of connections) connection.flush()
+    for (const connection of connections) {
+      try {
+        connection.flush()
+      } catch (error) {
+        // One connection that fails must not keep the others from being written to.
+        this.broker.log.error({ err: error, clientid: connection.clientId }, 'connection_crashed')
+        this.#connections.get(connection)?.destroy()
+      }
+    }
   }
 
   #accept(socket: Socket): void {
