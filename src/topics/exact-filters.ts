@@ -60,7 +60,7 @@ export class ExactFilters<V> {
     const at = this.#slotOf(this.#names.path, 0, count)
     const before = this.#slots[at + valueWord]!
     const number = this.#values.acquire(value)
-    if (before === 0) this.#add(topicFilter, number)
+    if (before === 0) this.#add(this.#names.acquireRead(count), number)
     else this.#slots[at + valueWord] = number
     this.#values.release(before)
   }
@@ -80,19 +80,17 @@ export class ExactFilters<V> {
 
   *filters(): IterableIterator<string> {
     for (let at = 0; at < this.#slots.length; at += slotWords) {
-      if (this.#slots[at + valueWord] !== 0) yield this.#names.spell([...this.#levelsAt(at)])
+      if (this.#slots[at + valueWord] !== 0) yield this.#names.spell(this.#levelsAt(at))
     }
   }
 
-  #levelsAt(at: number): Int32Array {
-    const levels = this.#slots.subarray(at + firstLevel, at + idleWord)
-    const count = levels.indexOf(0)
-    return count === -1 ? levels : levels.subarray(0, count)
+  #levelsAt(at: number): LevelId[] {
+    const first = at + firstLevel
+    return Array.from(this.#slots.subarray(first, first + levelCountAt(this.#slots, at)))
   }
 
-  #add(topicFilter: string, number: number): void {
+  #add(levels: readonly LevelId[], number: number): void {
     if ((this.#size + 1) * slotWords * 4 > this.#slots.length * 3) this.#grow()
-    const levels = this.#names.acquireAll(topicFilter)
     const at = this.#slotOf(levels, 0, levels.length)
     this.#slots[at + valueWord] = number
     this.#slots.set(levels, at + firstLevel)
@@ -134,7 +132,7 @@ export class ExactFilters<V> {
     const slots = this.#slots
     const distance = (from: number, to: number): number => (to >= from ? to - from : to - from + slots.length)
     for (let at = this.#after(hole); slots[at + valueWord] !== 0; at = this.#after(at)) {
-      const home = this.#homeOf(slots, at + firstLevel, this.#levelsAt(at).length)
+      const home = this.#homeOf(slots, at + firstLevel, levelCountAt(slots, at))
       if (distance(home, at) < distance(hole, at)) continue
       slots.copyWithin(hole, at, at + slotWords)
       hole = at
@@ -148,10 +146,14 @@ export class ExactFilters<V> {
     this.#slots = new Int32Array(Math.ceil((old.length / slotWords) * 1.5) * slotWords)
     for (let from = 0; from < old.length; from += slotWords) {
       if (old[from + valueWord] === 0) continue
-      let count = 0
-      while (count < exactLevelsMax && old[from + firstLevel + count] !== 0) count += 1
-      const at = this.#slotOf(old, from + firstLevel, count)
+      const at = this.#slotOf(old, from + firstLevel, levelCountAt(old, from))
       for (let i = 0; i < slotWords; i += 1) this.#slots[at + i] = old[from + i]!
     }
   }
+}
+
+function levelCountAt(slots: Int32Array, at: number): number {
+  let count = 0
+  while (count < exactLevelsMax && slots[at + firstLevel + count] !== 0) count += 1
+  return count
 }

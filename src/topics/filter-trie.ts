@@ -231,7 +231,7 @@ export class FilterTrie<V> {
   /** As `#find`, but makes the nodes that are missing. */
   #make(topicFilter: string): End {
     let node = root
-    for (const id of this.#names.acquireAll(topicFilter)) {
+    for (const id of this.#names.acquireRead(this.#names.readText(topicFilter))) {
       if (id === hashLevel) {
         this.#names.release(id)
         return (node << 1) | 1

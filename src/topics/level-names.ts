@@ -17,13 +17,14 @@ export class LevelNames {
   readonly #key = new PackedKey()
   /** The levels of the topic or filter last read. One that no filter has is `unknownLevel`. */
   path = new Int32Array(64)
-  /** The bytes of the topic or filter last read from a string. */
+  /** The bytes of the topic or filter last read from a string, and how many they are. */
   readonly #scratch = new TopicScratch()
+  #length = 0
   readonly #spelling = new TopicScratch()
 
   constructor(hashKey: HashKey) {
     this.#table = new BytesTable(hashKey)
-    for (const wildcard of [plus, hash]) this.#acquire(Uint8Array.of(wildcard), 0, 1)
+    for (const wildcard of [plus, hash]) this.#findOrAdd(Uint8Array.of(wildcard), 0, 1)
   }
 
   /** Reads the levels of the topic or filter in these bytes into `path`, and returns how many there are. */
@@ -41,16 +42,21 @@ export class LevelNames {
 
   /** The same of a string. */
   readText(topicOrFilter: string): number {
-    return this.read(this.#scratch.bytes, 0, this.#scratch.write(topicOrFilter))
+    this.#length = this.#scratch.write(topicOrFilter)
+    return this.read(this.#scratch.bytes, 0, this.#length)
   }
 
-  /** The levels of a filter, each with one more use counted, which ends with `release`. */
-  acquireAll(topicFilter: string): LevelId[] {
-    const length = this.#scratch.write(topicFilter)
+  /** The levels, so many, of the filter that was just read as a string, each with one more use counted, which ends with `release`. */
+  acquireRead(count: number): LevelId[] {
+    const bytes = this.#scratch.bytes
     const levels: LevelId[] = []
-    for (let from = 0; from <= length;) {
-      const to = levelEnd(this.#scratch.bytes, from, length)
-      levels.push(this.#acquire(this.#scratch.bytes, from, to))
+    let from = 0
+    for (let depth = 0; depth < count; depth += 1) {
+      const to = levelEnd(bytes, from, this.#length)
+      const known = this.path[depth]!
+      const id = known === unknownLevel ? this.#findOrAdd(bytes, from, to) : known
+      this.retain(id)
+      levels.push(id)
       from = to + 1
     }
     return levels
@@ -87,12 +93,11 @@ export class LevelNames {
     return this.#table.firstByte(id) === -1
   }
 
-  #acquire(bytes: Uint8Array, start: number, end: number): LevelId {
+  /** A level that was unknown when its filter was read may have come since, if it stands in the filter twice. */
+  #findOrAdd(bytes: Uint8Array, start: number, end: number): LevelId {
     this.#key.pack(bytes, start, end)
     const known = this.#table.find(this.#key)
-    const id = known === unknownLevel ? this.#table.add(this.#key) : known
-    this.retain(id)
-    return id
+    return known === unknownLevel ? this.#table.add(this.#key) : known
   }
 }
 

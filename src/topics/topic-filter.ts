@@ -58,6 +58,13 @@ export function splitLevels(topicOrFilter: string): string[] {
   return topicOrFilter.split('/')
 }
 
+/** How many levels `splitLevels` would give. */
+export function levelCountOf(topicOrFilter: string): number {
+  let count = 1
+  for (let at = topicOrFilter.indexOf('/'); at !== -1; at = topicOrFilter.indexOf('/', at + 1)) count += 1
+  return count
+}
+
 /** Topics that begin with `$` are the server's own: no filter that begins with a wildcard matches them [MQTT-4.7.2-1]. */
 export function startsWithDollar(topicOrFilter: string): boolean {
   return topicOrFilter.charCodeAt(0) === dollar

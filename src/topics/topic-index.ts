@@ -14,7 +14,7 @@ import { firstLevelOf, TopicCache } from './topic-cache.ts'
 import {
   dollar,
   hasWildcard,
-  splitLevels,
+  levelCountOf,
   startsWithDollar,
   startsWithWildcard,
   topicFilterProblem,
@@ -162,7 +162,7 @@ export class TopicIndex<D extends object, V> {
   }
 
   #tableOf(topicFilter: string): ExactFilters<Destinations<D>> | FilterTrie<Destinations<D>> {
-    const exact = !hasWildcard(topicFilter) && splitLevels(topicFilter).length <= exactLevelsMax
+    const exact = !hasWildcard(topicFilter) && levelCountOf(topicFilter) <= exactLevelsMax
     return exact ? this.#exact : this.#trie
   }
 

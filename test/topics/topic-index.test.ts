@@ -150,6 +150,20 @@ test('index: a filter that is none is a fault of the caller', () => {
   assert.equal(index.filterCount, 0)
 })
 
+test('index: takes exact filters of any depth and levels of any length', () => {
+  const { index, lookupBytes } = indexOf()
+  const filters = ['a', 'level', 'sixteen-letters-', 'seven77', 'eight888'].flatMap((level) =>
+    Array.from({ length: 10 }, (_, i) => `${level}/`.repeat(i) + level),
+  )
+  for (const topicFilter of filters) assert.ok(index.add(topicFilter, destinations[0]!))
+  assert.deepEqual([...index.filters()].sort(), filters.sort())
+  for (const topic of filters) assert.equal(lookupBytes(topic), '0')
+  for (const topic of filters) assert.equal(lookupBytes(`${topic}x`), '')
+  for (const topicFilter of filters) assert.ok(index.remove(topicFilter, destinations[0]!))
+  for (const topic of filters) assert.equal(lookupBytes(topic), '')
+  assert.equal(index.filterCount, 0)
+})
+
 test('index: many subscribers of one topic come and go', () => {
   const { index } = indexOf()
   const many = Array.from({ length: 100_000 }, (_, id) => ({ id }))
