@@ -5,24 +5,18 @@
 import type { IDisconnectPacket, ISubscribePacket, IUnsubscribePacket } from 'mqtt-packet'
 import type { LinkClient } from '../link/broker-port.ts'
 import { Framer, type PacketHandler } from '../packets/framer.ts'
-import { type PublishForm, withoutAlias } from '../packets/publish-form.ts'
+import { withoutAlias } from '../packets/publish-form.ts'
 import type { PublishView } from '../packets/publish-view.ts'
 import { connackReturnCode, PacketFault, reasonCode } from '../packets/reason-code.ts'
 import { topicFilterProblem } from '../topics/topic-filter.ts'
 import type { Broker } from './broker.ts'
+import { ConnectionOutlet, type OutletOwner } from './connection-outlet.ts'
 import { type ConnectTerms, expiryMs, judgeConnect } from './connect.ts'
-import {
-  encodeControlPacket,
-  parseConnect,
-  parseDisconnect,
-  parseSubscribe,
-  parseUnsubscribe,
-  type ServerPacket,
-} from './control-packets.ts'
+import { parseConnect, parseDisconnect, parseSubscribe, parseUnsubscribe } from './control-packets.ts'
 import { LinkPeer } from './link-peer.ts'
-import { Output, type Sink } from './output.ts'
+import type { Sink } from './output.ts'
 import { checkAcknowledgement, type ProtocolVersion, versionToAnswer } from './packet-rules.ts'
-import { type Outlet, Session } from './session.ts'
+import { Session } from './session.ts'
 import { type Delivery, reservedNamespace } from './subscription.ts'
 
 /** A socket as a connection sees it. */
@@ -43,10 +37,6 @@ export interface Hub {
   closed(connection: Connection): void
 }
 
-const pingresp = Buffer.from([0xd0, 0])
-/** Seconds for which a connection may hold more unsent bytes than it should, before it is closed. EMQX's `send_timeout`. */
-const SEND_TIMEOUT_MS = 15_000
-
 /** Packet types (MQTT 5, 2.1.2) that a server has to do with. */
 const packetType = {
   connect: 1,
@@ -62,33 +52,26 @@ const packetType = {
   auth: 15,
 } as const
 
-export class Connection implements PacketHandler, Outlet {
+export class Connection implements PacketHandler, OutletOwner {
   readonly #hub: Hub
   readonly #broker: Broker
   readonly #transport: Transport
   readonly #framer: Framer
-  readonly #output = new Output()
+  readonly #outlet: ConnectionOutlet
   readonly #openedAtMs: number
   #state: 'connecting' | 'connected' | 'closed' = 'connecting'
-  #version: ProtocolVersion = 4
   #terms: ConnectTerms | undefined
   #session: Session | undefined
   /** Topic of each alias that the client set. */
   #aliasesIn: Map<number, Buffer> | undefined
-  /** Alias of each topic that we set. */
-  #aliasesOut: Map<string, number> | undefined
   #peer: LinkPeer | undefined
-  /** Bytes that the socket holds, as of when it was last asked. */
-  #unsent = 0
-  /** Since when more bytes wait than may; `undefined` while the reader keeps up. */
-  #congestedSinceMs: number | undefined
   #lastReceivedAtMs: number
-  isFlushPending = false
 
   constructor(hub: Hub, transport: Transport) {
     this.#hub = hub
     this.#broker = hub.broker
     this.#transport = transport
+    this.#outlet = new ConnectionOutlet(this.#broker, transport, this)
     this.#framer = new Framer(this, hub.broker.mqtt.max_packet_size)
     this.#openedAtMs = this.#lastReceivedAtMs = hub.broker.clock.nowMs()
   }
@@ -125,7 +108,7 @@ export class Connection implements PacketHandler, Outlet {
     const keepAliveMs = (this.#terms?.keepAlive ?? 0) * 1000 * mqtt.keepalive_multiplier
     if (keepAliveMs > 0 && nowMs - this.#lastReceivedAtMs > keepAliveMs)
       this.disconnect(reasonCode.keepAliveTimeout, 'no packet within the keep alive') // [MQTT-3.1.2-22]
-    else if (this.isCongested && nowMs - (this.#congestedSinceMs ??= nowMs) > SEND_TIMEOUT_MS) this.#closeSlow()
+    else if (this.#outlet.isOverdue(nowMs)) this.tooSlow()
   }
 
   onPacket(buffer: Buffer, start: number, body: number, end: number): boolean {
@@ -137,6 +120,10 @@ export class Connection implements PacketHandler, Outlet {
     } else if (type === packetType.publish) this.#publish(buffer, start, body, end)
     else this.#other(type, buffer, start, body, end)
     return this.#isOpen
+  }
+
+  get #version(): ProtocolVersion {
+    return this.#outlet.version
   }
 
   /** A getter, because what a packet does to the state is out of the type checker's sight. */
@@ -158,7 +145,7 @@ export class Connection implements PacketHandler, Outlet {
         break
       case packetType.pingreq:
         if (end > body) throw new PacketFault(reasonCode.malformedPacket, 'PINGREQ with a body')
-        this.#send(pingresp)
+        this.#outlet.pingresp()
         break
       case packetType.subscribe:
         this.#subscribe(parseSubscribe(buffer.subarray(start, end), body - start, this.#version))
@@ -181,19 +168,20 @@ export class Connection implements PacketHandler, Outlet {
   // ---- CONNECT and DISCONNECT
 
   #connect(bytes: Buffer, body: number): void {
-    this.#version = versionToAnswer(bytes, body)
+    this.#outlet.version = versionToAnswer(bytes, body)
     const packet = parseConnect(bytes, body)
-    this.#version = packet.facts.version
+    this.#outlet.version = packet.facts.version
     const { clock, mqtt, random } = this.#broker
     const peerHost = this.#transport.remoteAddress.replace(/:\d+$/, '')
     const terms = judgeConnect(packet, mqtt, peerHost, clock.nowMs(), () => `auto-${randomId(random)}`)
     if (terms.type === 'refused') return this.#refuse(terms.reason, terms.words)
     this.#terms = terms
+    this.#outlet.accept(terms)
     this.#state = 'connected'
     const { session, isResumed } = this.#takeSession(terms, peerHost)
     this.#session = session
     session.will = terms.will
-    this.#sendControl({
+    this.#outlet.control({
       cmd: 'connack',
       sessionPresent: isResumed,
       ...(terms.version === 5 ? { reasonCode: 0, properties: terms.connack } : { returnCode: 0 }),
@@ -202,18 +190,14 @@ export class Connection implements PacketHandler, Outlet {
       { clientid: terms.clientId, peer: this.#transport.remoteAddress, session_present: isResumed },
       'client_connected',
     )
-    session.resume(this, terms.receiveMaximum, clock.nowMs())
+    session.resume(this.#outlet, terms.receiveMaximum, clock.nowMs())
   }
 
   /** The session of this ClientID: the one that there is, or a new one. Whoever held it before is disconnected [MQTT-3.1.4-3]. */
   #takeSession(terms: ConnectTerms, peerHost: string): { session: Session; isResumed: boolean } {
     const { sessions, mqtt, counters } = this.#broker
     const publisher = { clientId: terms.clientId, username: terms.username, peerHost }
-    const known = sessions.get(terms.clientId)
-    if (known?.outlet instanceof Connection) {
-      // A will with a delay is not sent if the session goes on [MQTT-3.1.3-9].
-      known.outlet.disconnect(reasonCode.sessionTakenOver, 'another connection with this ClientID')
-    }
+    sessions.get(terms.clientId)?.outlet?.takenOver()
     const session = sessions.get(terms.clientId)
     if (session !== undefined && !terms.cleanStart) {
       sessions.resume(session)
@@ -233,7 +217,7 @@ export class Connection implements PacketHandler, Outlet {
       'client_refused',
     )
     if (this.#version === 5)
-      this.#sendControl({
+      this.#outlet.control({
         cmd: 'connack',
         sessionPresent: false,
         reasonCode: reason,
@@ -241,7 +225,7 @@ export class Connection implements PacketHandler, Outlet {
       })
     else {
       const returnCode = connackReturnCode(reason)
-      if (returnCode !== undefined) this.#sendControl({ cmd: 'connack', sessionPresent: false, returnCode })
+      if (returnCode !== undefined) this.#outlet.control({ cmd: 'connack', sessionPresent: false, returnCode })
     }
     this.#closeAfterFlush()
   }
@@ -261,7 +245,7 @@ export class Connection implements PacketHandler, Outlet {
   disconnect(reason: number, words: string): void {
     if (this.#state === 'closed') return
     if (this.#state === 'connected' && this.#version === 5) {
-      this.#sendControl({ cmd: 'disconnect', reasonCode: reason, properties: { reasonString: words } })
+      this.#outlet.control({ cmd: 'disconnect', reasonCode: reason, properties: { reasonString: words } })
     }
     this.#closeAfterFlush()
   }
@@ -283,19 +267,16 @@ export class Connection implements PacketHandler, Outlet {
     this.disconnect(reason, message)
   }
 
-  #closeSlow(): void {
+  tooSlow(): void {
     this.#broker.counters.closedSlow++
-    this.#broker.log.warn(
-      { clientid: this.clientId, unsent_bytes: this.#unsent + this.#output.bytes },
-      'client_too_slow',
-    )
-    this.#output.clear()
+    this.#broker.log.warn({ clientid: this.clientId, unsent_bytes: this.#outlet.unsentBytes }, 'client_too_slow')
+    this.#outlet.close()
     this.#transport.destroy()
     this.#close()
   }
 
   #closeAfterFlush(): void {
-    this.flush()
+    this.#outlet.flush()
     this.#transport.end()
     this.#close()
   }
@@ -303,14 +284,34 @@ export class Connection implements PacketHandler, Outlet {
   #close(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    this.#output.clear()
+    this.#outlet.close()
     this.#hub.closed(this)
     this.#closePeer()
     const session = this.#session
-    if (session === undefined || session.outlet !== this) return
+    if (session === undefined || session.outlet !== this.#outlet) return
     session.outlet = undefined
     this.#broker.sessions.leave(session)
     this.#broker.log.debug({ clientid: session.clientId }, 'client_disconnected')
+  }
+
+  // ---- from the outlet (OutletOwner), and to it
+
+  flushLater(): void {
+    this.#hub.flushLater(this)
+  }
+
+  /** Writes what this turn gathered. */
+  flush(): void {
+    this.#outlet.flush()
+  }
+
+  drained(): void {
+    const session = this.#session
+    if (session?.hasWaiting === true) session.drain(this.#broker.clock.nowMs())
+  }
+
+  takenOver(): void {
+    this.disconnect(reasonCode.sessionTakenOver, 'another connection with this ClientID')
   }
 
   // ---- PUBLISH and its acknowledgements
@@ -331,7 +332,7 @@ export class Connection implements PacketHandler, Outlet {
     if (view.retain && !mqtt.retain_available) throw new PacketFault(reasonCode.retainNotSupported, 'RETAIN') // [MQTT-3.2.2-14]
     const { qos, packetId } = view
     if (qos === 2) {
-      if (session.awaitingRel.has(packetId)) return this.#acknowledge(0x50, packetId, 0) // [MQTT-4.3.3-10]
+      if (session.awaitingRel.has(packetId)) return this.#outlet.acknowledge(0x50, packetId, 0) // [MQTT-4.3.3-10]
       if (session.awaitingRel.size >= mqtt.max_awaiting_rel)
         throw new PacketFault(
           reasonCode.receiveMaximumExceeded,
@@ -341,10 +342,10 @@ export class Connection implements PacketHandler, Outlet {
     passing.fromClient(delivery.topic, session, this.#lastReceivedAtMs)
     const reason = delivery.reserved === undefined ? this.#pass(delivery) : this.#publishReserved(delivery)
     if (qos === 0 || !this.#isOpen) return
-    if (qos === 1) return this.#acknowledge(0x40, packetId, reason)
+    if (qos === 1) return this.#outlet.acknowledge(0x40, packetId, reason)
     // MQTT 3.1.1 has no word for a refusal there, so that its client goes on with PUBREL.
     if (reason < 0x80 || this.#version < 5) session.awaitingRel.add(packetId)
-    this.#acknowledge(0x50, packetId, reason)
+    this.#outlet.acknowledge(0x50, packetId, reason)
   }
 
   #pass(delivery: Delivery): number {
@@ -395,17 +396,6 @@ export class Connection implements PacketHandler, Outlet {
     withoutAlias(view, topic)
   }
 
-  #acknowledge(firstByte: number, packetId: number, reason: number): void {
-    const withReason = reason !== 0 && this.#version === 5
-    const { buffer, at } = this.#output.reserve(withReason ? 5 : 4)
-    buffer[at] = firstByte
-    buffer[at + 1] = withReason ? 3 : 2
-    buffer[at + 2] = packetId >> 8
-    buffer[at + 3] = packetId & 255
-    if (withReason) buffer[at + 4] = reason
-    this.#touch()
-  }
-
   #acknowledgement(type: number, buffer: Buffer, body: number, end: number): void {
     if (end - body < 2) throw new PacketFault(reasonCode.malformedPacket, 'acknowledgement without a packet identifier')
     const packetId = (buffer[body]! << 8) | buffer[body + 1]!
@@ -424,10 +414,11 @@ export class Connection implements PacketHandler, Outlet {
         break
       case packetType.pubrec:
         if (reason >= 0x80) window.refuse(packetId)
-        else this.#acknowledge(0x62, packetId, window.receive(packetId) ? 0 : reasonCode.packetIdentifierNotFound)
+        else
+          this.#outlet.acknowledge(0x62, packetId, window.receive(packetId) ? 0 : reasonCode.packetIdentifierNotFound)
         break
       case packetType.pubrel:
-        this.#acknowledge(
+        this.#outlet.acknowledge(
           0x70,
           packetId,
           session.awaitingRel.delete(packetId) ? 0 : reasonCode.packetIdentifierNotFound,
@@ -456,7 +447,7 @@ export class Connection implements PacketHandler, Outlet {
       return this.#broker.subscribe(session, topic, options)
     })
     if (!this.#isOpen) return
-    this.#sendControl({
+    this.#outlet.control({
       cmd: 'suback',
       messageId: packet.messageId!,
       granted: this.#version === 5 ? granted : granted.map((code) => (code >= 0x80 ? 0x80 : code)),
@@ -478,124 +469,8 @@ export class Connection implements PacketHandler, Outlet {
     const granted = packet.unsubscriptions.map((name) =>
       this.#broker.unsubscribe(this.#session!, name) ? reasonCode.success : reasonCode.noSubscriptionExisted,
     )
-    this.#sendControl({ cmd: 'unsuback', messageId: packet.messageId!, granted: this.#version === 5 ? granted : [] })
+    this.#outlet.control({ cmd: 'unsuback', messageId: packet.messageId!, granted: this.#version === 5 ? granted : [] })
   }
-
-  // ---- to the socket (Outlet)
-
-  publish(view: PublishView, form: PublishForm, exclusive: boolean): boolean {
-    const terms = this.#terms!
-    form.v5 = this.#version === 5
-    form.topicAlias = 0
-    form.topicAliasKnown = false
-    if (terms.topicAliasMaximum > 0) this.#alias(view, form, terms.topicAliasMaximum)
-    if (form.keepsBytesOf(view)) {
-      const length = view.end - view.start
-      if (length > terms.packetBytesMax) return false
-      this.#forward(view, form, exclusive, length)
-    } else {
-      const length = form.lengthOf(view)
-      if (length > terms.packetBytesMax) return false
-      const { buffer, at } = this.#output.reserve(length)
-      form.write(buffer, at, view)
-    }
-    this.#broker.counters.sent++
-    this.#touch()
-    return true
-  }
-
-  /** The publisher's own bytes, with our flags and packet identifier. */
-  #forward(view: PublishView, form: PublishForm, exclusive: boolean, length: number): void {
-    const { firstByte } = form
-    let { buffer, start } = view
-    if (form.qos > 0 || buffer[start] !== firstByte) {
-      if (exclusive) this.#output.append(buffer, start, view.end)
-      else {
-        const room = this.#output.reserve(length)
-        view.buffer.copy(room.buffer, room.at, view.start, view.end)
-        buffer = room.buffer
-        start = room.at
-      }
-      buffer[start] = firstByte
-      if (form.qos > 0) {
-        const idAt = start + view.packetIdAt - view.start
-        buffer[idAt] = form.packetId >> 8
-        buffer[idAt + 1] = form.packetId & 255
-      }
-    } else this.#output.append(buffer, start, view.end)
-  }
-
-  /** The first topics of a connection get an alias, as many as the client takes (MQTT 5, 3.3.2.3.4). */
-  #alias(view: PublishView, form: PublishForm, aliasMax: number): void {
-    this.#aliasesOut ??= new Map()
-    const topic = view.buffer.toString('latin1', view.topicStart, view.topicEnd)
-    const alias = this.#aliasesOut.get(topic)
-    if (alias !== undefined) {
-      form.topicAlias = alias
-      form.topicAliasKnown = true
-    } else if (this.#aliasesOut.size < aliasMax) {
-      form.topicAlias = this.#aliasesOut.size + 1
-      // A packet that turns out too large is not sent, and then the client must not be taken to know the alias.
-      if (form.lengthOf(view) <= this.#terms!.packetBytesMax) this.#aliasesOut.set(topic, form.topicAlias)
-    }
-  }
-
-  pubrel(packetId: number): void {
-    this.#acknowledge(0x62, packetId, 0)
-  }
-
-  get isCongested(): boolean {
-    const limit = this.#broker.mqtt.max_outbound_bytes
-    if (this.#unsent + this.#output.bytes <= limit) return false
-    // What the socket held when it was last asked may be gone by now.
-    this.#unsent = this.#transport.writableLength
-    return this.#unsent + this.#output.bytes > limit
-  }
-
-  /** Writes what this turn gathered. */
-  flush(): void {
-    this.isFlushPending = false
-    if (this.#state === 'closed' || this.#output.bytes === 0) return
-    if (this.isCongested) {
-      this.#congestedSinceMs ??= this.#broker.clock.nowMs()
-      if (this.#unsent + this.#output.bytes > 2 * this.#broker.mqtt.max_outbound_bytes) return this.#closeSlow()
-    }
-    this.#output.flush(this.#transport, this.#onWritten)
-    this.#unsent = this.#transport.writableLength
-  }
-
-  readonly #onWritten = (): void => {
-    this.#unsent = this.#transport.writableLength
-    if (this.#state === 'closed' || this.isCongested) return
-    this.#congestedSinceMs = undefined
-    const session = this.#session
-    if (session?.hasWaiting === true) session.drain(this.#broker.clock.nowMs())
-  }
-
-  #sendControl(packet: ServerPacket): void {
-    const bytes = encodeControlPacket(packet, this.#version)
-    const bytesMax = this.#terms?.packetBytesMax ?? Number.POSITIVE_INFINITY
-    // A reason string is left out where the client could not take it [MQTT-3.2.2-19, MQTT-3.14.2-3].
-    if (bytes.length > bytesMax && 'properties' in packet)
-      this.#send(encodeControlPacket(withoutReasonString(packet), this.#version))
-    else this.#send(bytes)
-  }
-
-  #send(bytes: Buffer): void {
-    this.#output.append(bytes, 0, bytes.length)
-    this.#touch()
-  }
-
-  #touch(): void {
-    if (this.isFlushPending) return
-    this.isFlushPending = true
-    this.#hub.flushLater(this)
-  }
-}
-
-function withoutReasonString(packet: ServerPacket): ServerPacket {
-  const { reasonString: _, ...properties } = packet.properties ?? {}
-  return { ...packet, properties }
 }
 
 function randomId(random: () => number): string {

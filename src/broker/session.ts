@@ -20,6 +20,8 @@ export interface Outlet {
   /** Whether more unsent bytes wait than a connection may hold: its reader is slow. */
   readonly isCongested: boolean
   pubrel(packetId: number): void
+  /** Another connection has come for the session: this one is to close. */
+  takenOver(): void
 }
 
 export type Will = { readonly publication: Publication; readonly delayMs: number }

@@ -15,7 +15,8 @@ import { mqttDefaults } from './test-broker.ts'
 
 function session(clientId: string, isConnected = true): Session {
   const made = new Session({ clientId, username: undefined, peerHost: undefined }, 0, mqttDefaults, new Counters())
-  if (isConnected) made.outlet = { publish: () => true, isCongested: false, pubrel: () => undefined }
+  if (isConnected)
+    made.outlet = { publish: () => true, isCongested: false, pubrel: () => undefined, takenOver: () => undefined }
   return made
 }
 
