@@ -71,6 +71,8 @@ export type ForwarderPorts = {
   readonly inflightMax: number
   /** How long a message may be unacknowledged before the connection is given up, milliseconds. */
   readonly ackMs: number
+  /** Something left the outbox for good. */
+  readonly left: () => void
   /** The connection is of no more use; close it. */
   readonly gaveUp: (failure: LinkFailure) => void
 }
@@ -134,12 +136,13 @@ export class Forwarder {
 
   #answered(entry: OutboxEntry, reasonCode: number): void {
     if (!this.#open) return
-    const { outbox, window } = this.#ports
+    const { outbox, window, left } = this.#ports
     const delivered = reasonCode < 0x80
     outbox.settle(entry, delivered ? { type: 'delivered' } : { type: 'failed', reason: refusedByPeer(reasonCode) })
     this.#inflight -= 1
     window.leave(1)
     this.pump()
+    left()
   }
 
   /** One timer for all: it looks how long the oldest has waited, and either gives up or waits for it. */

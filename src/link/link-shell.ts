@@ -232,9 +232,13 @@ export class LinkShell {
         const forwarder = this.#startForwarder(member, limits, ended)
         report({ type: 'connected' })
         forwarder.pump()
+        this.#watch.look()
       },
       down: ended,
-      drained: () => member.forwarder?.pump(),
+      drained: () => {
+        member.forwarder?.pump()
+        this.#watch.look()
+      },
     })
     const member: PoolMember = { queueIndex: index - 1, connection, forwarder: undefined }
     this.#members.add(member)
@@ -255,6 +259,7 @@ export class LinkShell {
       clock,
       inflightMax: this.#config.max_inflight,
       ackMs: this.#config.retry_interval,
+      left: () => this.#watch.look(),
       gaveUp,
     })
     member.forwarder = forwarder

@@ -182,8 +182,7 @@ export class RouteSource {
     if (hiddenCount !== undefined) return this.#hidden.set(route, hiddenCount + 1)
     if (this.#announced.isCovered(route)) return this.#hidden.set(route, 1)
     this.#announced.set(route, 1)
-    // One that was about to go has never left the peer.
-    if (!this.#leaving.delete(route)) this.#planAdd(route)
+    this.#announce(route)
     if (hasWildcard(route)) this.#begin('hide', this.#announced.coveredBy(route))
   }
 
@@ -201,7 +200,7 @@ export class RouteSource {
     if (count > 1) return this.#announced.set(route, count - 1)
     this.#announced.delete(route)
     if (hasWildcard(route)) this.#begin('reveal', this.#hidden.coveredBy(route))
-    if (this.busy) this.#leaving.add(route)
+    if (this.busy) this.#leave(route)
     else this.#planDelete(route)
   }
 
@@ -229,8 +228,21 @@ export class RouteSource {
       if (count === undefined || this.#announced.isCovered(route) || this.#hidden.isCovered(route)) continue
       this.#hidden.delete(route)
       this.#announced.set(route, count)
-      if (!this.#leaving.delete(route)) this.#planAdd(route)
+      this.#announce(route)
+      // Something narrower may have been announced while this one waited for its turn.
+      if (hasWildcard(route)) this.#begin('hide', this.#announced.coveredBy(route))
     }
+  }
+
+  #leave(route: string): void {
+    // Whether a bootstrap has come to it already cannot be told.
+    if (this.#untold !== undefined) this.#unsure.add(route)
+    this.#leaving.add(route)
+  }
+
+  #announce(route: string): void {
+    const neverLeft = this.#leaving.delete(route) && !this.#unsure.has(route)
+    if (!neverLeft) this.#planAdd(route)
   }
 
   #letGo(): void {
@@ -244,7 +256,6 @@ export class RouteSource {
   }
 
   #planDelete(route: string): void {
-    // Whether a bootstrap has come to it already cannot be told.
     if (this.#untold !== undefined) this.#unsure.add(route)
     const unheardOf = this.#adds.delete(route) && !this.#unsure.has(route)
     if (!unheardOf) this.#deletes.add(route)

@@ -262,3 +262,15 @@ for (const events of [[], [connected], [connected, init(true), begun(1)], [lost]
     assert.equal(commands.length, told)
   })
 }
+
+test('a reconnect within a heartbeat leaves one heartbeat, not two', () => {
+  const { clock, commands, send } = synced()
+  clock.increment(5_000)
+  send(lost)
+  clock.increment(1_000)
+  send(connected, init(false))
+  clock.increment(10)
+  send(acked(0))
+  for (let seconds = 0; seconds < 30; seconds += 1) clock.increment(1_000)
+  assert.equal(commands.filter((type) => type === 'heartbeat').length, 3)
+})

@@ -91,6 +91,7 @@ class Pool {
       clock: this.clock,
       inflightMax,
       ackMs: 15_000,
+      left: () => {},
       gaveUp: () => this.gaveUp.push(queueIndex),
     })
     return { connection, forwarder }

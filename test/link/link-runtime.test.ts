@@ -29,6 +29,8 @@ async function start(t: TestContext, answer: Answer, changes: Partial<LinkConfig
   return { ...run, acceptor, config, port }
 }
 
+/** Beside the full outbox. */
+const allWrong = ({ reasons }: { reasons: readonly string[] }) => reasons.length === 3
 const bothDown = ({ reasons }: { reasons: readonly string[] }) => reasons.length === 2
 const running = ({ state }: { state: string }) => state === 'running'
 
@@ -462,7 +464,7 @@ test('messages wait for a peer that is not there, within the limits, and expire 
 
 test('an outbox above its high-water mark degrades the link until it is drained', async (t) => {
   let answering = false
-  const { acceptor, config, runtime, status } = await start(
+  const { acceptor, clock, config, runtime, status } = await start(
     t,
     behaving({ puback: (received) => (isMessage(received) && !answering ? undefined : 0) }),
   )
@@ -473,9 +475,13 @@ test('an outbox above its high-water mark degrades the link until it is drained'
   const { reasons } = await status(({ state }) => state === 'degraded')
   assert.deepEqual(reasons, ['the outbox is nearly full'])
   answering = true
-  acceptor.answer = behaving()
+  const from = acceptor.received.length
   acceptor.cut()
-  await status(({ reasons: now }) => now.some((words) => words.includes('connection')))
+  await status(allWrong)
+  clock.advance(5_000)
+  await acceptor.packet(isMessage, { from })
+  await settled(runtime, ({ delivered }) => delivered === 9)
+  await status(running)
 })
 
 test('messages wait in the outbox, not in the memory of a socket that the peer does not read', async (t) => {
@@ -581,4 +587,19 @@ test('a node that stops lets what waits cross first', async (t) => {
   const timer = setInterval(() => clock.advance(10), 1)
   await stopped.finally(() => clearInterval(timer))
   assert.deepEqual(acceptor.received.filter(isMessage).map(topicOf), ['a', 'b', 'c'])
+})
+
+test('an answer to somebody else’s question is no answer', async (t) => {
+  const well = behaving({ ack: 'none' })
+  const { acceptor, clock, runtime, status } = await start(t, (received) => {
+    well(received)
+    const { packet, peer } = received
+    if (!isPublish(packet) || !isInit(received)) return
+    const other = { ...packet, properties: { ...packet.properties, correlationData: Buffer.from('somebody else’s') } }
+    peer.ack(other, { result: 'ok', needBootstrap: true })
+  })
+  await acceptor.packet(({ packet }) => packet.cmd === 'puback')
+  assert.equal(runtime.transitions('cl.b/route-sync').at(-1)?.to, 'session.handshaking')
+  clock.advance(5_000)
+  await status(({ reasons }) => reasons.some((words) => words.includes('no answer to our actor_init')))
 })
