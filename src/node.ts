@@ -1,4 +1,5 @@
 /** The composition root: the one place that makes the parts of a node and ties them together. */
+import { randomInt } from 'node:crypto'
 import { Broker, type Logger } from './broker/broker.ts'
 import { type Clock, systemClock } from './broker/clock.ts'
 import { Server } from './broker/server.ts'
@@ -60,6 +61,9 @@ const LINK_DRAIN_MS = 3_000
 /** For leases, which a wall clock set back or forward must neither prolong nor end. */
 const steadyClock: Clock = { ...systemClock, nowMs: () => performance.timeOrigin + performance.now() }
 
+/** Unforeseeable: what it gives also guards hash tables against chosen topics. */
+const secureRandom = (): number => randomInt(2 ** 32) / 2 ** 32
+
 const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
 export class Node {
@@ -72,7 +76,7 @@ export class Node {
   readonly #listening = new Map<string, string>()
 
   /** @param config resolved, with every default filled in */
-  constructor(config: Config, { log = silent, clock = systemClock, random = Math.random }: NodeOptions = {}) {
+  constructor(config: Config, { log = silent, clock = systemClock, random = secureRandom }: NodeOptions = {}) {
     this.#config = config
     this.#log = log
     this.#broker = new Broker({ mqtt: config.mqtt, clock, random, log })

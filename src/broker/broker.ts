@@ -56,7 +56,7 @@ export class Broker implements BrokerPort {
   readonly log: Logger
   readonly counters = new Counters()
   readonly sessions: Sessions
-  readonly index = new TopicIndex<Destination, Delivery>({ plan: planDelivery })
+  readonly index: TopicIndex<Destination, Delivery>
   /** Serves `$LINK/#`. */
   linkInlet: LinkInlet = closedInlet
   /** The publish of a client that is passing now; connections read their packets into its view. */
@@ -75,11 +75,18 @@ export class Broker implements BrokerPort {
     this.clock = options.clock
     this.random = options.random
     this.log = options.log
+    // Keys that nobody can guess, so that nobody can choose topics that all fall into one slot.
+    const hashKey = [this.#random32(), this.#random32()] as const
+    this.index = new TopicIndex({ plan: planDelivery, hashKey })
     this.sessions = new Sessions(this.clock, {
       publishWill: (session) => this.#publishWill(session),
       ended: (session) => this.#endSession(session),
     })
     this.configure(options.mqtt)
+  }
+
+  #random32(): number {
+    return Math.floor(this.random() * 2 ** 32)
   }
 
   // ---- publishing

@@ -154,6 +154,7 @@ export class LinkRuntime {
       case 'create':
         this.#links.set(step.config.name, { shell: this.#shell(step.config), started: false, status: stoppedStatus })
         if (step.config.enable) this.#start(step.config)
+        else this.#tellStatus(step.config.name, stoppedStatus, stoppedStatus)
         return
       case 'start':
         return this.#start(step.config)
@@ -254,8 +255,13 @@ export class LinkRuntime {
     if (standing === undefined || sameStatus(standing.status, status)) return
     const before = standing.status
     standing.status = status
+    this.#tellStatus(peer, status, before)
+  }
+
+  #tellStatus(peer: string, status: LinkStatus, before: LinkStatus): void {
     const { log, onStatus } = this.#ports
-    log[levelOf(status, before)](
+    const level = status === before ? 'info' : levelOf(status, before)
+    log[level](
       { link: peer, status: status.state, before: before.state, reasons: status.reasons },
       'cluster_link_status',
     )

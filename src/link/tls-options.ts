@@ -21,6 +21,8 @@ export function tlsOptions(ssl: SslConfig, { host, port }: ServerAddress): Conne
   }
 }
 
-function pem(name: 'ca' | 'cert' | 'key', file: string | undefined) {
-  return file === undefined ? {} : { [name]: readFileSync(file) }
+/** `written`: a file, or the PEM itself, as EMQX accepts it. */
+function pem(name: 'ca' | 'cert' | 'key', written: string | undefined) {
+  if (written === undefined) return {}
+  return { [name]: written.includes('-----BEGIN') ? written : readFileSync(written) }
 }
