@@ -41,6 +41,10 @@ for (const { when, ssl, clientCertificate = false } of [
     ssl: { ...verified, server_name_indication: 'disable' },
   },
   {
+    when: 'whom we trust stands in the configuration itself',
+    ssl: { ...verified, cacertfile: read('ca.pem').toString() },
+  },
+  {
     when: 'it wants our certificate and we have one',
     ssl: { ...verified, certfile: file('client.pem'), keyfile: file('client.key') },
     clientCertificate: true,
