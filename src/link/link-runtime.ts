@@ -277,10 +277,15 @@ export class LinkRuntime {
   }
 }
 
-/** A link that only changes its reasons has told about each of them already, where it arose. */
-function levelOf({ state }: LinkStatus, before: LinkStatus): 'debug' | 'info' | 'warn' {
-  if (state === before.state) return 'debug'
-  return state === 'degraded' || state === 'failed' ? 'warn' : 'info'
+/** Another state or another reason is news; how many of the pool are down is not, while they go down one by one. */
+function levelOf(status: LinkStatus, before: LinkStatus): 'debug' | 'info' | 'warn' {
+  const { state } = status
+  if (state !== before.state) return state === 'degraded' || state === 'failed' ? 'warn' : 'info'
+  return wordsOf(status) === wordsOf(before) ? 'debug' : 'info'
+}
+
+function wordsOf({ reasons }: LinkStatus): string {
+  return reasons.join('\n').replace(/\d+ of \d+ connections lacking|no connection/, '')
 }
 
 /** Ids are those of one process: each message that leaves it has another. */

@@ -300,7 +300,9 @@ export class LinkShell {
   #logRoutes({ event, failure }: RouteSyncLog): void {
     if (failure !== undefined) return this.#logFailure('routes', event, {}, failure)
     if (event === 'cluster_link_routerepl_online') this.#logged.delete('routes')
-    this.#ports.log.info({ link: this.name, routes: this.routeCount }, event)
+    // A peer that lets us connect only to refuse us is no news each time.
+    const level = this.#logged.has('routes') ? 'debug' : 'info'
+    this.#ports.log[level]({ link: this.name, routes: this.routeCount }, event)
   }
 
   #logForwarding({ event, index, failure }: ForwardingLog): void {
