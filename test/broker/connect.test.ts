@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { generate } from 'mqtt-packet'
+import { generate, type IConnectPacket } from 'mqtt-packet'
+import type { MqttConfig } from '../../src/config/config.ts'
 import { reasonCode } from '../../src/packets/reason-code.ts'
 import { ManualClock } from './manual-clock.ts'
 import { hex, type Version } from './raw-client.ts'
@@ -283,7 +284,15 @@ test('subscriptions that the server does not do are refused one by one', async (
   assert.deepEqual(await subscribe(old, 'a', 'a/#/b'), [1, 0x80])
 })
 
-for (const { when, will, properties, reason } of [
+type RefusedConnect = {
+  readonly when: string
+  readonly will: NonNullable<IConnectPacket['will']> | undefined
+  readonly properties: NonNullable<IConnectPacket['properties']>
+  readonly reason: number
+  readonly config?: Partial<MqttConfig>
+}
+
+for (const { when, will, properties, reason, config = {} } of [
   {
     when: 'a will on $LINK',
     will: { topic: '$LINK/cluster/msg/x', payload: 'x' },
@@ -303,9 +312,23 @@ for (const { when, will, properties, reason } of [
     properties: { authenticationMethod: 'SCRAM' },
     reason: reasonCode.badAuthenticationMethod,
   },
-] as const) {
+  {
+    when: 'a will of QoS 2 where QoS 1 is the maximum',
+    will: { topic: 'a', payload: 'x', qos: 2 },
+    properties: {},
+    reason: reasonCode.qosNotSupported,
+    config: { max_qos_allowed: 1 },
+  },
+  {
+    when: 'a retained will where nothing is retained',
+    will: { topic: 'a', payload: 'x', retain: true },
+    properties: {},
+    reason: reasonCode.retainNotSupported,
+    config: { retain_available: false },
+  },
+] as readonly RefusedConnect[]) {
   test(`refused: ${when}`, async (t) => {
-    const broker = await TestBroker.start(t)
+    const broker = await TestBroker.start(t, config)
     const client = await broker.open()
     const connack = await client.connect({ clientId: 'a', properties, ...(will === undefined ? {} : { will }) })
     assert.equal(connack.reasonCode, reason)

@@ -116,6 +116,19 @@ const bad: readonly { readonly what: string; readonly bytes: string; readonly re
   { what: 'DISCONNECT with an expiry twice', bytes: 'e0 0c 00 0a 11 00000001 11 00000002', reason: protocolError },
   { what: 'DISCONNECT with bytes after its properties', bytes: 'e0 03 00 00 00', reason: malformedPacket },
   { what: 'DISCONNECT that ends in its properties', bytes: 'e0 03 00 05 11', reason: malformedPacket },
+
+  { what: 'PUBLISH with half a length of correlation data', bytes: '30 06 0001 61 02 09 00', reason: malformedPacket },
+  { what: 'PUBLISH with half an alias', bytes: '30 06 0001 61 02 23 00', reason: malformedPacket },
+  {
+    what: 'SUBSCRIBE with a property length longer than needed',
+    bytes: '82 08 0001 80 00 0001 61 00',
+    reason: malformedPacket,
+  },
+  {
+    what: 'SUBSCRIBE with a property length of five bytes',
+    bytes: '82 0b 0001 80 80 80 80 01 0001 61 00',
+    reason: malformedPacket,
+  },
 ]
 
 test('each malformed packet closes its connection with the right reason and touches nobody else', async (t) => {
@@ -314,4 +327,22 @@ test('no bytes whatsoever crash the broker or reach another connection that did 
     broker.log.filter(({ level }) => level === 'error'),
     [],
   )
+})
+
+test('a fault of our own closes that connection with 0x80, is logged, and touches nobody else', async (t) => {
+  const broker = await TestBroker.start(t)
+  const witness = await broker.subscriber('witness', ['#'])
+  const client = await broker.client('a')
+  broker.broker.unsubscribe = () => {
+    throw new Error('a fault of our own')
+  }
+  client.send({ cmd: 'unsubscribe', messageId: 1, unsubscriptions: ['x'] })
+  assert.equal((await client.next('disconnect')).reasonCode, reasonCode.unspecifiedError)
+  await client.closed()
+  await witness.nothingMore()
+  assert.deepEqual(
+    broker.log.filter(({ level }) => level === 'error').map(({ event }) => event),
+    ['connection_crashed'],
+  )
+  Reflect.deleteProperty(broker.broker, 'unsubscribe')
 })

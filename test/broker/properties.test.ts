@@ -279,3 +279,31 @@ test('SUBACK refuses one filter and grants the others', async (t) => {
     reasonCode.notAuthorized,
   ])
 })
+
+test('what waits for a client that comes back with a smaller Maximum Packet Size is dropped, and makes room', async (t) => {
+  const broker = await TestBroker.start(t)
+  const options = { clean: false, properties: { sessionExpiryInterval: 60, receiveMaximum: 2 } }
+  const first = await broker.subscriber('receiver', ['t'], 5, options)
+  const publisher = await broker.client('publisher')
+  for (const length of [100, 10, 101, 11]) {
+    publisher.send(publish('t', 'x'.repeat(length), { qos: 1, messageId: 1 }))
+    await publisher.next('puback')
+  }
+  await first.publishes(2)
+  await first.destroy()
+  await broker.connections(1)
+  const properties = { ...options.properties, maximumPacketSize: 60 }
+  const again = await broker.client('receiver', 5, { clean: false, properties })
+  const got = await again.publishes(2)
+  assert.deepEqual(
+    got.map(({ payload, dup }) => [payload.length, dup]),
+    [
+      [10, true],
+      [11, false],
+    ],
+  )
+  assert.equal(broker.broker.counters.droppedTooLarge, 2)
+  for (const { messageId } of got) again.send({ cmd: 'puback', messageId: messageId! })
+  await again.nothingMore()
+  assert.equal(broker.broker.sessions.get('receiver')?.window.count, 0)
+})

@@ -167,3 +167,15 @@ test('many packets in one read, and a large packet over many reads', async (t) =
   assert.deepEqual((await receiver.next('publish')).payload, large)
   await publisher.next('puback')
 })
+
+test('answers count too: a client that asks for more than it reads is closed', async (t) => {
+  const broker = await TestBroker.start(t, { max_outbound_bytes: 100 })
+  const witness = await broker.client('witness')
+  const client = await broker.client('a')
+  client.pause()
+  client.send(...Array.from({ length: 200 }, () => ({ cmd: 'pingreq' }) as const))
+  client.resume()
+  await client.closed()
+  assert.equal(broker.broker.counters.closedSlow, 1)
+  await witness.nothingMore()
+})
