@@ -28,11 +28,14 @@ const expired: Deviation = {
 }
 
 test('over sockets, a hand-made dialler gets the answers that a real EMQX gave', async (t) => {
-  const { node, local } = await listening(t)
+  // The time of the recording: how old a message is must not hang on how fast the replay goes.
+  let nowMs = recordedAtMs
+  const { node, local } = await listening(t, () => nowMs)
   const answers = new Map<string, { real: string[]; ours: string[] }>()
   const connections = new Map<number, RawClient>()
   for (const entry of readConversation('hand-made-dialler')) {
     const { step, conn = 0, direction, mqtt_packet_type: type } = entry
+    nowMs = recordedAtMs + entry.t * 1000
     const key = `${step} ${conn}`
     const said = answers.get(key) ?? { real: [], ours: [] }
     if (direction === 'B->raw') said.real.push(...[realAnswer(entry)].filter((answer) => answer !== undefined))
@@ -53,9 +56,8 @@ test('over sockets, a hand-made dialler gets the answers that a real EMQX gave',
 })
 
 /** A node with the links of the recorded one, and its local subscriber. */
-async function listening(t: TestContext): Promise<{ node: TestBroker; local: RawClient }> {
-  const offsetMs = recordedAtMs - Date.now()
-  const clock = { ...systemClock, nowMs: () => Date.now() + offsetMs }
+async function listening(t: TestContext, nowMs: () => number): Promise<{ node: TestBroker; local: RawClient }> {
+  const clock = { ...systemClock, nowMs }
   const node = await TestBroker.start(t, {}, clock)
   const links = new Map([
     ['cl.c', { ...linkTo('cl.c'), topics: ['c/#', 'x/+'] }],
