@@ -9,9 +9,12 @@ import { type ConfigError, formatConfigError } from './config/config-error.ts'
 import type { ConfigInput } from './config/config-schema.ts'
 import { type ConfigChange, describeChange, diffConfig } from './config/diff-config.ts'
 import { resolveConfig } from './config/resolve-config.ts'
+import type { InboundLedgerSnapshot } from './lanes/inbound-ledger.ts'
+import type { LedgerSnapshot } from './lanes/ledger.ts'
 import { LinkGate } from './link/inbound/link-gate.ts'
 import { LinkRuntime } from './link/link-runtime.ts'
 import type { LinkStatus } from './link/status.ts'
+import { type LossCounts, LossWatch } from './metrics/loss-watch.ts'
 
 export type NodeOptions = {
   /** Where the node reports; a pino logger does. Nothing is logged without it. */
@@ -27,7 +30,17 @@ export type NodeStatus = {
   /** Address on which each listener really listens, by its name. */
   readonly listeners: Readonly<Record<string, string>>
   readonly connections: number
-  readonly links: readonly ({ readonly name: string } & LinkStatus)[]
+  readonly links: readonly NodeLink[]
+}
+
+export type NodeLink = LinkStatus & {
+  readonly name: string
+  /** Routes that we told the peer, and those that it told us. */
+  readonly routes: { readonly ours: number; readonly peers: number }
+  /** Where each message stands that matched a route of the peer. */
+  readonly ledger: LedgerSnapshot | undefined
+  /** Where each message stands that the peer sent. */
+  readonly inbound: InboundLedgerSnapshot | undefined
 }
 
 /** A configuration that a node can't run with: everything that is wrong with it. */
@@ -73,6 +86,7 @@ export class Node {
   readonly #server: Server
   readonly #links: LinkRuntime
   readonly #gate: LinkGate
+  readonly #lossWatch: LossWatch
   readonly #listening = new Map<string, string>()
 
   /** @param config resolved, with every default filled in */
@@ -101,6 +115,7 @@ export class Node {
       changed: (peer) => this.#links.setInbound(peer, this.#gate.inboundFact(peer)),
     })
     this.#broker.linkInlet = this.#gate
+    this.#lossWatch = new LossWatch({ clock, log, read: () => this.#losses() })
   }
 
   /** Listens and starts the links. It does not wait for any peer. Rejects if a listener can't listen. */
@@ -108,6 +123,7 @@ export class Node {
     const { node, cluster, listeners } = this.#config
     // First the links: a peer that comes as soon as we listen finds them.
     this.#applyLinks(cluster.links)
+    this.#lossWatch.start()
     try {
       for (const [name, listener] of Object.entries(listeners.tcp)) await this.#listen(name, listener)
     } catch (error) {
@@ -122,6 +138,7 @@ export class Node {
   /** Clients first, so that nothing more is accepted; then what waits may cross; resolves when nothing of the node is left. */
   async stop(): Promise<void> {
     await this.#server.close()
+    this.#lossWatch.stop()
     await this.#links.stop(LINK_DRAIN_MS)
     this.#gate.stop()
     this.#listening.clear()
@@ -165,8 +182,27 @@ export class Node {
       cluster: cluster.name,
       listeners: Object.fromEntries(this.#listening),
       connections: this.#server.connectionCount,
-      links: [...this.#links.statuses()].map(([name, status]) => ({ name, ...status })),
+      links: [...this.#links.statuses()].map(([name, status]) => this.#linkOf(name, status)),
     }
+  }
+
+  #linkOf(name: string, status: LinkStatus): NodeLink {
+    const inbound = this.#gate.inboundStatus(name)
+    return {
+      name,
+      ...status,
+      routes: { ours: this.#links.routeCount(name), peers: inbound?.routes ?? 0 },
+      ledger: this.#links.ledger(name),
+      inbound: inbound?.messages,
+    }
+  }
+
+  #losses(): ReadonlyMap<string, LossCounts> {
+    const links = [...this.#links.statuses().keys()].map((name) => {
+      const ledger = this.#links.ledger(name)
+      return [`link:${name}`, { ...ledger?.dropped, ...ledger?.failed }] as const
+    })
+    return new Map([['broker', this.#broker.counters.losses()], ...links])
   }
 
   async #listen(name: string, listener: ListenerConfig): Promise<void> {

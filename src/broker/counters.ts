@@ -14,4 +14,15 @@ export class Counters {
   shedQos0 = 0
   /** Connections closed because their reader was too slow. */
   closedSlow = 0
+
+  /** Messages given up, by reason. */
+  losses(): Readonly<Record<string, number>> {
+    return {
+      queue_full: this.droppedQueueFull,
+      expired: this.droppedExpired,
+      too_large: this.droppedTooLarge,
+      not_connected: this.droppedNotConnected,
+      shed_qos0: this.shedQos0,
+    }
+  }
 }

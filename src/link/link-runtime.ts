@@ -204,7 +204,10 @@ export class LinkRuntime {
     const standing = this.#links.get(name)
     if (standing === undefined) return
     this.#supervisor?.send({ type: 'stop_child', id: name })
+    const { queued, inflight } = standing.shell.outbox.ledger
     standing.shell.remove()
+    if (queued + inflight > 0)
+      this.#ports.log.warn({ link: name, queued, inflight, reason: 'link_removed' }, 'cluster_link_outbox_lost')
     this.#links.delete(name)
     this.#history.forget(name)
   }
