@@ -71,9 +71,6 @@ function resolve(input: ConfigInput): Config {
 /** How long what waits on links that are up may take to cross when the node stops, milliseconds. */
 const LINK_DRAIN_MS = 3_000
 
-/** For leases, which a wall clock set back or forward must neither prolong nor end. */
-const steadyClock: Clock = { ...systemClock, nowMs: () => performance.timeOrigin + performance.now() }
-
 /** Unforeseeable: what it gives also guards hash tables against chosen topics. */
 const secureRandom = (): number => randomInt(2 ** 32) / 2 ** 32
 
@@ -107,7 +104,8 @@ export class Node {
     })
     this.#gate = new LinkGate({
       localCluster: config.cluster.name,
-      clock: clock === systemClock ? steadyClock : clock,
+      // Leases: a wall clock set back or forward must neither prolong nor end them.
+      clock: { nowMs: () => clock.steadyMs(), after: (ms, call) => clock.after(ms, call) },
       broker: this.#broker,
       link: (peer) => this.#config.cluster.links.find(({ name }) => name === peer),
       sinkOf: (peer) => this.#links.sinkOf(peer),

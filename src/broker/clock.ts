@@ -4,6 +4,8 @@ export type Timer = { cancel(): void }
 export interface Clock {
   /** Milliseconds since 1970. */
   nowMs(): number
+  /** Milliseconds for measuring how long something takes or has been: never set back or forward, unlike the wall clock. */
+  steadyMs(): number
   /** Calls once after so many milliseconds, however many they are. */
   after(ms: number, call: () => void): Timer
 }
@@ -14,6 +16,8 @@ const TIMER_MS_MAX = 2 ** 31 - 1
 /** The machine's clock. Its timers do not keep the process alive. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
+  // Begins at the wall clock's time when the process started.
+  steadyMs: () => performance.timeOrigin + performance.now(),
   after(ms, call) {
     let left = ms
     let timer: NodeJS.Timeout

@@ -69,8 +69,8 @@ export class ConnectionOutlet implements Outlet {
   }
 
   /** Whether the reader has been too slow for too long. */
-  isOverdue(nowMs: number): boolean {
-    return this.isCongested && nowMs - (this.#congestedSinceMs ??= nowMs) > SEND_TIMEOUT_MS
+  isOverdue(steadyMs: number): boolean {
+    return this.isCongested && steadyMs - (this.#congestedSinceMs ??= steadyMs) > SEND_TIMEOUT_MS
   }
 
   publish(view: PublishView, form: PublishForm, exclusive: boolean): boolean {
@@ -163,7 +163,7 @@ export class ConnectionOutlet implements Outlet {
     this.#isFlushPending = false
     if (this.#isClosed || this.#output.bytes === 0) return
     if (this.isCongested) {
-      this.#congestedSinceMs ??= this.#broker.clock.nowMs()
+      this.#congestedSinceMs ??= this.#broker.clock.steadyMs()
       if (this.#unsent + this.#output.bytes > 2 * this.#broker.mqtt.max_outbound_bytes) return this.#owner.tooSlow()
     }
     this.#output.flush(this.#transport, this.#onWritten)

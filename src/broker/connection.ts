@@ -65,7 +65,10 @@ export class Connection implements PacketHandler, OutletOwner {
   /** Topic of each alias that the client set. */
   #aliasesIn: Map<number, Buffer> | undefined
   #peer: LinkPeer | undefined
+  /** By the steady clock. */
   #lastReceivedAtMs: number
+  /** When the packets that are being handled were read, milliseconds since 1970. */
+  #readAtMs = 0
 
   constructor(hub: Hub, transport: Transport) {
     this.#hub = hub
@@ -73,7 +76,7 @@ export class Connection implements PacketHandler, OutletOwner {
     this.#transport = transport
     this.#outlet = new ConnectionOutlet(this.#broker, transport, this)
     this.#framer = new Framer(this, hub.broker.mqtt.max_packet_size)
-    this.#openedAtMs = this.#lastReceivedAtMs = hub.broker.clock.nowMs()
+    this.#openedAtMs = this.#lastReceivedAtMs = hub.broker.clock.steadyMs()
   }
 
   get clientId(): string | undefined {
@@ -85,7 +88,9 @@ export class Connection implements PacketHandler, OutletOwner {
   /** Bytes were read; they are ours from now on. */
   receive(chunk: Buffer): void {
     if (this.#state === 'closed') return
-    this.#lastReceivedAtMs = this.#broker.clock.nowMs()
+    const { clock } = this.#broker
+    this.#lastReceivedAtMs = clock.steadyMs()
+    this.#readAtMs = clock.nowMs()
     try {
       this.#framer.push(chunk)
     } catch (error) {
@@ -99,16 +104,16 @@ export class Connection implements PacketHandler, OutletOwner {
   }
 
   /** Called about once a second: deadlines of this connection. */
-  checkDeadlines(nowMs: number): void {
+  checkDeadlines(steadyMs: number): void {
     const { mqtt } = this.#broker
     if (this.#state === 'connecting') {
-      if (nowMs - this.#openedAtMs > mqtt.idle_timeout) this.#transport.destroy()
+      if (steadyMs - this.#openedAtMs > mqtt.idle_timeout) this.#transport.destroy()
       return
     }
     const keepAliveMs = (this.#terms?.keepAlive ?? 0) * 1000 * mqtt.keepalive_multiplier
-    if (keepAliveMs > 0 && nowMs - this.#lastReceivedAtMs > keepAliveMs)
+    if (keepAliveMs > 0 && steadyMs - this.#lastReceivedAtMs > keepAliveMs)
       this.disconnect(reasonCode.keepAliveTimeout, 'no packet within the keep alive') // [MQTT-3.1.2-22]
-    else if (this.#outlet.isOverdue(nowMs)) this.tooSlow()
+    else if (this.#outlet.isOverdue(steadyMs)) this.tooSlow()
   }
 
   onPacket(buffer: Buffer, start: number, body: number, end: number): boolean {
@@ -339,7 +344,7 @@ export class Connection implements PacketHandler, OutletOwner {
           `more than ${mqtt.max_awaiting_rel} messages of QoS 2 await PUBREL`,
         )
     }
-    passing.fromClient(delivery.topic, session, this.#lastReceivedAtMs)
+    passing.fromClient(delivery.topic, session, this.#readAtMs)
     const reason = delivery.reserved === undefined ? this.#pass(delivery) : this.#publishReserved(delivery)
     if (qos === 0 || !this.#isOpen) return
     if (qos === 1) return this.#outlet.acknowledge(0x40, packetId, reason)
@@ -427,7 +432,7 @@ export class Connection implements PacketHandler, OutletOwner {
       default:
         window.complete(packetId)
     }
-    if (session.hasWaiting) session.drain(this.#lastReceivedAtMs)
+    if (session.hasWaiting) session.drain(this.#readAtMs)
   }
 
   // ---- SUBSCRIBE and UNSUBSCRIBE
@@ -452,7 +457,7 @@ export class Connection implements PacketHandler, OutletOwner {
       messageId: packet.messageId!,
       granted: this.#version === 5 ? granted : granted.map((code) => (code >= 0x80 ? 0x80 : code)),
     })
-    session.drain(this.#lastReceivedAtMs)
+    session.drain(this.#readAtMs)
   }
 
   #subscribeLink(topicFilter: string, qos: 0 | 1 | 2): number {

@@ -26,7 +26,7 @@ export class Server implements Hub {
 
   constructor(broker: Broker) {
     this.broker = broker
-    this.#sweptAtMs = broker.clock.nowMs()
+    this.#sweptAtMs = broker.clock.steadyMs()
     this.#checkDeadlines()
   }
 
@@ -113,10 +113,10 @@ export class Server implements Hub {
 
   #checkDeadlines(): void {
     this.#deadlines = this.broker.clock.after(DEADLINE_CHECK_MS, () => {
-      const nowMs = this.broker.clock.nowMs()
-      for (const connection of this.#connections.keys()) connection.checkDeadlines(nowMs)
-      if (Math.abs(nowMs - this.#sweptAtMs) >= SWEEP_MS) {
-        this.#sweptAtMs = nowMs
+      const steadyMs = this.broker.clock.steadyMs()
+      for (const connection of this.#connections.keys()) connection.checkDeadlines(steadyMs)
+      if (steadyMs - this.#sweptAtMs >= SWEEP_MS) {
+        this.#sweptAtMs = steadyMs
         this.broker.sweep()
       }
       this.#checkDeadlines()

@@ -374,6 +374,19 @@ test('keep alive: a client that is silent for 1.5 times its keep alive is discon
   assert.equal(String((await watcher.next('publish')).payload), 'gone')
 })
 
+test('keep alive goes by the steady clock: a wall clock set forward or back by a day disconnects nobody', async (t) => {
+  const clock = new ManualClock()
+  const node = await TestBroker.start(t, {}, clock)
+  const client = await node.open(5)
+  await client.connect({ clientId: 'steady', keepalive: 10 })
+  for (const ms of [86_400_000, -2 * 86_400_000]) {
+    clock.setWall(ms)
+    clock.advance(2_000)
+    await client.nothingMore()
+  }
+  assert.equal(client.isClosed, false)
+})
+
 test('keep alive imposed by the server is the one that counts; 0 means none', async (t) => {
   const clock = new ManualClock()
   const imposing = await TestBroker.start(t, { server_keepalive: 2 }, clock)

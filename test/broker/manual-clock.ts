@@ -2,11 +2,22 @@
 import type { Clock, Timer } from '../../src/broker/clock.ts'
 
 export class ManualClock implements Clock {
+  /** Since its beginning, steadily. */
   #nowMs = Date.UTC(2026, 0, 1)
+  #wallOffsetMs = 0
   readonly #timers = new Set<{ readonly atMs: number; readonly call: () => void }>()
 
   nowMs(): number {
+    return this.#nowMs + this.#wallOffsetMs
+  }
+
+  steadyMs(): number {
     return this.#nowMs
+  }
+
+  /** Sets the wall clock by so many milliseconds; timers go on as they were. */
+  setWall(ms: number): void {
+    this.#wallOffsetMs += ms
   }
 
   after(ms: number, call: () => void): Timer {
