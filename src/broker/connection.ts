@@ -380,7 +380,8 @@ export class Connection implements PacketHandler, OutletOwner {
 
   get #linkPeer(): LinkClient {
     const terms = this.#terms!
-    this.#peer ??= new LinkPeer(this.#broker, this, this.#session!, terms, this.#transport.remoteAddress)
+    const disconnect = (reason: number, words = ''): void => this.disconnect(reason, words)
+    this.#peer ??= new LinkPeer(this.#broker, disconnect, this.#session!, terms, this.#transport.remoteAddress)
     return this.#peer
   }
 

@@ -3,7 +3,6 @@ import type { LinkClient } from '../link/broker-port.ts'
 import { encodeMessage, Publication } from '../packets/publication.ts'
 import type { Broker } from './broker.ts'
 import type { ConnectTerms } from './connect.ts'
-import type { Connection } from './connection.ts'
 import type { Session } from './session.ts'
 import { reservedNamespace } from './subscription.ts'
 
@@ -13,13 +12,19 @@ export class LinkPeer implements LinkClient {
   readonly protocolVersion: 3 | 4 | 5
   readonly remoteAddress: string
   readonly #broker: Broker
-  readonly #connection: Connection
+  readonly #disconnect: LinkClient['disconnect']
   readonly #session: Session
   #isClosed = false
 
-  constructor(broker: Broker, connection: Connection, session: Session, terms: ConnectTerms, remoteAddress: string) {
+  constructor(
+    broker: Broker,
+    disconnect: LinkClient['disconnect'],
+    session: Session,
+    terms: ConnectTerms,
+    remoteAddress: string,
+  ) {
     this.#broker = broker
-    this.#connection = connection
+    this.#disconnect = disconnect
     this.#session = session
     this.clientId = terms.clientId
     this.username = terms.username
@@ -52,7 +57,7 @@ export class LinkPeer implements LinkClient {
   }
 
   disconnect(reasonCode: number, reasonString = ''): void {
-    this.#connection.disconnect(reasonCode, reasonString)
+    this.#disconnect(reasonCode, reasonString)
   }
 
   /** The connection is gone. */
