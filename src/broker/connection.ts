@@ -37,6 +37,9 @@ export interface Hub {
   closed(connection: Connection): void
 }
 
+/** Memory that one client may have us keep for its aliases, bytes of topics. */
+const ALIASES_BYTES_MAX = 1_048_576
+
 /** Packet types (MQTT 5, 2.1.2) that a server has to do with. */
 const packetType = {
   connect: 1,
@@ -64,6 +67,7 @@ export class Connection implements PacketHandler, OutletOwner {
   #session: Session | undefined
   /** Topic of each alias that the client set. */
   #aliasesIn: Map<number, Buffer> | undefined
+  #aliasesInBytes = 0
   #peer: LinkPeer | undefined
   /** By the steady clock. */
   #lastReceivedAtMs: number
@@ -395,6 +399,9 @@ export class Connection implements PacketHandler, OutletOwner {
     this.#aliasesIn ??= new Map()
     let topic = this.#aliasesIn.get(topicAlias)
     if (view.topicLength > 0) {
+      this.#aliasesInBytes += view.topicLength - (topic?.length ?? 0)
+      if (this.#aliasesInBytes > ALIASES_BYTES_MAX)
+        throw new PacketFault(reasonCode.quotaExceeded, `topics behind aliases of more than ${ALIASES_BYTES_MAX} bytes`)
       topic = Buffer.from(view.buffer.subarray(view.topicStart, view.topicEnd))
       this.#aliasesIn.set(topicAlias, topic)
     } else if (topic === undefined)

@@ -307,3 +307,15 @@ test('what waits for a client that comes back with a smaller Maximum Packet Size
   await again.nothingMore()
   assert.equal(broker.broker.sessions.get('receiver')?.window.count, 0)
 })
+
+const longTopic = (last: string): string => `${'x'.repeat(65_000)}/${last}`
+
+test('topics behind aliases are bounded in bytes: 17 of 64 KiB are too many, the same one over and over is not', async (t) => {
+  const broker = await TestBroker.start(t, { max_topic_alias: 100 })
+  const steady = await broker.client('steady', 5)
+  for (let i = 0; i < 20; i += 1) steady.send(alias(longTopic('same'), 1, 'p'))
+  await steady.nothingMore()
+  const greedy = await broker.client('greedy', 5)
+  for (let i = 1; i <= 17; i += 1) greedy.send(alias(longTopic(String(i)), i, 'p'))
+  assert.equal((await greedy.next('disconnect')).reasonCode, reasonCode.quotaExceeded)
+})
