@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { networkInterfaces } from 'node:os'
 import test from 'node:test'
+import { connectAsync } from 'mqtt'
 import { ListenerError } from '../../src/broker/server.ts'
+import type { Message } from '../../src/packets/message.ts'
 import { reasonCode } from '../../src/packets/reason-code.ts'
 import { ManualClock } from './manual-clock.ts'
 import { RawClient } from './raw-client.ts'
@@ -54,3 +57,26 @@ test('a connection that goes leaves nothing behind', async (t) => {
   assert.equal(broker.broker.index.filterCount, 0)
   assert.deepEqual([...broker.broker.interest()], [])
 })
+
+const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
+  addresses?.some(({ address }) => address === '::1'),
+)
+
+test(
+  'a listener on an IPv6 address serves, and its messages tell who sent them',
+  { skip: !hasIpv6 && 'this machine has no IPv6' },
+  async (t) => {
+    const broker = await TestBroker.start(t)
+    const address = await broker.server.listen('six', { ...anyPort, host: '::1' })
+    assert.match(address, /^\[::1\]:\d+$/)
+    const sink: Message[] = []
+    broker.broker.addRoute('#', { id: 'sink', accept: (passing) => void sink.push(passing.toMessage()) })
+    const client = await connectAsync(`mqtt://${address}`, { reconnectPeriod: 0 })
+    t.after(() => client.endAsync(true))
+    await client.publishAsync('t/1', 'x', { qos: 1 })
+    assert.deepEqual(
+      sink.map(({ topic, peerHost }) => ({ topic, peerHost })),
+      [{ topic: 't/1', peerHost: '::1' }],
+    )
+  },
+)

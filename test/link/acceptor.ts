@@ -57,8 +57,8 @@ export class Acceptor {
     this.#events.setMaxListeners(0)
   }
 
-  async listen(port = 0): Promise<number> {
-    await new Promise<void>((resolve) => void this.#server.listen(port, '127.0.0.1', resolve))
+  async listen(port = 0, host = '127.0.0.1'): Promise<number> {
+    await new Promise<void>((resolve) => void this.#server.listen(port, host, resolve))
     return this.port
   }
 

@@ -5,7 +5,7 @@ import test, { type TestContext } from 'node:test'
 import type { SslConfig } from '../../src/config/config.ts'
 import { Acceptor } from './acceptor.ts'
 import { behaving } from './behaving.ts'
-import { linkConfig, startRuntime } from './link-fixture.ts'
+import { linkConfig, message, passing, startRuntime } from './link-fixture.ts'
 
 // Tests run from the root of the package.
 const file = (name: string) => resolve('test/fixtures/tls', name)
@@ -30,7 +30,7 @@ async function start(t: TestContext, ssl: SslConfig, clientCertificate = false) 
     await acceptor.close()
   })
   run.runtime.apply([linkConfig(port, { ssl })])
-  return run
+  return { ...run, acceptor }
 }
 
 for (const { when, ssl, clientCertificate = false } of [
@@ -90,3 +90,30 @@ for (const { when, ssl, reason, clientCertificate = false } of [
     await status((now) => now.reasons.length === 2)
   })
 }
+
+test(
+  'messages over TLS to a peer that reads in fits and starts never come to a standstill',
+  { timeout: 60_000 },
+  async (t) => {
+    const { acceptor, runtime, status } = await start(t, verified)
+    await status(({ state }) => state === 'running')
+    const payload = Buffer.alloc(8_000, 'x')
+    const sink = runtime.sinkOf('cl.b')
+    // Both directions stop, since the peer's acknowledgements wait for its reading.
+    const pausing = setInterval(() => {
+      for (const { socket } of acceptor.clients) {
+        if (socket.isPaused()) socket.resume()
+        else socket.pause()
+      }
+    }, 3)
+    t.after(() => clearInterval(pausing))
+    for (let index = 0; index < 2_000; index += 1) {
+      // Within what the outbox holds.
+      while ((runtime.ledger('cl.b')?.queued ?? 0) > 50) await new Promise((resolve) => setImmediate(resolve))
+      sink?.accept(passing(message('t/1', { payload })))
+    }
+    while ((runtime.ledger('cl.b')?.delivered ?? 0) < 2_000) await new Promise((resolve) => setImmediate(resolve))
+    const { matched, retried } = runtime.ledger('cl.b') ?? {}
+    assert.deepEqual({ matched, retried }, { matched: 2_000, retried: 0 })
+  },
+)

@@ -13,7 +13,7 @@ type State = {
   /** An acceptor's answers, `silent` for one that takes connections and says nothing, `none` for a port that nobody listens on. */
   readonly peer: Answer | 'silent' | 'none'
   readonly changes?: Partial<LinkConfig>
-  reached(run: Run, received: Acceptor | undefined, accepted: Promise<unknown>): Promise<unknown>
+  readonly reached: (run: Run, acceptor: Acceptor | undefined, accepted: Promise<void>) => Promise<unknown>
 }
 
 const isMessage = ({ packet }: Received) => isPublish(packet) && packet.topic === '$LINK/cluster/msg/cl.a'
