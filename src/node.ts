@@ -68,6 +68,14 @@ function resolve(input: ConfigInput): Config {
   return resolved.config
 }
 
+/** The new configuration under the names that the node has: it is known by them until it starts anew. */
+function keepIdentity({ node, cluster: { name } }: Config, after: Config): Config {
+  const links = after.cluster.links.map((link) =>
+    link.clientid === after.cluster.name ? { ...link, clientid: name } : link,
+  )
+  return { ...after, node, cluster: { ...after.cluster, name, links } }
+}
+
 /** How long what waits on links that are up may take to cross when the node stops, milliseconds. */
 const LINK_DRAIN_MS = 3_000
 
@@ -85,6 +93,8 @@ export class Node {
   readonly #gate: LinkGate
   readonly #lossWatch: LossWatch
   readonly #listening = new Map<string, string>()
+  #phase: 'new' | 'started' | 'stopped' = 'new'
+  #turn: Promise<void> = Promise.resolve()
 
   /** @param config resolved, with every default filled in */
   constructor(config: Config, { log = silent, clock = systemClock, random = secureRandom }: NodeOptions = {}) {
@@ -117,15 +127,25 @@ export class Node {
   }
 
   /** Listens and starts the links. It does not wait for any peer. Rejects if a listener can't listen. */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    return this.#inTurn(() => this.#start())
+  }
+
+  /** Clients first, so that nothing more is accepted; then what waits may cross; resolves when nothing of the node is left. */
+  stop(): Promise<void> {
+    return this.#inTurn(() => this.#stop())
+  }
+
+  async #start(): Promise<void> {
     const { node, cluster, listeners } = this.#config
+    this.#phase = 'started'
     // First the links: a peer that comes as soon as we listen finds them.
     this.#applyLinks(cluster.links)
     this.#lossWatch.start()
     try {
       for (const [name, listener] of Object.entries(listeners.tcp)) await this.#listen(name, listener)
     } catch (error) {
-      await this.stop()
+      await this.#stop()
       throw error
     }
     // There is no authentication yet, and then whoever connects may do everything, also speak as a peer.
@@ -133,8 +153,8 @@ export class Node {
     this.#log.info({ node: node.name, cluster: cluster.name, links: cluster.links.length }, 'node_started')
   }
 
-  /** Clients first, so that nothing more is accepted; then what waits may cross; resolves when nothing of the node is left. */
-  async stop(): Promise<void> {
+  async #stop(): Promise<void> {
+    this.#phase = 'stopped'
     await this.#server.close()
     this.#lossWatch.stop()
     await this.#links.stop(LINK_DRAIN_MS)
@@ -152,20 +172,41 @@ export class Node {
    * Goes over to another configuration without a restart, as far as that can be done; what can't is logged and kept as
    * it was. Returns all that differs.
    */
-  async reload(after: Config): Promise<readonly ConfigChange[]> {
+  reload(after: Config): Promise<readonly ConfigChange[]> {
+    return this.#inTurn(() => this.#reload(after))
+  }
+
+  /** Two changes at once, or a change and the end, would each find the other half done. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work)
+    const over = (): undefined => undefined
+    this.#turn = result.then(over, over)
+    return result
+  }
+
+  async #reload(after: Config): Promise<readonly ConfigChange[]> {
+    if (this.#phase === 'stopped') return []
     const changes = diffConfig(this.#config, after)
-    const { node, cluster } = this.#config
-    this.#config = { ...after, node, cluster: { ...after.cluster, name: cluster.name } }
+    this.#config = keepIdentity(this.#config, after)
     for (const change of changes) {
       if (change.type === 'needs_restart') this.#log.warn(describeChange(change), 'config_change_needs_restart')
       else this.#log.info(describeChange(change), 'config_changed')
-      if (change.type === 'listener_removed' || change.type === 'listener_changed') this.#unlisten(change.name)
-      if (change.type === 'listener_added' || change.type === 'listener_changed')
-        await this.#relisten(change.name, change.after)
       if (change.type === 'mqtt_changed') this.#broker.configure(change.after)
     }
-    this.#applyLinks(after.cluster.links)
+    if (this.#phase === 'started') await this.#applyChanges(changes)
     return changes
+  }
+
+  async #applyChanges(changes: readonly ConfigChange[]): Promise<void> {
+    // All that go before any that come: two listeners may change places.
+    for (const change of changes) {
+      if (change.type === 'listener_removed' || change.type === 'listener_changed') this.#unlisten(change.name)
+    }
+    for (const change of changes) {
+      if (change.type === 'listener_added' || change.type === 'listener_changed')
+        await this.#relisten(change.name, change.after)
+    }
+    this.#applyLinks(this.#config.cluster.links)
   }
 
   #applyLinks(links: readonly LinkConfig[]): void {

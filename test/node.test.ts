@@ -24,10 +24,13 @@ async function startNode(t: TestContext, name: string, links: Link[], bind = '12
     rmSync(dataDir, { recursive: true })
   })
   await node.start()
-  return Object.assign(node, { relink: (links: Link[]) => node.reconfigure(configWith(links)) })
+  return Object.assign(node, { configWith, relink: (links: Link[]) => node.reconfigure(configWith(links)) })
 }
 
-type StartedNode = Node & { relink(links: Link[]): Promise<unknown> }
+type StartedNode = Node & {
+  configWith(links: Link[]): ConfigInput
+  relink(links: Link[]): ReturnType<Node['reconfigure']>
+}
 
 const addressOf = (node: Node): string => node.status().listeners['default'] ?? ''
 
@@ -92,4 +95,79 @@ test('a stopped node may be stopped again', async (t) => {
   await node.stop()
   await node.stop()
   assert.deepEqual(node.status().links, [])
+})
+
+test('of two changes at once the later one holds, in all its parts', async (t) => {
+  const dead = '127.0.0.1:1'
+  const node = await startNode(t, 'only', [])
+  const first = node.reconfigure({
+    ...node.configWith([{ name: 'first', server: dead, topics: [] }]),
+    listeners: { tcp: { default: { bind: '127.0.0.1:0' }, more: { bind: '127.0.0.1:0' } } },
+  })
+  const second = node.relink([{ name: 'second', server: dead, topics: [] }])
+  assert.deepEqual(
+    (await first).map(({ type }) => type),
+    ['listener_added', 'link_added'],
+  )
+  assert.deepEqual(
+    (await second).map(({ type }) => type),
+    ['listener_removed', 'link_removed', 'link_added'],
+  )
+  const { links, listeners } = node.status()
+  assert.deepEqual(
+    links.map(({ name }) => name),
+    ['second'],
+  )
+  assert.deepEqual(Object.keys(listeners), ['default'])
+})
+
+test('a hundred changes at once come to what the last one says', async (t) => {
+  const node = await startNode(t, 'only', [])
+  const edits = Array.from({ length: 100 }, (_, index) =>
+    node.relink([{ name: `peer-${index % 7}`, server: '127.0.0.1:1', topics: [], enable: index % 3 > 0 }]),
+  )
+  await Promise.all(edits)
+  assert.deepEqual(
+    node.status().links.map(({ name, state }) => ({ name, stopped: state === 'stopped' })),
+    [{ name: 'peer-1', stopped: true }],
+  )
+})
+
+test('a change that comes with the end brings nothing back', async (t) => {
+  const node = await startNode(t, 'only', [])
+  const stopped = node.stop()
+  const changed = node.reconfigure({
+    ...node.configWith([{ name: 'other', server: '127.0.0.1:1', topics: [] }]),
+    listeners: { tcp: { default: { bind: '127.0.0.1:0' }, more: { bind: '127.0.0.1:0' } } },
+  })
+  await stopped
+  assert.deepEqual(await changed, [])
+  assert.deepEqual([node.status().links, node.status().listeners], [[], {}])
+})
+
+test('two listeners change places', async (t) => {
+  const node = await startNode(t, 'only', [])
+  const bind = async (one: string, other: string) => {
+    await node.reconfigure({
+      ...node.configWith([]),
+      listeners: { tcp: { one: { bind: one }, other: { bind: other } } },
+    })
+    return node.status().listeners
+  }
+  const { one = '', other = '' } = await bind('127.0.0.1:0', '127.0.0.1:0')
+  assert.deepEqual(await bind(other, one), { one: other, other: one })
+})
+
+test('a change of the cluster’s name waits for a restart, and its links go on as they are', async (t) => {
+  const node = await startNode(t, 'only', [{ name: 'other', server: '127.0.0.1:1', topics: [] }])
+  const config = node.configWith([{ name: 'other', server: '127.0.0.1:1', topics: [] }])
+  const renamed = { ...config, cluster: { ...config.cluster, name: 'renamed' } }
+  for (const again of [renamed, renamed]) {
+    assert.deepEqual(
+      (await node.reconfigure(again)).map(({ type }) => type),
+      ['needs_restart'],
+    )
+  }
+  assert.equal(node.status().cluster, 'only')
+  assert.deepEqual(await node.reconfigure(config), [])
 })
