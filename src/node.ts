@@ -94,7 +94,7 @@ export class Node {
   readonly #lossWatch: LossWatch
   readonly #listening = new Map<string, string>()
   #phase: 'new' | 'started' | 'stopped' = 'new'
-  #turn: Promise<void> = Promise.resolve()
+  #turn: Promise<unknown> = Promise.resolve()
 
   /** @param config resolved, with every default filled in */
   constructor(config: Config, { log = silent, clock = systemClock, random = secureRandom }: NodeOptions = {}) {
@@ -179,8 +179,7 @@ export class Node {
   /** Two changes at once, or a change and the end, would each find the other half done. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#turn.then(work)
-    const over = (): undefined => undefined
-    this.#turn = result.then(over, over)
+    this.#turn = Promise.allSettled([result])
     return result
   }
 
