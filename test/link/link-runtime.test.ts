@@ -603,3 +603,36 @@ test('an answer to somebody else’s question is no answer', async (t) => {
   clock.advance(5_000)
   await status(({ reasons }) => reasons.some((words) => words.includes('no answer to our actor_init')))
 })
+
+test('a link that was deleted and is made again speaks under a higher incarnation than before', async (t) => {
+  const { acceptor, config, runtime, status } = await start(t, behaving())
+  await status(running)
+  const lives = () =>
+    acceptor.received.map(routeOf).flatMap((route) => (route?.type === 'actor_init' ? [route.incarnation] : []))
+  for (let made = 2; made <= 4; made += 1) {
+    runtime.apply([])
+    runtime.apply([config])
+    await status(running)
+    assert.equal(lives().length, made)
+  }
+  assert.deepEqual(
+    lives(),
+    [...new Set(lives())].toSorted((one, other) => one - other),
+  )
+})
+
+test('a lifetime shorter than any check loses nothing on a link that runs, nor in a pause within it', async (t) => {
+  const { resource_opts } = linkConfig(0)
+  const { acceptor, clock, runtime, status } = await start(t, behaving(), {
+    resource_opts: { ...resource_opts, request_ttl: 6_000, health_check_interval: 60_000 },
+  })
+  await status(running)
+  for (let index = 0; index < 5; index += 1) runtime.sinkOf('cl.b')?.accept(passing(message(`${index}`)))
+  await settled(runtime, ({ delivered }) => delivered === 5)
+  acceptor.cut()
+  await status(bothDown)
+  for (let index = 5; index < 10; index += 1) runtime.sinkOf('cl.b')?.accept(passing(message(`${index}`)))
+  clock.advance(5_000)
+  const ledger = await settled(runtime, ({ delivered }) => delivered === 10)
+  assert.deepEqual(ledger.dropped, {})
+})

@@ -291,3 +291,16 @@ test('a small deletion does not slip before a large addition that no longer fits
   source.remove('x')
   assert.equal(source.take({ opsMax: 10, bytesMax: 80 }).length, 1)
 })
+
+test('what waits for a peer that is away is bounded by what is wanted, however much comes and goes', () => {
+  const source = wanting(['#'], ['kept'])
+  told(source)
+  for (let index = 0; index < 100_000; index += 1) {
+    source.add(`brief/${index}`)
+    source.remove(`brief/${index}`)
+    source.remove('kept')
+    source.add('kept')
+  }
+  assert.equal(source.pending, 0)
+  assert.equal(source.size, 1)
+})
