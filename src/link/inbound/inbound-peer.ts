@@ -48,6 +48,8 @@ export class InboundPeer {
   #routes = 0
   #sink: RouteSink | undefined
   #stopped = false
+  /** As it was told last. */
+  #stale = false
   #timer: { readonly atMs: number; cancel(): void } | undefined
 
   constructor(link: LinkConfig, ports: InboundPorts) {
@@ -129,7 +131,20 @@ export class InboundPeer {
 
   #obey(effects: readonly ReplicaEffect[]): void {
     for (const effect of effects) this.#obeyOne(effect)
-    this.#arm(this.#replica.tick(this.#ports.clock.nowMs()).nextAtMs)
+    this.#look()
+  }
+
+  /** Obeying takes its time, and time itself may end something: a lease, or what is left of a former life. */
+  #look(): void {
+    const { effects, nextAtMs } = this.#replica.tick(this.#ports.clock.nowMs())
+    for (const effect of effects) this.#obeyOne(effect)
+    this.#arm(nextAtMs)
+    const { stale } = this.#replica
+    // A peer that was only stopped for a while speaks again without a new connection.
+    if (effects.length > 0 || stale !== this.#stale) {
+      this.#stale = stale
+      this.#ports.changed(this.name)
+    }
   }
 
   #obeyOne(effect: ReplicaEffect): void {
@@ -173,10 +188,7 @@ export class InboundPeer {
 
   #fire(): void {
     this.#timer = undefined
-    const { effects, nextAtMs } = this.#replica.tick(this.#ports.clock.nowMs())
-    for (const effect of effects) this.#obeyOne(effect)
-    this.#arm(nextAtMs)
-    if (effects.length > 0) this.#ports.changed(this.name)
+    this.#look()
   }
 }
 

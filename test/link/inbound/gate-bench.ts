@@ -16,6 +16,8 @@ export class GateBench {
   readonly changed: string[] = []
   /** What the broker was told, as `filter > sink`. */
   readonly attached = new Set<string>()
+  /** How long the broker takes to attach a route, milliseconds. */
+  attachMs = 0
   readonly gate: LinkGate
 
   constructor(localCluster: string) {
@@ -25,6 +27,7 @@ export class GateBench {
       broker: {
         addRoute: (topicFilter, sink) => {
           const route = `${topicFilter} > ${sink.id}`
+          this.clock.spend(this.attachMs)
           if (this.attached.has(route)) throw new Error(`${route} was there already`)
           this.attached.add(route)
         },
@@ -157,6 +160,11 @@ class StillClock {
     this.#timers.add(timer)
     this.started += 1
     return { cancel: () => this.#timers.delete(timer) }
+  }
+
+  /** Time that goes by within one turn of the event loop: no timer fires. */
+  spend(ms: number): void {
+    this.#nowMs += ms
   }
 
   /** Lets so much time pass; timers fire in their order, at their time. */

@@ -209,6 +209,32 @@ test('a silent peer turns stale, keeps its routes, and loses them after stale_tt
   assert.deepEqual(bench.gate.inboundFact('cl.a'), { state: 'absent' })
 })
 
+test('a peer that falls silent and speaks again on the same connection is live again, and that is told', async () => {
+  const bench = linked()
+  const peer = await joined(bench)
+  for (const sign of [{ type: 'heartbeat', actor: 'n1', incarnation: 1 } as const, routes('a')]) {
+    bench.clock.pass(45_000)
+    assert.deepEqual(bench.gate.inboundFact('cl.a'), { state: 'stale' })
+    bench.changed.length = 0
+    say(bench, peer, sign)
+    assert.deepEqual(bench.gate.inboundFact('cl.a'), { state: 'live' })
+    assert.deepEqual(bench.changed, ['cl.a'], `by ${sign.type}`)
+  }
+})
+
+test('what is over by the time that a long batch of routes is attached is taken away all the same', async () => {
+  const bench = linked()
+  const silent = await joined(bench)
+  say(bench, silent, routes('silent'))
+  bench.clock.pass(10_000)
+  const sibling = new BenchClient('sibling')
+  say(bench, sibling, { ...init(1), actor: 'n2' })
+  bench.clock.pass(29_000)
+  bench.attachMs = 2_000
+  say(bench, sibling, { ...routes('a'), actor: 'n2' })
+  assert.deepEqual(bench.routes('cl.a'), ['a'])
+})
+
 test('when the routes of one peer go, those of another stay', async () => {
   const bench = linked()
   bench.setLink('cl.c')
