@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { networkInterfaces } from 'node:os'
 import test from 'node:test'
 import { connectAsync } from 'mqtt'
+import { generate, type Packet } from 'mqtt-packet'
+import { Connection, type Transport } from '../../src/broker/connection.ts'
 import { ListenerError } from '../../src/broker/server.ts'
 import type { Message } from '../../src/packets/message.ts'
 import { reasonCode } from '../../src/packets/reason-code.ts'
@@ -80,3 +82,61 @@ test(
     )
   },
 )
+
+/** A socket that only counts what it is handed. */
+class CountingTransport implements Transport {
+  readonly remoteAddress = '127.0.0.1:1'
+  readonly writableLength = 0
+  /** Writes, of which those between cork and uncork are one. */
+  writes = 0
+  bytes = 0
+  #corked = false
+
+  cork(): void {
+    this.#corked = true
+    this.writes++
+  }
+
+  uncork(): void {
+    this.#corked = false
+  }
+
+  write(bytes: Buffer, done?: () => void): boolean {
+    if (!this.#corked) this.writes++
+    this.bytes += bytes.length
+    done?.()
+    return true
+  }
+
+  end(): void {}
+  destroy(): void {}
+}
+
+const turn = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+
+test('what one turn brings for a receiver goes to it in one write, whoever sent it', async (t) => {
+  const { server } = await TestBroker.start(t)
+  const connect = (clientId: string) => {
+    const transport = new CountingTransport()
+    const connection = new Connection(server, transport)
+    const say = (...packets: Packet[]) =>
+      connection.receive(Buffer.concat(packets.map((packet) => generate(packet, { protocolVersion: 5 }))))
+    say({ cmd: 'connect', clientId, protocolId: 'MQTT', protocolVersion: 5, clean: true, keepalive: 0 })
+    return { transport, say }
+  }
+  const receivers = ['a', 'b', 'c'].map(connect)
+  const publishers = ['x', 'y'].map(connect)
+  for (const { say } of receivers) say({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 't/+', qos: 1 }] })
+  await turn()
+  for (const { transport } of receivers) Object.assign(transport, { writes: 0, bytes: 0 })
+  for (const { say } of publishers) {
+    say(...Array.from({ length: 15 }, (_, index) => publish(`t/${index}`, 'x'.repeat(1_000), { qos: 0 })))
+    say(...Array.from({ length: 15 }, (_, index) => publish(`t/${index}`, 'x', { qos: 1, messageId: index + 1 })))
+  }
+  await turn()
+  assert.deepEqual(
+    receivers.map(({ transport }) => transport.writes),
+    [1, 1, 1],
+  )
+  assert.ok(receivers.every(({ transport }) => transport.bytes > 30_000))
+})
