@@ -171,3 +171,34 @@ test('a change of the cluster’s name waits for a restart, and its links go on 
   assert.equal(node.status().cluster, 'only')
   assert.deepEqual(await node.reconfigure(config), [])
 })
+
+const unheard = (): void => {}
+
+for (const { when, links } of [
+  { when: 'with links, whose namespace is open too', links: [{ name: 'other', server: '127.0.0.1:1', topics: [] }] },
+  { when: 'without links', links: [] },
+]) {
+  test(`a node that lets everybody in says so at its start, ${when}`, async (t) => {
+    const warnings: object[] = []
+    const warn = (fields: object, event: string) => void warnings.push({ ...fields, event })
+    const dataDir = mkdtempSync(join(tmpdir(), 'isthmus-node-'))
+    const node = createNode(
+      {
+        node: { name: 'open@127.0.0.1', data_dir: dataDir },
+        cluster: { name: 'open', links },
+        listeners: { tcp: { default: { bind: '127.0.0.1:0' } } },
+      },
+      { log: { debug: unheard, info: unheard, warn, error: unheard } },
+    )
+    t.after(async () => {
+      await node.stop()
+      rmSync(dataDir, { recursive: true })
+    })
+    await node.start()
+    assert.deepEqual(warnings[0], {
+      event: 'node_is_open_to_everybody',
+      node: 'open@127.0.0.1',
+      link_namespace: links.length > 0,
+    })
+  })
+}

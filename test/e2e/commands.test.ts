@@ -5,7 +5,8 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { createInterface } from 'node:readline'
+import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { linkTo, nodeFile, reserve, temporaryDirectory } from './clusters.ts'
 
@@ -114,3 +115,39 @@ test('isthmus demo runs until Ctrl-C, then ends its nodes and says what crossed'
     assert.match(String(error), /ECONNREFUSED/, 'the node is gone')
   }
 })
+
+test('who follows the demo’s invitation to the letter takes part', async (t) => {
+  const child = spawn(process.execPath, ['--enable-source-maps', MAIN, 'demo'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  t.after(() => child.kill('SIGKILL'))
+  const closed = new Promise((resolve) => child.once('close', resolve))
+  let output = ''
+  const running = new Promise<void>((resolve) => {
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+      if (/crossed [1-9]/.test(output)) resolve()
+    })
+  })
+  child.stderr.resume()
+  await Promise.race([running, closed])
+  const [another = '', listen = '', say = ''] = [...output.matchAll(/^ {2}(mosquitto_.*)$/gm)].map(([, line]) => line)
+  assert.match(another, /^mosquitto_sub .*devices\/0500\/reading/)
+  const heard = [another, listen].map((line) => firstLineOf(t, line))
+  // The first of these may come before the route.
+  const saying = setInterval(() => spawn('sh', ['-c', say], { stdio: 'ignore' }), 300)
+  t.after(() => clearInterval(saying))
+  const [reading, hello] = await Promise.all(heard)
+  assert.match(reading ?? '', /^devices\/0500\/reading /)
+  assert.equal(hello, 'devices/hello hi')
+  child.kill('SIGINT')
+  assert.equal(await closed, 0, output)
+})
+
+/** Runs a line of shell until it prints a line, or the test ends. */
+function firstLineOf(t: TestContext, line: string): Promise<string> {
+  const child = spawn('sh', ['-c', `exec ${line}`], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.after(() => child.kill())
+  return new Promise((resolve, reject) => {
+    child.once('close', () => reject(new Error(`nothing came of ${line}`)))
+    createInterface({ input: child.stdout }).once('line', resolve)
+  })
+}
