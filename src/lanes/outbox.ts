@@ -70,12 +70,12 @@ export class Outbox {
     return this.#queue(queueIndex).flying.length
   }
 
-  /** When the message that has been in flight longest was taken, milliseconds since 1970. */
+  /** When the message that has been in flight longest was taken, milliseconds. */
   oldestTakenAtMs(queueIndex: number): number | undefined {
     return this.#queue(queueIndex).flying.first?.takenAtMs
   }
 
-  /** When the next waiting message expires, milliseconds since 1970; `Infinity` if none ever does. */
+  /** When the next waiting message expires, milliseconds; `Infinity` if none ever does. */
   get nextExpiryMs(): number {
     return this.#expiry.soonest?.expiresAtMs ?? Number.POSITIVE_INFINITY
   }
@@ -83,15 +83,17 @@ export class Outbox {
   /**
    * Takes a message that matched. Returns the queue it was put into, `undefined` if it was not taken; the ledger knows why.
    * A message that came over a link is not this outbox's business at all: it neither waits nor counts.
+   * @param nowMs by the clock that all methods here go by, which is best never set: a jump would expire all that waits
+   * @param wallMs milliseconds since 1970, by which messages say when they were published
    */
-  push(candidate: OutboxCandidate, nowMs: number): number | undefined {
+  push(candidate: OutboxCandidate, nowMs: number, wallMs = nowMs): number | undefined {
     const bytes = candidate.byteLength
     if (bytes > this.#limits.bytesMax || this.#limits.countMax < 1) return this.#refuse('queue_full')
     if (candidate.qos === 0 && this.#exceeds(bytes, 1) && this.#oldestQos0() === undefined)
       return this.#refuse('shed_qos0')
     const message = candidate.toMessage()
     if (message.origin !== undefined) return undefined
-    const expiresMs = Math.min(expiresAtMs(message), nowMs + this.#limits.ageMsMax)
+    const expiresMs = nowMs + Math.min(expiresAtMs(message) - wallMs, this.#limits.ageMsMax)
     if (expiresMs <= nowMs) return this.#refuse('expired')
     if (!this.#makeRoom(bytes, 1, message.qos)) return this.#refuse(message.qos === 0 ? 'shed_qos0' : 'queue_full')
 

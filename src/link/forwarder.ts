@@ -95,7 +95,7 @@ export class Forwarder {
     while (this.#open && connection.writable && this.#inflight < this.#inflightMax) {
       if (outbox.waiting(queueIndex) === 0) return
       if (window.isFull) return window.wait(this)
-      const entry = outbox.take(queueIndex, clock.nowMs())
+      const entry = outbox.take(queueIndex, clock.steadyMs())
       if (entry === undefined) return
       this.#send(entry)
     }
@@ -151,7 +151,7 @@ export class Forwarder {
     this.#timer = undefined
     const takenAtMs = outbox.oldestTakenAtMs(queueIndex)
     if (!this.#open || takenAtMs === undefined) return
-    const leftMs = takenAtMs + ackMs - clock.nowMs()
+    const leftMs = takenAtMs + ackMs - clock.steadyMs()
     if (leftMs <= 0) return gaveUp(peerSilent(ackMs))
     this.#timer = clock.after(leftMs, () => this.#checkSilence())
   }

@@ -235,7 +235,7 @@ export class LinkRuntime {
       actions: { childChanged: (_args, change) => this.#childChanged(change) },
     })
     this.#supervisor = createActor(machine, {
-      input: { supervision: linkSupervision, random, nowMs: () => clock.nowMs() },
+      input: { supervision: linkSupervision, random, nowMs: () => clock.steadyMs() },
       clock: timersOf(clock),
       inspect: this.#history.inspect,
     })
@@ -273,8 +273,8 @@ export class LinkRuntime {
 
   async #drain(drainMs: number): Promise<void> {
     const { clock } = this.#ports
-    const untilMs = clock.nowMs() + drainMs
-    while (clock.nowMs() < untilMs && [...this.#links.values()].some(({ shell }) => shell.canDrain)) {
+    const untilMs = clock.steadyMs() + drainMs
+    while (clock.steadyMs() < untilMs && [...this.#links.values()].some(({ shell }) => shell.canDrain)) {
       await new Promise<void>((resolve) => void clock.after(10, resolve))
     }
   }

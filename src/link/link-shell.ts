@@ -125,7 +125,7 @@ export class LinkShell {
       inbound: this.inbound,
       outbox: { aboveHighWaterMark: this.#watch.aboveHighWaterMark },
       random,
-      nowMs: () => clock.nowMs(),
+      nowMs: () => clock.steadyMs(),
     }
   }
 
@@ -189,7 +189,8 @@ export class LinkShell {
 
   #accept(publish: PassingPublish): void {
     if (!this.#config.enable) return
-    const queueIndex = this.outbox.push(publish, this.#ports.clock.nowMs())
+    const { clock } = this.#ports
+    const queueIndex = this.outbox.push(publish, clock.steadyMs(), clock.nowMs())
     if (queueIndex !== undefined) this.#forwarders.get(queueIndex)?.pump()
     this.#watch.look()
   }

@@ -43,9 +43,9 @@ export class OutboxWatch {
     const atMs = this.#outbox.nextExpiryMs
     if (atMs === Number.POSITIVE_INFINITY || (this.#sweep !== undefined && this.#sweep.atMs <= atMs)) return
     this.#sweep?.timer.cancel()
-    const timer = this.#clock.after(Math.max(0, atMs - this.#clock.nowMs()), () => {
+    const timer = this.#clock.after(Math.max(0, atMs - this.#clock.steadyMs()), () => {
       this.#sweep = undefined
-      this.#outbox.sweep(this.#clock.nowMs())
+      this.#outbox.sweep(this.#clock.steadyMs())
       this.look()
     })
     this.#sweep = { atMs, timer }

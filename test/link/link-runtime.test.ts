@@ -636,3 +636,32 @@ test('a lifetime shorter than any check loses nothing on a link that runs, nor i
   const ledger = await settled(runtime, ({ delivered }) => delivered === 10)
   assert.deepEqual(ledger.dropped, {})
 })
+
+for (const { when, byMs } of [
+  { when: 'back', byMs: -86_400_000 },
+  { when: 'forward', byMs: 86_400_000 },
+]) {
+  test(`a wall clock set ${when} by a day neither loses what waits nor hides a peer that is silent`, async (t) => {
+    const { resource_opts } = linkConfig(0)
+    const { acceptor, clock, runtime, status } = await start(
+      t,
+      behaving({ puback: (received) => (isMessage(received) ? undefined : 0) }),
+      { resource_opts: { ...resource_opts, request_ttl: 60_000 } },
+    )
+    await status(running)
+    const brief = (name: string) =>
+      passing(message(name, { properties: { messageExpiryInterval: 60 }, timestampMs: clock.nowMs() }))
+    runtime.sinkOf('cl.b')?.accept(brief('before'))
+    await acceptor.packet(isMessage)
+    acceptor.answer = () => {}
+    clock.setWall(byMs)
+    runtime.sinkOf('cl.b')?.accept(brief('after'))
+    clock.advance(15_000)
+    await status(({ reasons }) => reasons.some((words) => words.includes('no acknowledgement within 15000 ms')))
+    assert.deepEqual(runtime.ledger('cl.b')?.dropped, {})
+    clock.advance(44_999)
+    assert.deepEqual(runtime.ledger('cl.b')?.dropped, {})
+    clock.advance(1)
+    assert.deepEqual(runtime.ledger('cl.b')?.dropped, { expired: 2 })
+  })
+}

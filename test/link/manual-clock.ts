@@ -7,6 +7,8 @@ export class ManualClock implements LinkClock {
   /** When the conversations in the fixtures were recorded. */
   #nowMs = 1_795_289_100_000
   #order = 0
+  /** How far the wall clock was set forward. */
+  #setMs = 0
   readonly #pending = new Set<Pending>()
 
   get timers(): number {
@@ -14,7 +16,16 @@ export class ManualClock implements LinkClock {
   }
 
   nowMs(): number {
+    return this.#nowMs + this.#setMs
+  }
+
+  steadyMs(): number {
     return this.#nowMs
+  }
+
+  /** Sets the wall clock forward, or back by a negative number, as somebody or NTP does. */
+  setWall(byMs: number): void {
+    this.#setMs += byMs
   }
 
   after(ms: number, call: () => void): { cancel(): void } {
