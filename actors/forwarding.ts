@@ -5,7 +5,7 @@
  *     member:  open { connecting -> up } -> waiting -> open
  */
 import { assign, fromCallback, sendParent, setup, type ActorRefFrom, type SnapshotFrom } from 'xstate'
-import { nextDelayMs, type Random } from '../src/link/backoff.ts'
+import { nextDelayMs, waitsLong, type Random } from '../src/link/backoff.ts'
 import { connectTimedOut, type LinkFailure } from '../src/link/link-failure.ts'
 
 /** `index` counts from 1, as the ClientIDs of the pool do. */
@@ -18,9 +18,12 @@ export type PoolMemberInput = {
 }
 export type PoolMemberState = 'connecting' | 'up' | 'waiting'
 
+/** The peer spoke to us: it lives, and what kept us apart may be over. */
+export type PeerCame = { readonly type: 'peer_came' }
+
 export type PoolMemberEvent =
   /** CONNACK with success. */
-  { readonly type: 'connected' } | { readonly type: 'disconnected'; readonly failure: LinkFailure }
+  { readonly type: 'connected' } | { readonly type: 'disconnected'; readonly failure: LinkFailure } | PeerCame
 
 /** From a member to its pool. */
 export type MemberChanged = {
@@ -49,6 +52,7 @@ export const poolMemberMachine = setup({
       throw new Error('the client is handed in by the shell')
     }),
   },
+  guards: { waitsLong: ({ context }) => waitsLong(context.delayMs, memberBackoff) },
   actions: {
     log: (_args, _line: ForwardingLog) => {},
     tellPool: sendParent(({ context }, state: PoolMemberState): MemberChanged => ({
@@ -59,6 +63,7 @@ export const poolMemberMachine = setup({
     })),
     noteFailure: assign((_, failure: LinkFailure) => ({ failure })),
     planReconnect: assign(({ context }) => ({ delayMs: nextDelayMs(context.delayMs, memberBackoff, context.random) })),
+    forgetDelay: assign({ delayMs: 0 }),
     settle: assign({ delayMs: 0, failure: undefined }),
   },
   delays: {
@@ -113,6 +118,7 @@ export const poolMemberMachine = setup({
     waiting: {
       entry: ['planReconnect', { type: 'tellPool', params: 'waiting' }],
       after: { reconnectBackoff: 'open' },
+      on: { peer_came: { guard: 'waitsLong', target: 'waiting', reenter: true, actions: 'forgetDelay' } },
     },
   },
 })
@@ -143,7 +149,7 @@ export const forwardingMachine = setup({
       readonly members: readonly MemberFact[]
       readonly refs: readonly ActorRefFrom<typeof poolMemberMachine>[]
     },
-    events: {} as MemberChanged,
+    events: {} as MemberChanged | PeerCame,
   },
   actors: { member: poolMemberMachine },
   guards: {
@@ -165,6 +171,9 @@ export const forwardingMachine = setup({
         ? { members: context.members.with(event.index - 1, { state: event.state, failure: event.failure }) }
         : {},
     ),
+    tellMembers: ({ context }, event: PeerCame) => {
+      for (const member of context.refs) member.send(event)
+    },
   },
 }).createMachine({
   id: 'forwarding',
@@ -178,6 +187,7 @@ export const forwardingMachine = setup({
   // A member that crashes is a fault of ours and takes the pool along: whoever watches it starts a new one.
   on: {
     member_changed: { actions: 'noteMember' },
+    peer_came: { actions: { type: 'tellMembers', params: ({ event }) => event } },
   },
   states: {
     down: {

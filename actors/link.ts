@@ -5,10 +5,17 @@
  *
  * A plane that crashes is started again; one that crashes too often takes the link with it, and the supervisor decides.
  */
-import { assign, setup } from 'xstate'
+import { assign, raise, sendTo, setup } from 'xstate'
 import { nextDelayMs, type Random } from '../src/link/backoff.ts'
 import { crashed, type LinkFailure } from '../src/link/link-failure.ts'
-import { statusOf, type InboundFact, type LinkFacts, type LinkStatus, type OutboxFact } from '../src/link/status.ts'
+import {
+  peerCame,
+  statusOf,
+  type InboundFact,
+  type LinkFacts,
+  type LinkStatus,
+  type OutboxFact,
+} from '../src/link/status.ts'
 import { recentCrashes, type Supervision } from './child.ts'
 import { forwardingFact, forwardingMachine } from './forwarding.ts'
 import { routeSyncFact, routeSyncMachine } from './route-sync.ts'
@@ -39,6 +46,8 @@ export type LinkEvent =
   | { readonly type: 'rebuild_pool' }
   | { readonly type: 'inbound_changed'; readonly inbound: InboundFact }
   | { readonly type: 'outbox_changed'; readonly outbox: OutboxFact }
+  /** The machine to itself, for both planes: the peer spoke to us, so that nobody need wait long before speaking to it. */
+  | { readonly type: 'peer_came' }
 
 export type Plane = 'routeSync' | 'forwarding'
 
@@ -55,6 +64,8 @@ export const linkMachine = setup({
   types: { input: {} as LinkInput, context: {} as LinkContext, events: {} as LinkEvent },
   actors: { routeSync: routeSyncMachine, forwarding: forwardingMachine },
   guards: {
+    peerCame: ({ context, event }) =>
+      event.type === 'inbound_changed' && peerCame(context.facts.inbound, event.inbound),
     // Without it the crash is the link's own: XState ends both planes and hands the error on.
     mayRestart: ({ context }) =>
       recentCrashes(context.crashesAtMs, context.nowMs(), planeSupervision).length < planeSupervision.intensity,
@@ -94,9 +105,10 @@ export const linkMachine = setup({
   entry: announced(),
   on: {
     settings_changed: { actions: { type: 'noteSettings', params: ({ event }) => event.settings } },
-    inbound_changed: {
-      actions: [{ type: 'noteFacts', params: ({ event }) => ({ inbound: event.inbound }) }, announced()],
-    },
+    inbound_changed: [
+      { guard: 'peerCame', actions: [raise({ type: 'peer_came' }), ...inboundNoted()] },
+      { actions: [...inboundNoted()] },
+    ],
     outbox_changed: {
       actions: [{ type: 'noteFacts', params: ({ event }) => ({ outbox: event.outbox }) }, announced()],
     },
@@ -108,7 +120,10 @@ export const linkMachine = setup({
         running: {
           exit: { type: 'release', params: 'routeSync' },
           // Within the region: from above it, both planes would begin anew.
-          on: { restart_routes: { target: 'running', reenter: true } },
+          on: {
+            restart_routes: { target: 'running', reenter: true },
+            peer_came: { actions: sendTo('routeSync', { type: 'peer_came' }) },
+          },
           invoke: {
             src: 'routeSync',
             id: 'routeSync',
@@ -148,7 +163,10 @@ export const linkMachine = setup({
       states: {
         running: {
           exit: { type: 'release', params: 'forwarding' },
-          on: { rebuild_pool: { target: 'running', reenter: true } },
+          on: {
+            rebuild_pool: { target: 'running', reenter: true },
+            peer_came: { actions: sendTo('forwarding', { type: 'peer_came' }) },
+          },
           invoke: {
             src: 'forwarding',
             id: 'forwarding',
@@ -199,4 +217,9 @@ function statusIn({ context }: { context: LinkContext }): LinkStatus {
 function membersDown(count: number, failure: LinkFailure | undefined): LinkFacts['forwarding']['members'] {
   const state = failure === undefined ? 'connecting' : 'waiting'
   return Array.from({ length: count }, () => ({ state, failure }))
+}
+
+function inboundNoted() {
+  const params = ({ event }: { event: { readonly inbound: InboundFact } }) => ({ inbound: event.inbound })
+  return [{ type: 'noteFacts', params }, announced()] as const
 }

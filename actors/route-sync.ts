@@ -7,7 +7,7 @@
  * as the state `session`, so that no timer, heartbeat or batch can outlive it.
  */
 import { assign, cancel, fromCallback, raise, sendTo, setup, type SnapshotFrom } from 'xstate'
-import { nextDelayMs, type Random } from '../src/link/backoff.ts'
+import { nextDelayMs, waitsLong, type Random } from '../src/link/backoff.ts'
 import { connectTimedOut, handshakeTimedOut, peerSilent, type LinkFailure } from '../src/link/link-failure.ts'
 
 /** What the machine tells the session, which holds the connection. */
@@ -34,6 +34,8 @@ export type RouteSyncEvent =
   /** Our interest changed, and operations wait. */
   | { readonly type: 'routes_changed' }
   | { readonly type: 'disconnected'; readonly failure: LinkFailure }
+  /** The peer spoke to us: it lives, and what kept us apart may be over. */
+  | { readonly type: 'peer_came' }
   /** The machine to itself. */
   | { readonly type: 'heartbeat_due' }
 
@@ -99,6 +101,7 @@ export const routeSyncMachine = setup({
     }),
   },
   guards: {
+    waitsLong: ({ context }) => waitsLong(context.delayMs, lostBackoff),
     // A bootstrap that was cut off leaves a peer that knows this life and lacks routes, so its word alone won't do.
     peerHasOurRoutes: ({ context, event }) =>
       event.type === 'actor_init_ok' && context.bootstrapped && !event.needBootstrap,
@@ -119,6 +122,7 @@ export const routeSyncMachine = setup({
     planRetryOfBatch: assign(({ context }) => ({
       retryMs: nextDelayMs(context.retryMs, batchRetryBackoff, context.random),
     })),
+    forgetDelay: assign({ delayMs: 0 }),
     noteBootstrap: assign(({ event }) => (event.type === 'bootstrap_begun' ? { bootstrapLeft: event.ops } : {})),
     countBatch: assign(({ context, event }) =>
       event.type === 'batch_acked' ? { bootstrapLeft: Math.max(0, context.bootstrapLeft - event.ops) } : {},
@@ -322,8 +326,16 @@ export const routeSyncMachine = setup({
         },
       },
     },
-    disconnected: { entry: 'planReconnect', after: { reconnectBackoff: 'session' } },
-    refused: { entry: 'planRetryOfRefusal', after: { reconnectBackoff: 'session' } },
+    disconnected: {
+      entry: 'planReconnect',
+      after: { reconnectBackoff: 'session' },
+      on: { peer_came: { guard: 'waitsLong', target: 'disconnected', reenter: true, actions: 'forgetDelay' } },
+    },
+    refused: {
+      entry: 'planRetryOfRefusal',
+      after: { reconnectBackoff: 'session' },
+      on: { peer_came: { guard: 'waitsLong', target: 'disconnected', actions: 'forgetDelay' } },
+    },
   },
 })
 

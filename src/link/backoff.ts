@@ -3,6 +3,11 @@
 export type Random = () => number
 export type BackoffRange = { readonly msMin: number; readonly msMax: number }
 
+/** Longer than any first delay: one that began anew would be over sooner. */
+export function waitsLong(delayMs: number, { msMin }: BackoffRange): boolean {
+  return delayMs > msMin * 3
+}
+
 /**
  * Anything between the shortest delay and three times the one before, never more than the longest.
  *

@@ -176,6 +176,8 @@ class MqttLinkConnection implements LinkConnection {
     })
     client.on('disconnect', ({ reasonCode = 0, properties }) => {
       failure ??= disconnectedByPeer(reasonCode, properties?.reasonString)
+      // The peer must close now (MQTT 5, 4.13.1); one that does not answers nothing any more either.
+      this.#socket?.destroy()
     })
     // The first thing that went wrong is the reason; the end itself is always `close`.
     client.on('error', (error) => (failure ??= this.#failureOf(error)))
@@ -220,7 +222,10 @@ class MqttLinkConnection implements LinkConnection {
   #failureOf(error: Error): LinkFailure {
     if (error.message.startsWith('Connection refused: ')) return connectRefused(reasonCodeOf(error) ?? 0x80)
     if (error.message === 'connack timeout') return connectTimedOut(this.#options.connectMs)
-    if (error.message === 'Keepalive timeout') return peerSilent(keepaliveSeconds * 1_500)
+    // The peer may have set another interval with its CONNACK.
+    if (error.message === 'Keepalive timeout') {
+      return peerSilent((this.#client?.options.keepalive ?? keepaliveSeconds) * 1_500)
+    }
     const code = 'code' in error ? error.code : undefined
     return typeof code === 'string' || 'syscall' in error ? socketFailure(error) : malformedPacket(error.message)
   }

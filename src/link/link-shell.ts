@@ -58,6 +58,9 @@ type PoolMember = {
   forwarder: Forwarder | undefined
 }
 
+/** Different failures of one connection in a row that are worth a line each: a peer that is away fails in two ways or three. */
+const failuresLoggedMax = 8
+
 export class LinkShell {
   readonly name: string
   readonly outbox: Outbox
@@ -67,8 +70,8 @@ export class LinkShell {
   readonly #ports: LinkShellPorts
   readonly #window: InflightWindow
   readonly #watch: OutboxWatch
-  /** The last failure that was logged, by who had it. */
-  readonly #logged = new Map<string, string>()
+  /** The failures that were logged since the last success, by who had them. */
+  readonly #logged = new Map<string, Set<string>>()
   #life: RouteLife | undefined
   #speaker: RouteSpeaker | undefined
   readonly #members = new Set<PoolMember>()
@@ -312,8 +315,9 @@ export class LinkShell {
 
   /** The same failure again is of no news to anybody: a peer that is away all night is one line, not thousands. */
   #logFailure(who: string, event: string, fields: object, { cause, reason, reasonCode, logLevel }: LinkFailure): void {
-    const again = this.#logged.get(who) === reason
-    this.#logged.set(who, reason)
+    const known = this.#logged.get(who) ?? new Set()
+    const again = known.has(reason) || known.size >= failuresLoggedMax
+    if (!again) this.#logged.set(who, known.add(reason))
     const level = again ? 'debug' : logLevel
     this.#ports.log[level]({ link: this.name, ...fields, cause, reason, reason_code: reasonCode }, event)
   }

@@ -13,11 +13,20 @@ export type LinkStatus = {
 export type InboundFact =
   /** No actor of the peer has come yet. A peer that wants nothing from us may never send one. */
   | { readonly state: 'absent' }
-  | { readonly state: 'live' }
+  | {
+      readonly state: 'live'
+      /** How many times an actor of the peer was let in. */
+      readonly admissions: number
+    }
   /** All of the peer's actors are silent: their routes still gather messages. */
   | { readonly state: 'stale' }
   /** The peer tried, and we said no. */
   | { readonly state: 'refused'; readonly reason: string }
+
+/** The peer is there, or there again: what we waited for may work now. */
+export function peerCame(before: InboundFact, now: InboundFact): boolean {
+  return now.state === 'live' && (before.state !== 'live' || before.admissions !== now.admissions)
+}
 
 export type OutboxFact = { readonly aboveHighWaterMark: boolean }
 

@@ -6,7 +6,7 @@ import { connectRefused, type LinkFailure } from '../../src/link/link-failure.ts
 
 const cut: LinkFailure = { cause: 'socket_error', reason: 'cut', kind: 'lost', logLevel: 'warn' }
 
-function start(poolSize: number) {
+function start(poolSize: number, random = () => 0) {
   const clock = new SimulatedClock()
   const logged: string[] = []
   const report = new Map<number, (event: PoolMemberEvent) => void>()
@@ -23,7 +23,7 @@ function start(poolSize: number) {
   })
   const actor = createActor(forwardingMachine.provide({ actors: { member } }), {
     clock,
-    input: { link: 'cl.b', poolSize, random: () => 0, connectMs: 5_000 },
+    input: { link: 'cl.b', poolSize, random, connectMs: 5_000 },
   }).start()
   const send = (index: number, event: PoolMemberEvent) => report.get(index)?.(event)
   const states = () => forwardingFact(actor.getSnapshot()).members.map(({ state }) => state)
@@ -74,4 +74,33 @@ test('stopped in any state it closes every client and wakes up no more', () => {
   clock.increment(60_000)
   assert.equal(report.size, 0)
   assert.deepEqual(opened, [1, 2, 3])
+})
+
+test('a peer that comes to us is not kept waiting by those who failed, and those who work go on', () => {
+  const { actor, clock, opened, send, states } = start(2)
+  send(2, { type: 'connected' })
+  // With the least of jitter each pause is the shortest.
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    send(1, { type: 'disconnected', failure: cut })
+    clock.increment(250)
+  }
+  assert.deepEqual(opened, [1, 2, 1, 1, 1, 1])
+  actor.send({ type: 'peer_came' })
+  assert.deepEqual(states(), ['connecting', 'up'])
+})
+
+test('a peer that comes to us cuts a long pause short', () => {
+  const { actor, clock, opened, send } = start(1, () => 0.999)
+  for (let attempt = 0; attempt < 6; attempt += 1) {
+    send(1, { type: 'disconnected', failure: cut })
+    clock.increment(5_000)
+  }
+  send(1, { type: 'disconnected', failure: cut })
+  const attempts = opened.length
+  clock.increment(100)
+  actor.send({ type: 'peer_came' })
+  clock.increment(700)
+  actor.send({ type: 'peer_came' })
+  clock.increment(50)
+  assert.equal(opened.length, attempts + 1)
 })

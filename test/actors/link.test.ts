@@ -4,6 +4,7 @@ import { createActor, fromCallback, SimulatedClock } from 'xstate'
 import { forwardingMachine, poolMemberMachine, type PoolMemberEvent } from '../../actors/forwarding.ts'
 import { linkMachine } from '../../actors/link.ts'
 import { endingChildren } from '../../src/link/end-children.ts'
+import { handshakeRejected } from '../../src/link/link-failure.ts'
 import { routeSyncMachine, type RouteSessionCommand, type RouteSyncEvent } from '../../actors/route-sync.ts'
 
 function start(onAnnounce: () => void = () => {}) {
@@ -117,11 +118,28 @@ test('a rebuilt pool has the new size', () => {
   assert.equal(seen.members, 2 + 5)
 })
 
+test('a peer that is let in is news for both planes, each time', () => {
+  const { actor, clock, reportRoutes, seen } = start()
+  const refused = { type: 'handshake_refused', failure: handshakeRejected('cluster_link_disabled') } as const
+  for (const admissions of [1, 2]) {
+    reportRoutes(refused)
+    actor.send({ type: 'inbound_changed', inbound: { state: 'live', admissions } })
+    const { sessions } = seen
+    clock.increment(750)
+    assert.equal(seen.sessions, sessions + 1)
+  }
+  reportRoutes(refused)
+  actor.send({ type: 'inbound_changed', inbound: { state: 'live', admissions: 2 } })
+  const { sessions } = seen
+  clock.increment(750)
+  assert.equal(seen.sessions, sessions, 'that it is still there is no news')
+})
+
 test('what the peer does and how full the outbox is change the status', () => {
   const { actor, seen, sync } = start()
   sync()
   actor.send({ type: 'inbound_changed', inbound: { state: 'stale' } })
-  actor.send({ type: 'inbound_changed', inbound: { state: 'live' } })
+  actor.send({ type: 'inbound_changed', inbound: { state: 'live', admissions: 1 } })
   actor.send({ type: 'outbox_changed', outbox: { aboveHighWaterMark: true } })
   assert.deepEqual(seen.statuses.slice(-3), [
     'degraded: the peer has fallen silent: what it wanted last is kept for it',

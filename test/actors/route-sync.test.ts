@@ -274,3 +274,39 @@ test('a reconnect within a heartbeat leaves one heartbeat, not two', () => {
   for (let seconds = 0; seconds < 30; seconds += 1) clock.increment(1_000)
   assert.equal(commands.filter((type) => type === 'heartbeat').length, 3)
 })
+
+for (const { after, failing } of [
+  { after: 'many failures', failing: lost },
+  {
+    after: 'many refusals',
+    failing: { type: 'handshake_refused', failure: handshakeRejected('cluster_link_disabled') } as const,
+  },
+]) {
+  test(`a peer that comes to us after ${after} is not kept waiting`, () => {
+    const { clock, phase, send, sessions } = start()
+    const wait = () => {
+      while (phase() !== 'connecting') clock.increment(100)
+    }
+    for (let attempt = 0; attempt < 8; attempt += 1) {
+      send(connected, failing)
+      wait()
+    }
+    send(connected, failing)
+    const { opened } = sessions
+    clock.increment(100)
+    send({ type: 'peer_came' })
+    clock.increment(400)
+    // However often it comes: what has not long to wait is not made to wait anew.
+    send({ type: 'peer_came' })
+    clock.increment(350)
+    assert.equal(sessions.opened, opened + 1)
+    assert.equal(phase(), 'connecting')
+  })
+}
+
+test('a peer that comes to us disturbs no session', () => {
+  const { phase, send, sessions } = synced()
+  send({ type: 'peer_came' })
+  assert.equal(phase(), 'syncing')
+  assert.deepEqual(sessions, { opened: 1, closed: 0 })
+})

@@ -33,3 +33,18 @@ for (const { what, listenOn, server } of [
     assert.deepEqual(await status(({ state }) => state === 'running'), { state: 'running', reasons: [] })
   })
 }
+
+test('a peer that says goodbye and stays on the line is left', async (t) => {
+  const answer = behaving()
+  const acceptor = new Acceptor((received) => {
+    answer(received)
+    if (received.packet.cmd === 'subscribe') received.peer.send({ cmd: 'disconnect', reasonCode: 0x97 })
+  })
+  const { runtime, status } = startRuntime()
+  t.after(async () => {
+    await runtime.stop(0)
+    await acceptor.close()
+  })
+  runtime.apply([linkConfig(await acceptor.listen())])
+  await status(({ reasons }) => reasons.some((words) => words.includes('closed the connection: 0x97 Quota exceeded')))
+})

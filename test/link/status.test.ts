@@ -15,7 +15,7 @@ function facts(
   members: MemberFact[],
   other: Partial<LinkFacts> = {},
 ) {
-  const quiet = { inbound: { state: 'live' }, outbox: { aboveHighWaterMark: false } } as const
+  const quiet = { inbound: { state: 'live', admissions: 1 }, outbox: { aboveHighWaterMark: false } } as const
   return { ...quiet, routeSync: { phase, failure }, forwarding: { members }, ...other } satisfies LinkFacts
 }
 

@@ -16,6 +16,8 @@ import type { Refusal } from './refusal.ts'
 
 export type InboundStatus = {
   readonly actors: readonly ActorStatus[]
+  /** How many times an actor was let in. */
+  readonly admissions: number
   /** Filters that the peer wants, each counted once. */
   readonly routes: number
   /** Every actor of the peer is silent; its routes still match. */
@@ -28,8 +30,8 @@ export type InboundStatus = {
 }
 
 /** The same in the words of the link's status. */
-export function inboundFact({ actors, stale, lastRefusal }: InboundStatus): InboundFact {
-  if (actors.length > 0 && !stale) return { state: 'live' }
+export function inboundFact({ actors, admissions, stale, lastRefusal }: InboundStatus): InboundFact {
+  if (actors.length > 0 && !stale) return { state: 'live', admissions }
   if (lastRefusal !== undefined) return { state: 'refused', reason: lastRefusal.words }
   return { state: stale ? 'stale' : 'absent' }
 }
@@ -45,6 +47,7 @@ export class InboundPeer {
   lastMessageAtMs: number | undefined
   readonly #ports: InboundPorts
   readonly #replica: Replica
+  #admissions = 0
   #routes = 0
   #sink: RouteSink | undefined
   #stopped = false
@@ -74,7 +77,10 @@ export class InboundPeer {
 
   init(actor: string, incarnation: number): InitResult['type'] {
     const result = this.#replica.init(actor, incarnation, this.#ports.clock.nowMs())
-    if ('effects' in result) this.#obey(result.effects)
+    if ('effects' in result) {
+      this.#admissions += 1
+      this.#obey(result.effects)
+    }
     return result.type
   }
 
@@ -116,6 +122,7 @@ export class InboundPeer {
   status(): InboundStatus {
     return {
       actors: this.#replica.actors(),
+      admissions: this.#admissions,
       routes: this.#routes,
       stale: this.#replica.stale,
       lastRefusal: this.lastRefusal,

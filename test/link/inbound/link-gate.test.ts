@@ -62,7 +62,7 @@ test("a peer's routes are attached to the outbox of its link", async () => {
   assert.deepEqual(bench.routes('cl.a'), ['a/+', 'a/1'])
   assert.equal(bench.gate.inboundStatus('cl.a')?.routes, 2)
   assert.equal(bench.gate.inboundStatus('cl.a')?.actors[0]?.incarnation, 1)
-  assert.deepEqual(bench.gate.inboundFact('cl.a'), { state: 'live' })
+  assert.deepEqual(bench.gate.inboundFact('cl.a'), { state: 'live', admissions: 1 })
 })
 
 test('the ack comes after the PUBACK, and not to a connection that is gone by then', async () => {
@@ -217,7 +217,7 @@ test('a peer that falls silent and speaks again on the same connection is live a
     assert.deepEqual(bench.gate.inboundFact('cl.a'), { state: 'stale' })
     bench.changed.length = 0
     say(bench, peer, sign)
-    assert.deepEqual(bench.gate.inboundFact('cl.a'), { state: 'live' })
+    assert.deepEqual(bench.gate.inboundFact('cl.a'), { state: 'live', admissions: 1 })
     assert.deepEqual(bench.changed, ['cl.a'], `by ${sign.type}`)
   }
 })
