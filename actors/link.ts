@@ -220,6 +220,9 @@ function membersDown(count: number, failure: LinkFailure | undefined): LinkFacts
 }
 
 function inboundNoted() {
-  const params = ({ event }: { event: { readonly inbound: InboundFact } }) => ({ inbound: event.inbound })
-  return [{ type: 'noteFacts', params }, announced()] as const
+  return [{ type: 'noteFacts', params: inboundIn }, announced()] as const
+}
+
+function inboundIn({ event: { inbound } }: { event: { readonly inbound: InboundFact } }) {
+  return { inbound }
 }

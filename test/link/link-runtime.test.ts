@@ -568,6 +568,29 @@ test('a peer that is away all night is one line a connection', async (t) => {
   assert.equal(failures().filter(({ level }) => level === 'warn').length, 2)
 })
 
+test('a peer that fails now in this way, now in that, is a line for each way', async (t) => {
+  let turn = 0
+  const acceptor = new Acceptor(({ peer: { socket } }) => {
+    turn += 1
+    if (turn % 4 < 2) socket.destroy()
+    else socket.resetAndDestroy()
+  })
+  const { runtime, clock, lines } = startRuntime()
+  t.after(async () => {
+    await runtime.stop(0)
+    await acceptor.close()
+  })
+  runtime.apply([linkConfig(await acceptor.listen())])
+  const failures = () => lines.filter(({ event }) => event.endsWith('failed'))
+  for (let attempts = 0; failures().length < 24; attempts += 1) {
+    assert.ok(attempts < 1_000)
+    clock.advance(250)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  const warnings = failures().filter(({ level }) => level === 'warn')
+  assert.ok(warnings.length <= 4, `${warnings.length} warnings`)
+})
+
 test('a node that stops lets what waits cross first', async (t) => {
   let answering = false
   const { acceptor, clock, runtime, status } = await start(

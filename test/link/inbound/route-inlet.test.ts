@@ -101,3 +101,16 @@ function say(bench: GateBench, client: BenchClient, message: RouteMessage | Buff
   const properties = { responseTopic: `$LINK/cluster/resp/${sender}/n1`, correlationData: Buffer.from('q') }
   return bench.gate.publish(client, publishOf(`$LINK/cluster/route/${sender}`, payload, { properties }))
 }
+
+test('of clusters that nobody here has a link to only the latest are remembered', async () => {
+  const bench = linked('cl.a')
+  for (let index = 0; index < 200; index += 1) {
+    const stranger = new BenchClient(`s${index}`)
+    say(bench, stranger, init, `stranger-${index}`)
+    await Promise.resolve()
+    assert.equal(stranger.sent.length, 1, 'each is told')
+  }
+  const remembered = [...bench.gate.strangers().keys()]
+  assert.equal(remembered.at(-1), 'stranger-199')
+  assert.ok(remembered.length < 100, `${remembered.length}`)
+})
