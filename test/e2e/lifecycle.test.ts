@@ -1,6 +1,8 @@
 /** A node and its signals: SIGTERM drains and ends, SIGHUP applies the difference between two files. */
 import assert from 'node:assert/strict'
+import { connect } from 'node:net'
 import { test } from 'node:test'
+import { generate } from 'mqtt-packet'
 import { connectClient, createInbox, prove, publishMany, subscribe } from './clients.ts'
 import { linkedPair, linkTo, nodeFile, relayTo, reserve, startCluster, waitForReason } from './clusters.ts'
 
@@ -89,4 +91,33 @@ test('SIGHUP applies the difference and leaves the rest alone', async (t) => {
     await waitForReason(c, 'cl-a', /unknown_cluster/)
     assert.equal(reconnects, 0)
   })
+})
+
+test('SIGTERM within ten seconds, though a client reads nothing and the peer is out of reach', async (t) => {
+  const [clusterA, clusterB] = await Promise.all([reserve('cl-a'), reserve('cl-b')])
+  const toB = await relayTo(t, clusterB)
+  const [a, b] = await Promise.all([
+    startCluster(t, clusterA, [linkTo(toB.cluster, [])]),
+    startCluster(t, clusterB, [linkTo(clusterA, ['t/#'])]),
+  ])
+  await Promise.all([a.waitForStatus('cl-b', 'running'), b.waitForStatus('cl-a', 'running')])
+  const inbox = await subscribe(await connectClient(t, b.mqttPort), 't/1')
+  const publisher = await connectClient(t, a.mqttPort)
+  await prove(inbox, publisher, 't/1')
+  const deaf = connect(a.mqttPort, '127.0.0.1')
+  t.after(() => deaf.destroy())
+  deaf.on('error', () => deaf.destroy())
+  deaf.write(
+    generate({ cmd: 'connect', protocolId: 'MQTT', protocolVersion: 4, clean: true, clientId: 'deaf', keepalive: 0 }),
+  )
+  deaf.write(generate({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 't/#', qos: 0 }] }))
+  await new Promise((resolve) => deaf.once('data', resolve))
+  deaf.pause()
+  toB.hold()
+  toB.cut()
+  const payload = 'x'.repeat(100_000)
+  for (let index = 0; index < 100; index += 1) await publisher.publishAsync('t/1', payload, { qos: 1 })
+  const startedMs = performance.now()
+  assert.equal(await a.stop(), 0)
+  assert.ok(performance.now() - startedMs < 10_000, `${performance.now() - startedMs} ms`)
 })
