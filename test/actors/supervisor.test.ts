@@ -152,3 +152,22 @@ test('a child that is stopped while it waits for its restart never comes back', 
   clock.increment(100_000)
   assert.equal(seen.started.length, 1)
 })
+
+test('a child that is told to begin anew has all its restarts again', () => {
+  const { clock, changes, supervisor } = start()
+  const { spec } = child('eu')
+  const crashTimes = (count: number) => {
+    for (let crashes = 0; crashes < count; crashes += 1) {
+      supervisor.send(tell('eu', 'crash'))
+      clock.increment(1_000)
+    }
+  }
+  supervisor.send({ type: 'start_child', spec })
+  crashTimes(4)
+  assert.match(changes.at(-1) ?? '', /^eu failed/)
+  supervisor.send({ type: 'restart_child', id: 'eu' })
+  crashTimes(3)
+  assert.match(changes.at(-1) ?? '', /^eu running/)
+  crashTimes(1)
+  assert.match(changes.at(-1) ?? '', /^eu failed/)
+})
