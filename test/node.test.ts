@@ -202,3 +202,36 @@ for (const { when, links } of [
     })
   })
 }
+
+test('limits of the broker that change hold for whoever connects then', async (t) => {
+  const node = await startNode(t, 'only', [])
+  const connectAs = (clientId: string) =>
+    mqtt.connectAsync(`mqtt://${addressOf(node)}`, { protocolVersion: 5, reconnectPeriod: 0, clientId })
+  const long = 'a-name-that-is-rather-a-long-one'
+  await (await connectAs(long)).endAsync(true)
+  const changes = await node.reconfigure({ ...node.configWith([]), mqtt: { max_clientid_len: 23 } })
+  assert.deepEqual(
+    changes.map(({ type }) => type),
+    ['mqtt_changed'],
+  )
+  await assert.rejects(connectAs(long))
+  await (await connectAs('short')).endAsync(true)
+})
+
+test('a link that is switched off on one side is told to the other, and both say so', async (t) => {
+  const west = await startNode(t, 'eu-west', [])
+  const toWest: Link = { name: 'eu-west', server: addressOf(west), topics: ['global/#'] }
+  const east = await startNode(t, 'us-east', [toWest])
+  const toEast: Link = { name: 'us-east', server: addressOf(east), topics: [] }
+  await west.relink([toEast])
+  const states = () => [...east.status().links, ...west.status().links].map(({ state }) => state)
+  await until(() => states().every((state) => state === 'running'))
+  await west.relink([{ ...toEast, enable: false }])
+  const reasons = () => east.status().links.flatMap((link) => link.reasons)
+  await until(() => reasons().some((words) => words.includes('cluster_link_disabled')))
+  assert.equal(states()[1], 'stopped')
+  await west.relink([])
+  await until(() => reasons().some((words) => words.includes('unknown_cluster')))
+  await west.relink([toEast])
+  await until(() => states().every((state) => state === 'running'))
+})
