@@ -5,7 +5,7 @@
 import { once } from 'node:events'
 import type { LogEvent, NodeProcess } from './demo/node-process.ts'
 import { openStage, RECEIVING, SENDING, type Stage } from './demo/stage.ts'
-import { createTally, type Summary, type Tally } from './demo/tally.ts'
+import { createTally, isClean, type Summary, type Tally } from './demo/tally.ts'
 import { startDevices, startSubscribers, type Subscribers } from './demo/traffic.ts'
 import { invitation, line, savedRatio, screen, type Snapshot } from './demo/view.ts'
 
@@ -31,7 +31,7 @@ export async function demo({ once: brief, json }: { readonly once: boolean; read
     const outcome = await onStage((stage) => perform(stage, say, end, brief))
     if (json) process.stdout.write(`${JSON.stringify(outcome)}\n`)
     else say(verdict(outcome))
-    return outcome.lost + outcome.duplicated + outcome.unexpected === 0 ? 0 : 1
+    return isClean(outcome) ? 0 : 1
   } catch (error) {
     process.stderr.write(`isthmus demo: ${error instanceof Error ? error.message : String(error)}\n`)
     return 1

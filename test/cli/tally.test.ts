@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { createTally, quantile } from '../../src/cli/demo/tally.ts'
+import { createTally, isClean, quantile } from '../../src/cli/demo/tally.ts'
 
 const wanted = new Set(['w'])
 
@@ -54,6 +54,17 @@ test('what arrives and how often is all that counts, not the order of events', (
     }),
   )
 })
+
+for (const { when, clean, ...account } of [
+  { when: 'all crossed once', clean: true, expected: 3 },
+  { when: 'one is lost', clean: false, expected: 3, lost: 1 },
+  { when: 'one is doubled', clean: false, expected: 3, duplicated: 1 },
+  { when: 'one came that nobody asked for', clean: false, expected: 3, unexpected: 1 },
+  { when: 'nothing had to cross', clean: false, expected: 0 },
+]) {
+  test(`the account is ${clean ? '' : 'not '}clean when ${when}`, () =>
+    assert.equal(isClean({ ...createTally(wanted).summary(), ...account }), clean))
+}
 
 for (const { values, q, is } of [
   { values: [], q: 0.5, is: 0 },

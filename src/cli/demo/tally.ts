@@ -70,6 +70,11 @@ export function createTally(wanted: ReadonlySet<string>): Tally {
   }
 }
 
+/** Whether all that had to cross did, each once, and nothing else; where nothing had to, nothing was shown. */
+export function isClean({ expected, lost, duplicated, unexpected }: Summary): boolean {
+  return expected > 0 && lost + duplicated + unexpected === 0
+}
+
 /** Of ascending values, by the nearest rank; 0 of none. To two decimals. */
 export function quantile(sorted: ArrayLike<number>, q: number): number {
   const value = sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? 0
