@@ -8,10 +8,11 @@ import { hasWildcard, topicNameProblem } from '../topics/topic-filter.ts'
 import { parseSubscription } from '../topics/subscription.ts'
 import { TopicIndex } from '../topics/topic-index.ts'
 import type { Clock } from './clock.ts'
+import type { ConnectTerms } from './connect.ts'
 import { Counters } from './counters.ts'
 import { Passing } from './passing.ts'
 import { Retained } from './retained.ts'
-import type { Session } from './session.ts'
+import { Session } from './session.ts'
 import { Sessions } from './sessions.ts'
 import {
   type Delivery,
@@ -184,6 +185,37 @@ export class Broker implements BrokerPort {
     return this.#mqtt
   }
 
+  // ---- sessions
+
+  /** The session of this ClientID: the one that there is, or a new one. Whoever held it before is disconnected [MQTT-3.1.4-3]. */
+  takeSession(terms: ConnectTerms, peerHost: string): { session: Session; isResumed: boolean } {
+    const { sessions } = this
+    const publisher = { clientId: terms.clientId, username: terms.username, peerHost }
+    sessions.get(terms.clientId)?.outlet?.takenOver()
+    const session = sessions.get(terms.clientId)
+    if (session !== undefined && !terms.cleanStart) {
+      sessions.resume(session)
+      session.publisher = publisher
+      session.expiryIntervalMs = terms.sessionExpiryMs
+      return { session, isResumed: true }
+    }
+    if (session !== undefined) sessions.end(session)
+    const fresh = new Session(publisher, terms.sessionExpiryMs, this.mqtt, this.counters)
+    sessions.add(fresh)
+    return { session: fresh, isResumed: false }
+  }
+
+  /** The session is over: nothing is left of it but what other members of its groups inherit. */
+  #endSession(session: Session): void {
+    const held = [...session.heldForGroups()]
+    for (const name of session.subscriptions.keys()) this.unsubscribe(session, name)
+    const nowMs = this.clock.nowMs()
+    for (const queued of held) {
+      const member = queued.group?.choose(this.#pickMember)
+      member?.session.inherit(queued, member, nowMs)
+    }
+  }
+
   // ---- subscriptions
 
   /**
@@ -257,17 +289,6 @@ export class Broker implements BrokerPort {
     const nowMs = this.clock.nowMs()
     for (const publication of this.#retained.under(subscription.topicFilter, nowMs))
       subscription.session.queueRetained(publication, subscription)
-  }
-
-  /** The session is over: nothing is left of it but what other members of its groups inherit. */
-  #endSession(session: Session): void {
-    const held = [...session.heldForGroups()]
-    for (const name of session.subscriptions.keys()) this.unsubscribe(session, name)
-    const nowMs = this.clock.nowMs()
-    for (const queued of held) {
-      const member = queued.group?.choose(this.#pickMember)
-      member?.session.inherit(queued, member, nowMs)
-    }
   }
 
   // ---- what links need (BrokerPort)

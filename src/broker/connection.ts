@@ -5,8 +5,6 @@
 import type { IDisconnectPacket, ISubscribePacket, IUnsubscribePacket } from 'mqtt-packet'
 import type { LinkClient } from '../link/broker-port.ts'
 import { Framer, type PacketHandler } from '../packets/framer.ts'
-import { withoutAlias } from '../packets/publish-form.ts'
-import type { PublishView } from '../packets/publish-view.ts'
 import { connackReturnCode, PacketFault, reasonCode } from '../packets/reason-code.ts'
 import { topicFilterProblem } from '../topics/topic-filter.ts'
 import type { Broker } from './broker.ts'
@@ -16,8 +14,9 @@ import { parseConnect, parseDisconnect, parseSubscribe, parseUnsubscribe } from 
 import { LinkPeer } from './link-peer.ts'
 import type { Sink } from './output.ts'
 import { checkAcknowledgement, type ProtocolVersion, versionToAnswer } from './packet-rules.ts'
-import { Session } from './session.ts'
+import type { Session } from './session.ts'
 import { type Delivery, reservedNamespace } from './subscription.ts'
+import { TopicAliases } from './topic-aliases.ts'
 
 /** A socket as a connection sees it. */
 export interface Transport extends Sink {
@@ -36,9 +35,6 @@ export interface Hub {
   flushLater(connection: Connection): void
   closed(connection: Connection): void
 }
-
-/** Memory that one client may have us keep for its aliases, bytes of topics. */
-const ALIASES_BYTES_MAX = 1_048_576
 
 /** Packet types (MQTT 5, 2.1.2) that a server has to do with. */
 const packetType = {
@@ -65,9 +61,7 @@ export class Connection implements PacketHandler, OutletOwner {
   #state: 'connecting' | 'connected' | 'closed' = 'connecting'
   #terms: ConnectTerms | undefined
   #session: Session | undefined
-  /** Topic of each alias that the client set. */
-  #aliasesIn: Map<number, Buffer> | undefined
-  #aliasesInBytes = 0
+  #aliases: TopicAliases | undefined
   #peer: LinkPeer | undefined
   /** By the steady clock. */
   #lastReceivedAtMs: number
@@ -187,7 +181,7 @@ export class Connection implements PacketHandler, OutletOwner {
     this.#terms = terms
     this.#outlet.accept(terms)
     this.#state = 'connected'
-    const { session, isResumed } = this.#takeSession(terms, peerHost)
+    const { session, isResumed } = this.#broker.takeSession(terms, peerHost)
     this.#session = session
     session.will = terms.will
     this.#outlet.control({
@@ -200,24 +194,6 @@ export class Connection implements PacketHandler, OutletOwner {
       'client_connected',
     )
     session.resume(this.#outlet, terms.receiveMaximum, clock.nowMs())
-  }
-
-  /** The session of this ClientID: the one that there is, or a new one. Whoever held it before is disconnected [MQTT-3.1.4-3]. */
-  #takeSession(terms: ConnectTerms, peerHost: string): { session: Session; isResumed: boolean } {
-    const { sessions, mqtt, counters } = this.#broker
-    const publisher = { clientId: terms.clientId, username: terms.username, peerHost }
-    sessions.get(terms.clientId)?.outlet?.takenOver()
-    const session = sessions.get(terms.clientId)
-    if (session !== undefined && !terms.cleanStart) {
-      sessions.resume(session)
-      session.publisher = publisher
-      session.expiryIntervalMs = terms.sessionExpiryMs
-      return { session, isResumed: true }
-    }
-    if (session !== undefined) sessions.end(session)
-    const fresh = new Session(publisher, terms.sessionExpiryMs, mqtt, counters)
-    sessions.add(fresh)
-    return { session: fresh, isResumed: false }
   }
 
   #refuse(reason: number, words: string): void {
@@ -331,7 +307,7 @@ export class Connection implements PacketHandler, OutletOwner {
     const { view } = passing
     const session = this.#session!
     view.read(buffer, start, body, end, this.#version === 5)
-    if (view.topicAlias > 0) this.#resolveAlias(view)
+    if (view.topicAlias > 0) (this.#aliases ??= new TopicAliases()).resolve(view, mqtt.max_topic_alias)
     else if (view.topicLength === 0)
       throw new PacketFault(reasonCode.protocolError, 'neither a topic name nor a Topic Alias')
     const delivery = broker.index.lookupBytes(view.buffer, view.topicStart, view.topicEnd)
@@ -387,26 +363,6 @@ export class Connection implements PacketHandler, OutletOwner {
     const disconnect = (reason: number, words = ''): void => this.disconnect(reason, words)
     this.#peer ??= new LinkPeer(this.#broker, disconnect, this.#session!, terms, this.#transport.remoteAddress)
     return this.#peer
-  }
-
-  #resolveAlias(view: PublishView): void {
-    const { topicAlias } = view
-    if (topicAlias > this.#broker.mqtt.max_topic_alias)
-      throw new PacketFault(
-        reasonCode.topicAliasInvalid,
-        `Topic Alias ${topicAlias}, the maximum is ${this.#broker.mqtt.max_topic_alias}`,
-      )
-    this.#aliasesIn ??= new Map()
-    let topic = this.#aliasesIn.get(topicAlias)
-    if (view.topicLength > 0) {
-      this.#aliasesInBytes += view.topicLength - (topic?.length ?? 0)
-      if (this.#aliasesInBytes > ALIASES_BYTES_MAX)
-        throw new PacketFault(reasonCode.quotaExceeded, `topics behind aliases of more than ${ALIASES_BYTES_MAX} bytes`)
-      topic = Buffer.from(view.buffer.subarray(view.topicStart, view.topicEnd))
-      this.#aliasesIn.set(topicAlias, topic)
-    } else if (topic === undefined)
-      throw new PacketFault(reasonCode.protocolError, `Topic Alias ${topicAlias} was never set`)
-    withoutAlias(view, topic)
   }
 
   #acknowledgement(type: number, buffer: Buffer, body: number, end: number): void {
