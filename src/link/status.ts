@@ -18,6 +18,8 @@ export type InboundFact =
       /** How many times an actor of the peer was let in. */
       readonly admissions: number
     }
+  /** The peer's heartbeats are overdue; it is believed until its lease is over. */
+  | { readonly state: 'late' }
   /** All of the peer's actors are silent: their routes still gather messages. */
   | { readonly state: 'stale' }
   /** The peer tried, and we said no. */
@@ -95,6 +97,7 @@ function forwardingReasons({ members }: ForwardingFact): string[] {
 }
 
 function inboundReasons(inbound: InboundFact): string[] {
+  if (inbound.state === 'late') return ['heartbeats of the peer are late']
   if (inbound.state === 'stale') return ['the peer has fallen silent: what it wanted last is kept for it']
   return inbound.state === 'refused' ? [`we refused the peer: ${inbound.reason}`] : []
 }

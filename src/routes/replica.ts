@@ -73,6 +73,8 @@ type Actor = {
   /** When former routes go, if nothing happens before; `undefined` while there are none, or no connection to name new ones. */
   sweepAtMs: number | undefined
   stale: boolean
+  /** Half of the lease went by without a word. */
+  late: boolean
 }
 
 const defaultLimits: ReplicaLimits = { actorsMax: 256, routesMax: 5_000_000 }
@@ -152,6 +154,7 @@ export class Replica {
         actor.stale = true
         effects.push({ type: 'actor_stale', actor: actor.name })
       }
+      if (this.#lateAtMs(actor) <= nowMs) actor.late = true
     }
     for (const actor of this.#actors.values()) {
       const goesAtMs = this.#goesAtMs(actor, nowMs)
@@ -188,6 +191,11 @@ export class Replica {
     return this.#actors.size > 0 && [...this.#actors.values()].every(({ stale }) => stale)
   }
 
+  /** No actor of the peer was heard for half its lease: a heartbeat that was due did not come. */
+  get late(): boolean {
+    return this.#actors.size > 0 && [...this.#actors.values()].every(({ late }) => late)
+  }
+
   actors(): readonly ActorStatus[] {
     return Array.from(this.#actors.values(), ({ name, incarnation, routes, stale }) => ({
       actor: name,
@@ -202,6 +210,11 @@ export class Replica {
     actor.heardMs = nowMs
     actor.untilMs = nowMs + this.#timing.actorTtlMs
     actor.stale = false
+    actor.late = false
+  }
+
+  #lateAtMs(actor: Actor): number {
+    return actor.untilMs - this.#timing.actorTtlMs / 2
   }
 
   #applyOne(actor: Actor, { type, topicFilter, id }: RouteOp): ReplicaEffect | undefined {
@@ -269,6 +282,7 @@ export class Replica {
   #nextAtMs(nowMs: number): number | undefined {
     const times = [...this.#actors.values()].flatMap((actor) => [
       actor.sweepAtMs ?? Infinity,
+      actor.late ? Infinity : this.#lateAtMs(actor),
       actor.untilMs > nowMs ? actor.untilMs : (this.#goesAtMs(actor, nowMs)?.atMs ?? Infinity),
     ])
     const next = Math.min(...times)
@@ -286,5 +300,6 @@ function newActor(name: string): Actor {
     heardMs: 0,
     sweepAtMs: undefined,
     stale: false,
+    late: false,
   }
 }

@@ -109,6 +109,12 @@ const rows: { when: string; is: LinkState; because: RegExp[]; given: LinkFacts }
     given: facts('syncing', undefined, [up], { inbound: { state: 'absent' } }),
   },
   {
+    when: 'heartbeats of the peer are overdue',
+    is: 'degraded',
+    because: [/heartbeats of the peer are late/],
+    given: facts('syncing', undefined, [up], { inbound: { state: 'late' } }),
+  },
+  {
     when: 'the peer fell silent',
     is: 'degraded',
     because: [/fallen silent/],

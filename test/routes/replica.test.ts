@@ -138,6 +138,16 @@ test('stale but buffering: a silent peer keeps its routes until stale_ttl', () =
   assert.equal(peer.replica.stale, false)
 })
 
+test('a peer is late when half of its lease went by in silence, and no longer once any of its actors is heard', () => {
+  const peer = started('n1', 'n2')
+  peer.pass(14_999)
+  assert.equal(peer.replica.late, false)
+  peer.pass(1)
+  assert.equal(peer.replica.late, true)
+  peer.heartbeat('n2')
+  assert.equal(peer.replica.late, false)
+})
+
 test('a heartbeat renews the lease', () => {
   const peer = started('n1')
   for (let beat = 0; beat < 10; beat += 1) {

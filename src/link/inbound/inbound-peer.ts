@@ -22,6 +22,8 @@ export type InboundStatus = {
   readonly routes: number
   /** Every actor of the peer is silent; its routes still match. */
   readonly stale: boolean
+  /** None of its actors was heard for half its lease. */
+  readonly late: boolean
   /** The last time that we turned the peer away; `undefined` once it was let in again. */
   readonly lastRefusal: Refusal | undefined
   /** Milliseconds since 1970; `undefined` if no message was ever accepted. */
@@ -30,8 +32,8 @@ export type InboundStatus = {
 }
 
 /** The same in the words of the link's status. */
-export function inboundFact({ actors, admissions, stale, lastRefusal }: InboundStatus): InboundFact {
-  if (actors.length > 0 && !stale) return { state: 'live', admissions }
+export function inboundFact({ actors, admissions, stale, late, lastRefusal }: InboundStatus): InboundFact {
+  if (actors.length > 0 && !stale) return late ? { state: 'late' } : { state: 'live', admissions }
   if (lastRefusal !== undefined) return { state: 'refused', reason: lastRefusal.words }
   return { state: stale ? 'stale' : 'absent' }
 }
@@ -53,6 +55,7 @@ export class InboundPeer {
   #stopped = false
   /** As it was told last. */
   #stale = false
+  #late = false
   #timer: { readonly atMs: number; cancel(): void } | undefined
 
   constructor(link: LinkConfig, ports: InboundPorts) {
@@ -125,6 +128,7 @@ export class InboundPeer {
       admissions: this.#admissions,
       routes: this.#routes,
       stale: this.#replica.stale,
+      late: this.#replica.late,
       lastRefusal: this.lastRefusal,
       lastMessageAtMs: this.lastMessageAtMs,
       messages: this.ledger.snapshot(),
@@ -146,10 +150,11 @@ export class InboundPeer {
     const { effects, nextAtMs } = this.#replica.tick(this.#ports.clock.nowMs())
     for (const effect of effects) this.#obeyOne(effect)
     this.#arm(nextAtMs)
-    const { stale } = this.#replica
+    const { stale, late } = this.#replica
     // A peer that was only stopped for a while speaks again without a new connection.
-    if (effects.length > 0 || stale !== this.#stale) {
+    if (effects.length > 0 || stale !== this.#stale || late !== this.#late) {
       this.#stale = stale
+      this.#late = late
       this.#ports.changed(this.name)
     }
   }

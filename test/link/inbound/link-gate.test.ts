@@ -194,15 +194,19 @@ test('one of two connections of the same life is enough for its bootstrap to end
   assert.deepEqual(bench.routes('cl.a'), [])
 })
 
-test('a silent peer turns stale, keeps its routes, and loses them after stale_ttl', async () => {
+test('a silent peer is late, then stale, keeps its routes, and loses them after stale_ttl', async () => {
   const bench = linked()
   const peer = await joined(bench)
   say(bench, peer, routes('a'))
   bench.gate.closed(peer)
-  bench.changed.length = 0
-  bench.clock.pass(30_000)
-  assert.deepEqual(bench.gate.inboundFact('cl.a'), { state: 'stale' })
-  assert.deepEqual(bench.changed, ['cl.a'], 'without anybody asking')
+  for (const state of ['late', 'stale'] as const) {
+    bench.changed.length = 0
+    bench.clock.pass(14_999)
+    assert.deepEqual(bench.changed, [], `not ${state} yet`)
+    bench.clock.pass(1)
+    assert.deepEqual(bench.gate.inboundFact('cl.a'), { state })
+    assert.deepEqual(bench.changed, ['cl.a'], 'without anybody asking')
+  }
   assert.deepEqual(bench.routes('cl.a'), ['a'])
   bench.clock.pass(86_400_000)
   assert.deepEqual(bench.routes('cl.a'), [])
