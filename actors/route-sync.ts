@@ -86,7 +86,7 @@ export type RouteSyncLog = {
 }
 
 export const handshakeMs = 5_000
-export const deltaWindowMs = 10
+const deltaWindowMs = 10
 export const heartbeatMs = 10_000
 const lostBackoff = { msMin: 250, msMax: 5_000 }
 /** EMQX tries a peer that refused again after 5 s. */

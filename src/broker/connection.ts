@@ -157,7 +157,7 @@ export class Connection implements PacketHandler, OutletOwner {
         this.#unsubscribe(parseUnsubscribe(buffer.subarray(start, end), body - start, this.#version))
         break
       case packetType.disconnect:
-        this.#disconnected(parseDisconnect(buffer.subarray(start, end), body - start, this.#version))
+        this.#clientDisconnects(parseDisconnect(buffer.subarray(start, end), body - start, this.#version))
         break
       case packetType.connect:
         throw new PacketFault(reasonCode.protocolError, 'a second CONNECT') // [MQTT-3.1.0-2]
@@ -215,7 +215,7 @@ export class Connection implements PacketHandler, OutletOwner {
     this.#closeAfterFlush()
   }
 
-  #disconnected(packet: IDisconnectPacket): void {
+  #clientDisconnects(packet: IDisconnectPacket): void {
     const session = this.#session!
     const expiry = packet.properties?.sessionExpiryInterval
     if (expiry !== undefined && expiry > 0 && session.expiryIntervalMs === 0)

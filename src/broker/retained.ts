@@ -6,10 +6,6 @@ export class Retained {
   /** A topic is a filter that matches itself alone, so that what a filter covers are the topics that it matches. */
   readonly #byTopic = new FilterTrie<Publication>()
 
-  get count(): number {
-    return this.#byTopic.size
-  }
-
   set(publication: Publication): void {
     this.#byTopic.set(publication.topic, publication)
   }

@@ -29,10 +29,6 @@ export class Sessions {
     return this.#byClientId.get(clientId)
   }
 
-  [Symbol.iterator](): Iterator<Session> {
-    return this.#byClientId.values()
-  }
-
   add(session: Session): void {
     this.#byClientId.set(session.clientId, session)
   }

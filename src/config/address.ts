@@ -9,7 +9,7 @@ export type AddressProblem = {
 }
 
 /** EMQX's, with TLS and without: it never becomes 8883 by itself. */
-export const defaultPort = 1883
+const defaultPort = 1883
 
 /** `host[:port]` with an optional `mqtt://` or `mqtts://`, or several with commas, tried in the order in which they are written. */
 export function readServers(

@@ -99,7 +99,7 @@ const withoutUser = (text: string): string =>
   text.replaceAll(/[^/\s,]*@/g, (user) => (user.includes(':') ? '***@' : user))
 
 /** Keys whose values are never repeated; a private key may be written in place of its file's name. */
-export function isSecret(path: KeyPath): boolean {
+function isSecret(path: KeyPath): boolean {
   return path.some((part) => typeof part === 'string' && /pass|secret|token|keyfile/i.test(part))
 }
 

@@ -96,7 +96,7 @@ const handshakeWords: ReadonlyMap<string, string> = new Map(
   }),
 )
 
-export function describeReasonCode(reasonCode: number): string {
+function describeReasonCode(reasonCode: number): string {
   const hex = `0x${reasonCode.toString(16).padStart(2, '0')}`
   const words = reasonWords[reasonCode]
   return words === undefined ? hex : `${hex} ${words}`

@@ -58,6 +58,18 @@ export async function linkedPair(
   return { a, b }
 }
 
+/** Runs two clusters: A sends to B through a relay, and B wants `t/#`. Returns when both halves of the link run. */
+export async function relayedPair(t: TestContext) {
+  const [clusterA, clusterB] = await Promise.all([reserve('cl-a'), reserve('cl-b')])
+  const toB = await relayTo(t, clusterB)
+  const [a, b] = await Promise.all([
+    startCluster(t, clusterA, [linkTo(toB.cluster, [])]),
+    startCluster(t, clusterB, [linkTo(clusterA, ['t/#'])]),
+  ])
+  await Promise.all([a.waitForStatus('cl-b', 'running'), b.waitForStatus('cl-a', 'running')])
+  return { a, b, toB }
+}
+
 /** A relay in front of a cluster, to count or cut what goes there. */
 export async function relayTo(t: TestContext, cluster: Cluster): Promise<Relay & { readonly cluster: Cluster }> {
   const relay = await startRelay()

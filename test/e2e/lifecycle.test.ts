@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { test } from 'node:test'
 import { generate } from 'mqtt-packet'
 import { connectClient, createInbox, prove, publishMany, subscribe } from './clients.ts'
-import { linkedPair, linkTo, nodeFile, relayTo, reserve, startCluster, waitForReason } from './clusters.ts'
+import { linkedPair, linkTo, nodeFile, relayedPair, relayTo, reserve, startCluster, waitForReason } from './clusters.ts'
 
 test('SIGTERM ends a node with clients, links and messages in flight within ten seconds', async (t) => {
   const { a, b } = await linkedPair(t, { aWants: ['#'], bWants: ['#'] })
@@ -94,13 +94,7 @@ test('SIGHUP applies the difference and leaves the rest alone', async (t) => {
 })
 
 test('SIGTERM within ten seconds, though a client reads nothing and the peer is out of reach', async (t) => {
-  const [clusterA, clusterB] = await Promise.all([reserve('cl-a'), reserve('cl-b')])
-  const toB = await relayTo(t, clusterB)
-  const [a, b] = await Promise.all([
-    startCluster(t, clusterA, [linkTo(toB.cluster, [])]),
-    startCluster(t, clusterB, [linkTo(clusterA, ['t/#'])]),
-  ])
-  await Promise.all([a.waitForStatus('cl-b', 'running'), b.waitForStatus('cl-a', 'running')])
+  const { a, b, toB } = await relayedPair(t)
   const inbox = await subscribe(await connectClient(t, b.mqttPort), 't/1')
   const publisher = await connectClient(t, a.mqttPort)
   await prove(inbox, publisher, 't/1')

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { connectClient, prove, publishMany, subscribe } from './clients.ts'
-import { linkTo, reasonsOf, relayTo, reserve, startCluster, waitForReason } from './clusters.ts'
+import { linkTo, reasonsOf, relayedPair, relayTo, reserve, startCluster, waitForReason } from './clusters.ts'
 
 test('a peer that is down at start is waited for, with the reason in the status', async (t) => {
   const [clusterA, clusterB] = await Promise.all([reserve('cl-a'), reserve('cl-b')])
@@ -84,13 +84,7 @@ test('what is published while the peer is out of reach arrives when it is back',
 })
 
 test('connections cut in full flow lose nothing', async (t) => {
-  const [clusterA, clusterB] = await Promise.all([reserve('cl-a'), reserve('cl-b')])
-  const toB = await relayTo(t, clusterB)
-  const [a, b] = await Promise.all([
-    startCluster(t, clusterA, [linkTo(toB.cluster, [])]),
-    startCluster(t, clusterB, [linkTo(clusterA, ['t/#'])]),
-  ])
-  await Promise.all([a.waitForStatus('cl-b', 'running'), b.waitForStatus('cl-a', 'running')])
+  const { a, b, toB } = await relayedPair(t)
   const inbox = await subscribe(await connectClient(t, b.mqttPort), 't/1')
   const publisher = await connectClient(t, a.mqttPort)
   await prove(inbox, publisher, 't/1')

@@ -88,7 +88,7 @@ function flagsTerm(retain: Atom): TermMap {
 }
 
 /** The message as a term; `Extra` is empty, as EMQX empties it. */
-export function linkMessageTerm(message: Message, id: Buffer): Tuple {
+function linkMessageTerm(message: Message, id: Buffer): Tuple {
   return tuple(
     atoms.message,
     id,
