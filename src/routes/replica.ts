@@ -83,6 +83,8 @@ export class Replica {
   readonly #actors = new Map<string, Actor>()
   readonly #limits: ReplicaLimits
   #timing: ReplicaTiming
+  /** Until when time was judged, milliseconds. */
+  #passedMs = 0
 
   constructor(timing: ReplicaTiming, limits: ReplicaLimits = defaultLimits) {
     this.#timing = timing
@@ -145,21 +147,19 @@ export class Replica {
     if (actor?.incarnation === incarnation) actor.sweepAtMs = undefined
   }
 
-  /** What time brought, and when to ask again (`undefined`: not before the next message). */
+  /**
+   * What time brought, and when to ask again (`undefined`: not before the next message). Asked late it says what it would have
+   * said in time: what fell due is judged at its own moment and in its order, however long our own timers were held up.
+   */
   tick(nowMs: number): { readonly effects: readonly ReplicaEffect[]; readonly nextAtMs: number | undefined } {
     const effects: ReplicaEffect[] = []
-    for (const actor of this.#actors.values()) {
-      if (actor.sweepAtMs !== undefined && actor.sweepAtMs <= nowMs) this.#sweep(actor, effects)
-      if (actor.untilMs <= nowMs && !actor.stale) {
-        actor.stale = true
-        effects.push({ type: 'actor_stale', actor: actor.name })
-      }
-      if (this.#lateAtMs(actor) <= nowMs) actor.late = true
+    for (;;) {
+      const dueMs = this.#nextAtMs(this.#passedMs)
+      if (dueMs === undefined || dueMs > nowMs) break
+      this.#passedMs = Math.max(this.#passedMs, dueMs)
+      this.#pass(this.#passedMs, effects)
     }
-    for (const actor of this.#actors.values()) {
-      const goesAtMs = this.#goesAtMs(actor, nowMs)
-      if (goesAtMs !== undefined && goesAtMs.atMs <= nowMs) this.#clean(actor, goesAtMs.reason, effects)
-    }
+    this.#passedMs = nowMs
     return { effects, nextAtMs: this.#nextAtMs(nowMs) }
   }
 
@@ -204,6 +204,21 @@ export class Replica {
       stale,
       formerRoutes: routes.formerCount,
     }))
+  }
+
+  #pass(nowMs: number, effects: ReplicaEffect[]): void {
+    for (const actor of this.#actors.values()) {
+      if (actor.sweepAtMs !== undefined && actor.sweepAtMs <= nowMs) this.#sweep(actor, effects)
+      if (actor.untilMs <= nowMs && !actor.stale) {
+        actor.stale = true
+        effects.push({ type: 'actor_stale', actor: actor.name })
+      }
+      if (this.#lateAtMs(actor) <= nowMs) actor.late = true
+    }
+    for (const actor of this.#actors.values()) {
+      const goesAtMs = this.#goesAtMs(actor, nowMs)
+      if (goesAtMs !== undefined && goesAtMs.atMs <= nowMs) this.#clean(actor, goesAtMs.reason, effects)
+    }
   }
 
   #hear(actor: Actor, nowMs: number): void {
