@@ -1,0 +1,27 @@
+/** The port through which a connection asks what its client may do. */
+import type { QoS } from '../../packets/message.ts'
+import type { Identity } from './client-info.ts'
+
+/** What rules say of one action. `unsaid`: no rule names `$LINK/`, so that the link's own `accept` decides. */
+export type LinkVerdict = 'allowed' | 'denied' | 'unsaid'
+
+/** One client's rights. Answers are cached, so that asking costs a lookup at most. */
+export interface ClientAccess {
+  /** Whether nothing outside `$LINK/` and `$SYS/` is forbidden to publish, so that one need not ask. */
+  readonly publishesFreely: boolean
+  /** For any topic but those under `$LINK/`. */
+  mayPublish(topic: string, qos: QoS, retain: boolean): boolean
+  /** For any filter but those under `$LINK/`; of a shared subscription the filter without `$share/group/`. */
+  maySubscribe(topicFilter: string, qos: QoS): boolean
+  /** For a topic or filter under `$LINK/`. */
+  link(action: 'publish' | 'subscribe', topic: string, qos: QoS): LinkVerdict
+}
+
+export interface Authorizer {
+  /** Whether no rules are configured. */
+  readonly isOpen: boolean
+  /** What happens to a client that does what it may not, as EMQX's `deny_action`. */
+  readonly denyAction: 'ignore' | 'disconnect'
+  /** The rights of a client that has just connected; they follow later changes of the rules. */
+  accessOf(identity: Identity): ClientAccess
+}

@@ -1,0 +1,13 @@
+/** What the broker needs of a disk: tables of bytes, changed in whole transactions. `store/` implements it over LMDB. */
+
+export type Table = 'meta' | 'sessions' | 'subscriptions' | 'messages' | 'progress' | 'retained' | 'wills' | 'users'
+
+/** A new value for a key of a table, or `undefined` to remove it. */
+export type Change = { readonly table: Table; readonly key: Buffer; readonly value: Buffer | undefined }
+
+export interface StorePort {
+  /** All entries of a table in the order of their keys, byte by byte. */
+  entries(table: Table): Iterable<readonly [key: Buffer, value: Buffer]>
+  /** Makes all of these changes or none. Resolves once they are on disk; rejects with a `StoreError`, and then none was made. */
+  commit(changes: readonly Change[]): Promise<void>
+}
