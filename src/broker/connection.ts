@@ -22,6 +22,9 @@ import { TopicAliases } from './topic-aliases.ts'
 export interface Transport extends Sink {
   /** Address and port of the client. */
   readonly remoteAddress: string
+  /** Reads nothing more until `resume`; what was read already may still come. */
+  pause(): void
+  resume(): void
   /** Sends what was written, then closes. */
   end(): void
   /** Closes at once. */

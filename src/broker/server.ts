@@ -139,6 +139,14 @@ class SocketTransport implements Transport {
     return this.#socket.writableLength
   }
 
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
   cork(): void {
     this.#socket.cork()
   }
