@@ -7,6 +7,9 @@ import { reasonCode } from '../packets/reason-code.ts'
 import { hasWildcard, topicNameProblem } from '../topics/topic-filter.ts'
 import { parseSubscription } from '../topics/subscription.ts'
 import { TopicIndex } from '../topics/topic-index.ts'
+import { type Authenticator, openAuthenticator } from './access/authenticator.ts'
+import { type Authorizer, type ClientAccess, openAuthorizer } from './access/authorizer.ts'
+import type { Identity } from './access/client-info.ts'
 import type { Clock } from './clock.ts'
 import type { ConnectTerms } from './connect.ts'
 import { Counters } from './counters.ts'
@@ -60,6 +63,9 @@ export class Broker implements BrokerPort {
   readonly index: TopicIndex<Destination, Delivery>
   /** Serves `$LINK/#`. */
   linkInlet: LinkInlet = closedInlet
+  /** Who is asked who a client is, and what it may do. Both may be exchanged while clients are connected. */
+  authenticator: Authenticator = openAuthenticator
+  authorizer: Authorizer = openAuthorizer
   /** The publish of a client that is passing now; connections read their packets into its view. */
   readonly passing = new Passing()
   /** The publish that does not come from a client: a will, a message from a link. It may happen while the other one passes. */
@@ -187,22 +193,46 @@ export class Broker implements BrokerPort {
 
   // ---- sessions
 
-  /** The session of this ClientID: the one that there is, or a new one. Whoever held it before is disconnected [MQTT-3.1.4-3]. */
-  takeSession(terms: ConnectTerms, peerHost: string): { session: Session; isResumed: boolean } {
+  /**
+   * The session of this ClientID: the one that there is, or a new one. Whoever held it before is disconnected
+   * [MQTT-3.1.4-3]. What was subscribed with rights that the client no longer has is not taken up again.
+   */
+  takeSession(
+    terms: ConnectTerms,
+    { peerHost }: Identity,
+    access: ClientAccess,
+  ): { session: Session; isResumed: boolean } {
     const { sessions } = this
     const publisher = { clientId: terms.clientId, username: terms.username, peerHost }
     sessions.get(terms.clientId)?.outlet?.takenOver()
     const session = sessions.get(terms.clientId)
-    if (session !== undefined && !terms.cleanStart) {
+    if (session !== undefined && !terms.cleanStart && this.#isOwner(session, terms)) {
       sessions.resume(session)
       session.publisher = publisher
       session.expiryIntervalMs = terms.sessionExpiryMs
+      this.#withdraw(session, access)
       return { session, isResumed: true }
     }
     if (session !== undefined) sessions.end(session)
     const fresh = new Session(publisher, terms.sessionExpiryMs, this.mqtt, this.counters)
     sessions.add(fresh)
     return { session: fresh, isResumed: false }
+  }
+
+  /** Where users are known, one must not read what was kept for another, whatever ClientID it comes with. */
+  #isOwner({ publisher, clientId }: Session, { username }: ConnectTerms): boolean {
+    if (this.authenticator.isOpen || publisher.username === username) return true
+    this.log.warn({ clientid: clientId, username, owner: publisher.username }, 'session_of_another_user_discarded')
+    return false
+  }
+
+  #withdraw(session: Session, access: ClientAccess): void {
+    if (this.authorizer.isOpen) return
+    for (const { name, topicFilter, qos } of session.subscriptions.values()) {
+      if (access.maySubscribe(topicFilter, qos)) continue
+      this.unsubscribe(session, name)
+      this.log.info({ clientid: session.clientId, topic_filter: name }, 'subscription_withdrawn')
+    }
   }
 
   /** The session is over: nothing is left of it but what other members of its groups inherit. */

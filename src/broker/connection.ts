@@ -6,7 +6,11 @@ import type { IDisconnectPacket, ISubscribePacket, IUnsubscribePacket } from 'mq
 import type { LinkClient } from '../link/broker-port.ts'
 import { Framer, type PacketHandler } from '../packets/framer.ts'
 import { connackReturnCode, PacketFault, reasonCode } from '../packets/reason-code.ts'
+import { parseSubscription } from '../topics/subscription.ts'
 import { topicFilterProblem } from '../topics/topic-filter.ts'
+import type { AuthenticationResult } from './access/authenticator.ts'
+import type { ClientAccess } from './access/authorizer.ts'
+import type { CertificateName, Identity } from './access/client-info.ts'
 import type { Broker } from './broker.ts'
 import { ConnectionOutlet, type OutletOwner } from './connection-outlet.ts'
 import { type ConnectTerms, expiryMs, judgeConnect } from './connect.ts'
@@ -22,6 +26,12 @@ import { TopicAliases } from './topic-aliases.ts'
 export interface Transport extends Sink {
   /** Address and port of the client. */
   readonly remoteAddress: string
+  /** The same, apart. An IPv4 address is never written as IPv6. */
+  readonly peerHost: string
+  readonly peerPort: number
+  /** The listener by type and name: `tcp:default`. */
+  readonly listener: string
+  readonly certificate: CertificateName | undefined
   /** Reads nothing more until `resume`; what was read already may still come. */
   pause(): void
   resume(): void
@@ -61,8 +71,14 @@ export class Connection implements PacketHandler, OutletOwner {
   readonly #framer: Framer
   readonly #outlet: ConnectionOutlet
   readonly #openedAtMs: number
-  #state: 'connecting' | 'connected' | 'closed' = 'connecting'
+  #state: 'connecting' | 'authenticating' | 'connected' | 'closed' = 'connecting'
+  /** What was read while it was not yet known who the client is. */
+  #held: Buffer[] | undefined
   #terms: ConnectTerms | undefined
+  #access: ClientAccess | undefined
+  #wasDenied = false
+  /** When what the client proved itself with runs out, milliseconds since 1970. */
+  #authenticatedUntilMs = Number.POSITIVE_INFINITY
   #session: Session | undefined
   #aliases: TopicAliases | undefined
   #peer: LinkPeer | undefined
@@ -89,14 +105,20 @@ export class Connection implements PacketHandler, OutletOwner {
   /** Bytes were read; they are ours from now on. */
   receive(chunk: Buffer): void {
     if (this.#state === 'closed') return
+    if (this.#held !== undefined) return void this.#held.push(chunk)
     const { clock } = this.#broker
     this.#lastReceivedAtMs = clock.steadyMs()
     this.#readAtMs = clock.nowMs()
     try {
-      this.#framer.push(chunk)
+      const taken = this.#framer.push(chunk)
+      if (taken < chunk.length) this.#hold(chunk.subarray(taken))
     } catch (error) {
       this.#fault(error)
     }
+  }
+
+  #hold(rest: Buffer): void {
+    this.#held?.push(rest)
   }
 
   /** The socket is gone, by whoever's doing. */
@@ -107,10 +129,12 @@ export class Connection implements PacketHandler, OutletOwner {
   /** Called about once a second: deadlines of this connection. */
   checkDeadlines(steadyMs: number): void {
     const { mqtt } = this.#broker
-    if (this.#state === 'connecting') {
+    if (this.#state !== 'connected') {
       if (steadyMs - this.#openedAtMs > mqtt.idle_timeout) this.#transport.destroy()
       return
     }
+    if (this.#broker.clock.nowMs() >= this.#authenticatedUntilMs)
+      return this.disconnect(reasonCode.notAuthorized, 'what you authenticated with has expired')
     const keepAliveMs = (this.#terms?.keepAlive ?? 0) * 1000 * mqtt.keepalive_multiplier
     if (keepAliveMs > 0 && steadyMs - this.#lastReceivedAtMs > keepAliveMs)
       this.disconnect(reasonCode.keepAliveTimeout, 'no packet within the keep alive') // [MQTT-3.1.2-22]
@@ -125,7 +149,7 @@ export class Connection implements PacketHandler, OutletOwner {
       this.#connect(buffer.subarray(start, end), body - start)
     } else if (type === packetType.publish) this.#publish(buffer, start, body, end)
     else this.#other(type, buffer, start, body, end)
-    return this.#isOpen
+    return this.#state === 'connected'
   }
 
   get #version(): ProtocolVersion {
@@ -178,13 +202,50 @@ export class Connection implements PacketHandler, OutletOwner {
     const packet = parseConnect(bytes, body)
     this.#outlet.version = packet.facts.version
     const { clock, mqtt, random } = this.#broker
-    const peerHost = this.#transport.remoteAddress.replace(/:\d+$/, '')
+    const { peerHost, peerPort, listener, certificate } = this.#transport
     const terms = judgeConnect(packet, mqtt, peerHost, clock.nowMs(), () => `auto-${randomId(random)}`)
     if (terms.type === 'refused') return this.#refuse(terms.reason, terms.words)
     this.#terms = terms
+    const { clientId, username, version } = terms
+    const client = { clientId, username, peerHost, peerPort, protocolVersion: version, listener, certificate }
+    const { authenticator } = this.#broker
+    if (authenticator.isOpen) return this.#accept(terms, { ...client, isSuperuser: false, attributes: {} })
+    this.#state = 'authenticating'
+    this.#held = []
+    this.#transport.pause()
+    const password = packet.password === undefined ? undefined : Buffer.from(packet.password)
+    void authenticator
+      .authenticate({ ...client, password })
+      .then((result) => this.#authenticated(terms, client, result))
+      .catch((error: unknown) => this.#fault(error))
+  }
+
+  #authenticated(
+    terms: ConnectTerms,
+    client: Omit<Identity, 'isSuperuser' | 'attributes'>,
+    result: AuthenticationResult,
+  ): void {
+    if (!this.#isOpen) return
+    if (result.type === 'refused') return this.#refuse(result.reason, result.words)
+    const { isSuperuser, attributes, expiresAtMs } = result
+    if (expiresAtMs !== undefined) this.#authenticatedUntilMs = expiresAtMs
+    this.#accept(terms, { ...client, isSuperuser, attributes })
+    const held = this.#held ?? []
+    this.#held = undefined
+    // A client need not wait for CONNACK, so that what it sent at once is done now [MQTT-3.1.4-5].
+    for (const chunk of held) this.receive(chunk)
+    this.#transport.resume()
+  }
+
+  #accept(terms: ConnectTerms, identity: Identity): void {
+    const access = this.#broker.authorizer.accessOf(identity)
+    const will = terms.will?.publication
+    if (will !== undefined && !access.publishesFreely && !access.mayPublish(will.topic, will.qos, will.retain))
+      return this.#refuse(reasonCode.notAuthorized, `no right to publish a will on ${will.topic}`)
+    this.#access = access
     this.#outlet.accept(terms)
     this.#state = 'connected'
-    const { session, isResumed } = this.#broker.takeSession(terms, peerHost)
+    const { session, isResumed } = this.#broker.takeSession(terms, identity, access)
     this.#session = session
     session.will = terms.will
     this.#outlet.control({
@@ -196,7 +257,7 @@ export class Connection implements PacketHandler, OutletOwner {
       { clientid: terms.clientId, peer: this.#transport.remoteAddress, session_present: isResumed },
       'client_connected',
     )
-    session.resume(this.#outlet, terms.receiveMaximum, clock.nowMs())
+    session.resume(this.#outlet, terms.receiveMaximum, this.#broker.clock.nowMs())
   }
 
   #refuse(reason: number, words: string): void {
@@ -239,15 +300,17 @@ export class Connection implements PacketHandler, OutletOwner {
   }
 
   #fault(error: unknown): void {
+    if (!this.#isOpen) return
     if (!(error instanceof PacketFault)) {
       this.#broker.log.error(
         { err: error, clientid: this.clientId, peer: this.#transport.remoteAddress },
         'connection_crashed',
       )
+      if (this.#state !== 'connected') return this.#refuse(reasonCode.unspecifiedError, 'internal error')
       return this.disconnect(reasonCode.unspecifiedError, 'internal error')
     }
     const { reason, message } = error
-    if (this.#state === 'connecting') return this.#refuse(reason, message)
+    if (this.#state !== 'connected') return this.#refuse(reason, message)
     this.#broker.log.info(
       { clientid: this.clientId, peer: this.#transport.remoteAddress, reason_code: reason, reason: message },
       'client_protocol_fault',
@@ -272,6 +335,7 @@ export class Connection implements PacketHandler, OutletOwner {
   #close(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
+    this.#held = undefined
     this.#outlet.close()
     this.#hub.closed(this)
     this.#closePeer()
@@ -328,7 +392,7 @@ export class Connection implements PacketHandler, OutletOwner {
         )
     }
     passing.fromClient(delivery.topic, session, this.#readAtMs)
-    const reason = delivery.reserved === undefined ? this.#pass(delivery) : this.#publishReserved(delivery)
+    const reason = this.#mayPublish(delivery) ? this.#pass(delivery) : this.#deny('publish', delivery.topic)
     if (qos === 0 || !this.#isOpen) return
     if (qos === 1) return this.#outlet.acknowledge(0x40, packetId, reason)
     // MQTT 3.1.1 has no word for a refusal there, so that its client goes on with PUBREL.
@@ -336,7 +400,27 @@ export class Connection implements PacketHandler, OutletOwner {
     this.#outlet.acknowledge(0x50, packetId, reason)
   }
 
+  /** What is under `$LINK/` the link's inlet judges. */
+  #mayPublish({ topic, reserved }: Delivery): boolean {
+    const access = this.#access!
+    const { view } = this.#broker.passing
+    return access.publishesFreely || reserved === 'link' || access.mayPublish(topic, view.qos, view.retain)
+  }
+
+  /** A denial is told once a connection; who goes on trying must not fill the log. */
+  #deny(action: 'publish' | 'subscribe', topic: string): number {
+    const { authorizer, counters, log } = this.#broker
+    const fields = { clientid: this.clientId, username: this.#terms!.username, action, topic }
+    if (this.#wasDenied) log.debug(fields, 'authorization_denied')
+    else log.info(fields, 'authorization_denied')
+    this.#wasDenied = true
+    counters.denied++
+    if (authorizer.denyAction === 'disconnect') this.disconnect(reasonCode.notAuthorized, `no right to ${action}`)
+    return reasonCode.notAuthorized
+  }
+
   #pass(delivery: Delivery): number {
+    if (delivery.reserved !== undefined) return this.#publishReserved(delivery)
     return this.#broker.publish(this.#broker.passing, delivery) === 0
       ? reasonCode.noMatchingSubscribers
       : reasonCode.success
@@ -414,6 +498,7 @@ export class Connection implements PacketHandler, OutletOwner {
       if (nl && topic.startsWith('$share/'))
         throw new PacketFault(reasonCode.protocolError, 'No Local on a shared subscription') // [MQTT-3.8.3-4]
       if (reservedNamespace(topic) === 'link') return this.#subscribeLink(topic, qos)
+      if (!this.#maySubscribe(topic, qos)) return this.#deny('subscribe', topic)
       const retainHandling = rh as 0 | 1 | 2
       const options = { qos, noLocal: nl || isBridge, retainAsPublished: rap || isBridge, retainHandling, identifier }
       return this.#broker.subscribe(session, topic, options)
@@ -425,6 +510,12 @@ export class Connection implements PacketHandler, OutletOwner {
       granted: this.#version === 5 ? granted : granted.map((code) => (code >= 0x80 ? 0x80 : code)),
     })
     session.drain(this.#readAtMs)
+  }
+
+  #maySubscribe(name: string, qos: 0 | 1 | 2): boolean {
+    const parsed = parseSubscription(name)
+    // What can't be subscribed anyway is told by its own reason.
+    return parsed.type === 'invalid' || this.#access!.maySubscribe(parsed.topicFilter, qos)
   }
 
   #subscribeLink(topicFilter: string, qos: 0 | 1 | 2): number {

@@ -12,6 +12,8 @@ export class Counters {
   droppedNotConnected = 0
   /** QoS 0 to a reader that is too slow. */
   shedQos0 = 0
+  /** Publishes and subscriptions that a client had no right to. */
+  denied = 0
   /** Connections closed because their reader was too slow. */
   closedSlow = 0
 

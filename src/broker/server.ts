@@ -36,7 +36,7 @@ export class Server implements Hub {
 
   /** Starts a listener. Resolves to `host:port` as it really listens; throws `ListenerError`. */
   async listen(name: string, config: ListenerConfig): Promise<string> {
-    const server = createServer({ noDelay: true }, (socket) => this.#accept(socket))
+    const server = createServer({ noDelay: true }, (socket) => this.#accept(socket, `tcp:${name}`))
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause: NodeJS.ErrnoException) => {
         const words = cause.code === 'EADDRINUSE' ? 'another process listens there already' : cause.message
@@ -97,8 +97,8 @@ export class Server implements Hub {
     }
   }
 
-  #accept(socket: Socket): void {
-    const transport = new SocketTransport(socket)
+  #accept(socket: Socket, listener: string): void {
+    const transport = new SocketTransport(socket, listener)
     const connection = new Connection(this, transport)
     this.#connections.set(connection, transport)
     socket.on('data', (chunk: Buffer) => connection.receive(chunk))
@@ -126,12 +126,19 @@ export class Server implements Hub {
 
 class SocketTransport implements Transport {
   readonly remoteAddress: string
+  readonly peerHost: string
+  readonly peerPort: number
+  readonly listener: string
+  readonly certificate = undefined
   readonly closed: Promise<void>
   readonly #socket: Socket
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, listener: string) {
     this.#socket = socket
-    this.remoteAddress = `${socket.remoteAddress}:${socket.remotePort}`
+    this.listener = listener
+    this.peerHost = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '')
+    this.peerPort = socket.remotePort ?? 0
+    this.remoteAddress = `${this.peerHost}:${this.peerPort}`
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()))
   }
 

@@ -10,7 +10,7 @@ const HEADER_BYTES_MAX = 5
 export interface PacketHandler {
   /**
    * One whole packet: `buffer[start]` is its first byte, its body runs from `body` to `end`. The bytes are the
-   * handler's to keep and to change. Returns false to be handed no more packets of this stream.
+   * handler's to keep and to change. Returns false to be handed no more packets of this read.
    */
   onPacket(buffer: Buffer, start: number, body: number, end: number): boolean
 }
@@ -31,12 +31,18 @@ export class Framer {
     this.#packetBytesMax = packetBytesMax
   }
 
-  /** Takes what was read next; `chunk` must not be written to by the caller afterwards. Throws `PacketFault`. */
-  push(chunk: Buffer): void {
+  /**
+   * Takes what was read next; `chunk` must not be written to by the caller afterwards. Returns how many bytes of it were
+   * taken: all, unless the handler wanted no more packets. Throws `PacketFault`.
+   */
+  push(chunk: Buffer): number {
     let at = 0
     if (this.#partial !== undefined) {
       at = this.#fill(chunk)
-      if (at < 0) return
+      if (this.#need === 0 || this.#have < this.#need) return at
+      const packet = this.#partial
+      this.#partial = undefined
+      if (!this.#handler.onPacket(packet, 0, this.#bodyAt, packet.length)) return at
     }
     const end = chunk.length
     while (end - at >= 2) {
@@ -50,10 +56,11 @@ export class Framer {
       const next = body + length
       if (next - at > this.#packetBytesMax) throw tooLarge(next - at, this.#packetBytesMax)
       if (next > end) break
-      if (!this.#handler.onPacket(chunk, at, body, next)) return
+      if (!this.#handler.onPacket(chunk, at, body, next)) return next
       at = next
     }
     if (at < end) this.#begin(chunk, at)
+    return end
   }
 
   /** Remembers the beginning of a packet whose rest is to come. */
@@ -70,11 +77,11 @@ export class Framer {
     this.#have = chunk.copy(this.#partial, 0, at)
   }
 
-  /** Goes on with the partial packet. Returns where the next packet begins in `chunk`, or -1 if there is none. */
+  /** Goes on with the partial packet. Returns how many bytes of `chunk` belong to it. */
   #fill(chunk: Buffer): number {
     let at = 0
     while (this.#need === 0) {
-      if (at === chunk.length) return -1
+      if (at === chunk.length) return at
       const header = this.#partial!
       header[this.#have++] = chunk[at++]!
       const body = lengthEnd(header, 0, this.#have)
@@ -85,12 +92,9 @@ export class Framer {
       this.#partial = Buffer.allocUnsafeSlow(this.#need)
       header.copy(this.#partial, 0, 0, body)
     }
-    const packet = this.#partial!
-    const taken = chunk.copy(packet, this.#have, at, at + this.#need - this.#have)
+    const taken = chunk.copy(this.#partial!, this.#have, at, at + this.#need - this.#have)
     this.#have += taken
-    if (this.#have < this.#need) return -1
-    this.#partial = undefined
-    return this.#handler.onPacket(packet, 0, this.#bodyAt, packet.length) ? at + taken : -1
+    return at + taken
   }
 }
 

@@ -68,6 +68,10 @@ export class Publication {
     return ((this.bytes[0]! >> 1) & 3) as QoS
   }
 
+  get retain(): boolean {
+    return (this.bytes[0]! & 1) === 1
+  }
+
   /** What is left of its life, seconds, to be sent on [MQTT-3.3.2-6]; `Infinity` for a message that never expires. */
   expirySecondsLeft(nowMs: number): number {
     return Math.max(0, Math.ceil((this.expiresAtMs - nowMs) / 1000))

@@ -86,6 +86,10 @@ test(
 /** A socket that only counts what it is handed. */
 class CountingTransport implements Transport {
   readonly remoteAddress = '127.0.0.1:1'
+  readonly peerHost = '127.0.0.1'
+  readonly peerPort = 1
+  readonly listener = 'tcp:test'
+  readonly certificate = undefined
   readonly writableLength = 0
   /** Writes, of which those between cork and uncork are one. */
   writes = 0
@@ -108,6 +112,8 @@ class CountingTransport implements Transport {
     return true
   }
 
+  pause(): void {}
+  resume(): void {}
   end(): void {}
   destroy(): void {}
 }

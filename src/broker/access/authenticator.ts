@@ -23,3 +23,9 @@ export type AuthenticationResult =
       /** For the log and, in so far as it gives nothing away, for the client. */
       readonly words: string
     }
+
+/** Lets everybody in as whoever they say they are: an empty chain. */
+export const openAuthenticator: Authenticator = {
+  isOpen: true,
+  authenticate: () => Promise.resolve({ type: 'accepted', isSuperuser: false, attributes: {}, expiresAtMs: undefined }),
+}

@@ -25,3 +25,13 @@ export interface Authorizer {
   /** The rights of a client that has just connected; they follow later changes of the rules. */
   accessOf(identity: Identity): ClientAccess
 }
+
+const openAccess: ClientAccess = {
+  publishesFreely: true,
+  mayPublish: () => true,
+  maySubscribe: () => true,
+  link: () => 'unsaid',
+}
+
+/** No rules: everything but what `$LINK/` and `$SYS/` keep for themselves. */
+export const openAuthorizer: Authorizer = { isOpen: true, denyAction: 'ignore', accessOf: () => openAccess }
