@@ -26,8 +26,10 @@ import {
   type SinkRoute,
   type Subscription,
   type SubscriptionOptions,
+  type Target,
   targetAlone,
 } from './subscription.ts'
+import { systemPublication, type SystemTopic, type SystemTopics } from './system-port.ts'
 
 /** The part of a pino logger that the broker uses. */
 export interface Logger {
@@ -63,6 +65,8 @@ export class Broker implements BrokerPort {
   readonly index: TopicIndex<Destination, Delivery>
   /** Serves `$LINK/#`. */
   linkInlet: LinkInlet = closedInlet
+  /** Speaks under `$SYS/`; `undefined` while that is switched off. */
+  systemTopics: SystemTopics | undefined
   /** Who is asked who a client is, and what it may do. Both may be exchanged while clients are connected. */
   authenticator: Authenticator = openAuthenticator
   authorizer: Authorizer = openAuthorizer
@@ -76,6 +80,7 @@ export class Broker implements BrokerPort {
   /** Local subscribers of each filter. */
   readonly #interest = new Map<string, number>()
   readonly #interestListeners = new Set<(change: InterestChange) => void>()
+  #systemSubscriptions = 0
 
   constructor(options: BrokerOptions) {
     this.#mqtt = options.mqtt
@@ -87,7 +92,7 @@ export class Broker implements BrokerPort {
     this.index = new TopicIndex({ plan: planDelivery, hashKey })
     this.sessions = new Sessions(this.clock, {
       publishWill: (session) => this.#publishWill(session),
-      ended: (session) => this.#endSession(session),
+      ended: (session, isExpired) => this.#endSession(session, isExpired),
     })
     this.configure(options.mqtt)
   }
@@ -101,7 +106,7 @@ export class Broker implements BrokerPort {
   /** Passes on what `passing` shows. Returns how many receivers it found: sessions, groups, links. */
   publish(passing: Passing, delivery: Delivery): number {
     const { targets, groups, sinks } = delivery
-    this.counters.received++
+    this.counters.published++
     if (passing.view.retain) this.#retain(passing)
     const exclusive = passing.ownsBytes && targets.length + groups.length === 1
     let receivers = groups.length
@@ -122,6 +127,7 @@ export class Broker implements BrokerPort {
       const member = group.choose(this.#pickMember)
       member?.session.deliver(passing, member, group, exclusive)
     }
+    if (receivers === 0) this.counters.withoutReceivers++
     return receivers
   }
 
@@ -156,6 +162,30 @@ export class Broker implements BrokerPort {
         this.log.error({ err: error, link: sink.id, topic: passing.topic }, 'cluster_link_accept_failed')
       }
     }
+  }
+
+  /**
+   * Passes on what the node itself says under `$SYS/`: to subscribers here, never over a link. A value is for those who are
+   * connected, since whoever comes later is told the value of then; an event waits for a subscriber like any message.
+   */
+  publishSystem({ topic, payload }: SystemTopic, kind: 'value' | 'event'): void {
+    if (this.#systemSubscriptions === 0) return
+    const { targets, groups } = this.index.lookup(topic)
+    if (targets.length + groups.length === 0) return
+    const nowMs = this.clock.nowMs()
+    this.#inner.fromPublication(systemPublication(topic, payload, kind === 'value', nowMs), nowMs)
+    for (const target of targets) this.#deliverSystem(target, undefined, kind)
+    for (const group of groups) this.#deliverSystem(group.choose(this.#pickMember), group, kind)
+  }
+
+  #deliverSystem(target: Target | undefined, group: ShareGroup | undefined, kind: 'value' | 'event'): void {
+    if (target === undefined || (kind === 'value' && target.session.outlet === undefined)) return
+    target.session.deliver(this.#inner, target, group, false)
+  }
+
+  /** Whether anybody has subscribed to something under `$SYS/`. */
+  get isSystemWatched(): boolean {
+    return this.#systemSubscriptions > 0
   }
 
   #retain(passing: Passing): void {
@@ -204,6 +234,7 @@ export class Broker implements BrokerPort {
   ): { session: Session; isResumed: boolean } {
     const { sessions } = this
     const publisher = { clientId: terms.clientId, username: terms.username, peerHost }
+    if (sessions.get(terms.clientId)?.outlet !== undefined) this.counters.sessionsTakenOver++
     sessions.get(terms.clientId)?.outlet?.takenOver()
     const session = sessions.get(terms.clientId)
     if (session !== undefined && !terms.cleanStart && this.#isOwner(session, terms)) {
@@ -211,9 +242,15 @@ export class Broker implements BrokerPort {
       session.publisher = publisher
       session.expiryIntervalMs = terms.sessionExpiryMs
       this.#withdraw(session, access)
+      this.counters.sessionsResumed++
       return { session, isResumed: true }
     }
-    if (session !== undefined) sessions.end(session)
+    if (session !== undefined) {
+      this.counters.sessionsDiscarded++
+      sessions.end(session)
+    }
+    this.counters.sessionsCreated++
+    this.counters.sessions.add(1)
     const fresh = new Session(publisher, terms.sessionExpiryMs, this.mqtt, this.counters)
     sessions.add(fresh)
     return { session: fresh, isResumed: false }
@@ -236,7 +273,10 @@ export class Broker implements BrokerPort {
   }
 
   /** The session is over: nothing is left of it but what other members of its groups inherit. */
-  #endSession(session: Session): void {
+  #endSession(session: Session, isExpired: boolean): void {
+    this.counters.sessions.add(-1)
+    this.counters.sessionsTerminated++
+    if (isExpired) this.counters.sessionsExpired++
     const held = [...session.heldForGroups()]
     for (const name of session.subscriptions.keys()) this.unsubscribe(session, name)
     const nowMs = this.clock.nowMs()
@@ -272,7 +312,10 @@ export class Broker implements BrokerPort {
     if (before !== undefined) this.#detach(before)
     this.#attach(subscription)
     session.subscriptions.set(name, subscription)
-    if (before === undefined) this.#addInterest(topicFilter)
+    if (before === undefined) {
+      this.counters.countSubscription(1, isShared)
+      this.#addInterest(topicFilter)
+    }
     if (!isShared && (options.retainHandling === 0 || (options.retainHandling === 1 && before === undefined)))
       this.#queueRetained(subscription)
     return qos
@@ -284,6 +327,7 @@ export class Broker implements BrokerPort {
     if (subscription === undefined) return false
     session.subscriptions.delete(name)
     this.#detach(subscription)
+    this.counters.countSubscription(-1, subscription.group !== undefined)
     this.#removeInterest(subscription.topicFilter)
     return true
   }
@@ -316,9 +360,12 @@ export class Broker implements BrokerPort {
   }
 
   #queueRetained(subscription: Subscription): void {
+    const { topicFilter, session } = subscription
     const nowMs = this.clock.nowMs()
-    for (const publication of this.#retained.under(subscription.topicFilter, nowMs))
-      subscription.session.queueRetained(publication, subscription)
+    for (const publication of this.#retained.under(topicFilter, nowMs)) session.queueRetained(publication, subscription)
+    if (this.systemTopics === undefined || reservedNamespace(topicFilter) !== 'sys') return
+    for (const { topic, payload } of this.systemTopics.under(topicFilter))
+      session.queueRetained(systemPublication(topic, payload, true, nowMs), subscription)
   }
 
   // ---- what links need (BrokerPort)
@@ -346,18 +393,28 @@ export class Broker implements BrokerPort {
     if (route !== undefined) this.index.remove(topicFilter, route)
   }
 
+  /** How many filters have subscribers, and how many topics a retained message. */
+  get topicCount(): number {
+    return this.#interest.size
+  }
+
+  get retainedCount(): number {
+    return this.#retained.count
+  }
+
   *retained(topicFilter: string): Iterable<Message> {
     for (const publication of this.#retained.under(topicFilter, this.clock.nowMs())) yield publication.toMessage()
   }
 
   #addInterest(topicFilter: string): void {
     const count = this.#interest.get(topicFilter) ?? 0
-    if (reservedNamespace(topicFilter) !== undefined) return
+    if (reservedNamespace(topicFilter) !== undefined) return void this.#systemSubscriptions++
     this.#interest.set(topicFilter, count + 1)
     if (count === 0) this.#tellInterest({ type: 'added', topicFilter })
   }
 
   #removeInterest(topicFilter: string): void {
+    if (reservedNamespace(topicFilter) !== undefined) return void this.#systemSubscriptions--
     const count = this.#interest.get(topicFilter)
     if (count === undefined) return
     if (count > 1) this.#interest.set(topicFilter, count - 1)

@@ -89,7 +89,9 @@ export class ConnectionOutlet implements Outlet {
       const { buffer, at } = this.#output.reserve(length)
       form.write(buffer, at, view)
     }
-    this.#broker.counters.sent++
+    const { counters } = this.#broker
+    counters.publishesSent[form.qos]!++
+    counters.payloadBytesSent += view.end - view.payloadStart
     this.#touch()
     return true
   }
@@ -139,6 +141,7 @@ export class ConnectionOutlet implements Outlet {
     buffer[at + 2] = packetId >> 8
     buffer[at + 3] = packetId & 255
     if (withReason) buffer[at + 4] = reason
+    this.#broker.counters.packetsSent[firstByte >> 4]!++
     this.#touch()
   }
 
@@ -166,6 +169,7 @@ export class ConnectionOutlet implements Outlet {
       this.#congestedSinceMs ??= this.#broker.clock.steadyMs()
       if (this.#unsent + this.#output.bytes > 2 * this.#broker.mqtt.max_outbound_bytes) return this.#owner.tooSlow()
     }
+    this.#broker.counters.bytesSent += this.#output.bytes
     this.#output.flush(this.#transport, this.#onWritten)
     this.#unsent = this.#transport.writableLength
   }
@@ -188,6 +192,7 @@ export class ConnectionOutlet implements Outlet {
   }
 
   #send(bytes: Buffer): void {
+    this.#broker.counters.packetsSent[bytes[0]! >> 4]!++
     this.#output.append(bytes, 0, bytes.length)
     this.#touch()
   }

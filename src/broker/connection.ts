@@ -20,6 +20,7 @@ import type { Sink } from './output.ts'
 import { checkAcknowledgement, type ProtocolVersion, versionToAnswer } from './packet-rules.ts'
 import type { Session } from './session.ts'
 import { type Delivery, reservedNamespace } from './subscription.ts'
+import type { PresentClient } from './system-port.ts'
 import { TopicAliases } from './topic-aliases.ts'
 
 /** A socket as a connection sees it. */
@@ -29,6 +30,8 @@ export interface Transport extends Sink {
   /** The same, apart. An IPv4 address is never written as IPv6. */
   readonly peerHost: string
   readonly peerPort: number
+  /** The port of ours that the client came to. */
+  readonly localPort: number
   /** The listener by type and name: `tcp:default`. */
   readonly listener: string
   readonly certificate: CertificateName | undefined
@@ -64,7 +67,7 @@ const packetType = {
   auth: 15,
 } as const
 
-export class Connection implements PacketHandler, OutletOwner {
+export class Connection implements PacketHandler, OutletOwner, PresentClient {
   readonly #hub: Hub
   readonly #broker: Broker
   readonly #transport: Transport
@@ -86,6 +89,9 @@ export class Connection implements PacketHandler, OutletOwner {
   #lastReceivedAtMs: number
   /** When the packets that are being handled were read, milliseconds since 1970. */
   #readAtMs = 0
+  #connectedAtMs = 0
+  /** Why the connection ends, as a reason code; `undefined` where nobody said anything. */
+  #endReason: number | undefined
 
   constructor(hub: Hub, transport: Transport) {
     this.#hub = hub
@@ -94,6 +100,7 @@ export class Connection implements PacketHandler, OutletOwner {
     this.#outlet = new ConnectionOutlet(this.#broker, transport, this)
     this.#framer = new Framer(this, hub.broker.mqtt.max_packet_size)
     this.#openedAtMs = this.#lastReceivedAtMs = hub.broker.clock.steadyMs()
+    this.#broker.counters.socketsOpened++
   }
 
   get clientId(): string | undefined {
@@ -105,7 +112,13 @@ export class Connection implements PacketHandler, OutletOwner {
   /** Bytes were read; they are ours from now on. */
   receive(chunk: Buffer): void {
     if (this.#state === 'closed') return
-    if (this.#held !== undefined) return void this.#held.push(chunk)
+    this.#broker.counters.bytesReceived += chunk.length
+    if (this.#held !== undefined) this.#held.push(chunk)
+    else this.#take(chunk)
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#state === 'closed') return
     const { clock } = this.#broker
     this.#lastReceivedAtMs = clock.steadyMs()
     this.#readAtMs = clock.nowMs()
@@ -166,6 +179,7 @@ export class Connection implements PacketHandler, OutletOwner {
       type === packetType.pubrel || type === packetType.subscribe || type === packetType.unsubscribe ? 2 : 0
     if ((buffer[start]! & 15) !== required)
       throw new PacketFault(reasonCode.malformedPacket, `reserved flags of packet type ${type}`) // [MQTT-2.1.3-1]
+    this.#broker.counters.packetsReceived[type]!++
     switch (type) {
       case packetType.puback:
       case packetType.pubrec:
@@ -199,6 +213,7 @@ export class Connection implements PacketHandler, OutletOwner {
 
   #connect(bytes: Buffer, body: number): void {
     this.#outlet.version = versionToAnswer(bytes, body)
+    this.#broker.counters.packetsReceived[packetType.connect]!++
     const packet = parseConnect(bytes, body)
     this.#outlet.version = packet.facts.version
     const { clock, mqtt, random } = this.#broker
@@ -233,7 +248,7 @@ export class Connection implements PacketHandler, OutletOwner {
     const held = this.#held ?? []
     this.#held = undefined
     // A client need not wait for CONNACK, so that what it sent at once is done now [MQTT-3.1.4-5].
-    for (const chunk of held) this.receive(chunk)
+    for (const chunk of held) this.#take(chunk)
     this.#transport.resume()
   }
 
@@ -248,6 +263,8 @@ export class Connection implements PacketHandler, OutletOwner {
     const { session, isResumed } = this.#broker.takeSession(terms, identity, access)
     this.#session = session
     session.will = terms.will
+    this.#broker.counters.clientsConnected++
+    this.#broker.counters.connected.add(1)
     this.#outlet.control({
       cmd: 'connack',
       sessionPresent: isResumed,
@@ -257,10 +274,16 @@ export class Connection implements PacketHandler, OutletOwner {
       { clientid: terms.clientId, peer: this.#transport.remoteAddress, session_present: isResumed },
       'client_connected',
     )
-    session.resume(this.#outlet, terms.receiveMaximum, this.#broker.clock.nowMs())
+    this.#connectedAtMs = this.#broker.clock.nowMs()
+    this.#broker.systemTopics?.connected(this)
+    session.resume(this.#outlet, terms.receiveMaximum, this.#connectedAtMs)
   }
 
   #refuse(reason: number, words: string): void {
+    const { counters } = this.#broker
+    counters.connectsRefused++
+    if (reason === reasonCode.badUserNameOrPassword || reason === reasonCode.notAuthorized)
+      counters.authenticationFailures++
     this.#broker.log.info(
       { clientid: this.clientId, peer: this.#transport.remoteAddress, reason_code: reason, reason: words },
       'client_refused',
@@ -286,13 +309,15 @@ export class Connection implements PacketHandler, OutletOwner {
       throw new PacketFault(reasonCode.protocolError, 'Session Expiry Interval set at DISCONNECT, 0 at CONNECT') // [MQTT-3.14.2-2]
     if (expiry !== undefined)
       session.expiryIntervalMs = Math.min(expiryMs(expiry), this.#broker.mqtt.session_expiry_interval)
-    if ((packet.reasonCode ?? reasonCode.success) === reasonCode.success) session.will = undefined // [MQTT-3.14.4-3]
+    this.#endReason = packet.reasonCode ?? reasonCode.success
+    if (this.#endReason === reasonCode.success) session.will = undefined // [MQTT-3.14.4-3]
     this.#closeAfterFlush()
   }
 
   /** Tells the client why (MQTT 5), then closes. */
   disconnect(reason: number, words: string): void {
     if (this.#state === 'closed') return
+    this.#endReason = reason
     if (this.#state === 'connected' && this.#version === 5) {
       this.#outlet.control({ cmd: 'disconnect', reasonCode: reason, properties: { reasonString: words } })
     }
@@ -319,6 +344,7 @@ export class Connection implements PacketHandler, OutletOwner {
   }
 
   tooSlow(): void {
+    this.#endReason = reasonCode.quotaExceeded
     this.#broker.counters.closedSlow++
     this.#broker.log.warn({ clientid: this.clientId, unsent_bytes: this.#outlet.unsentBytes }, 'client_too_slow')
     this.#outlet.close()
@@ -340,10 +366,36 @@ export class Connection implements PacketHandler, OutletOwner {
     this.#hub.closed(this)
     this.#closePeer()
     const session = this.#session
+    if (session !== undefined) this.#countGone()
     if (session === undefined || session.outlet !== this.#outlet) return
     session.outlet = undefined
     this.#broker.sessions.leave(session)
     this.#broker.log.debug({ clientid: session.clientId }, 'client_disconnected')
+  }
+
+  #countGone(): void {
+    const { counters, systemTopics } = this.#broker
+    counters.clientsDisconnected++
+    counters.connected.add(-1)
+    systemTopics?.disconnected(this, this.#endReason)
+  }
+
+  // ---- as events tell of it (PresentClient)
+
+  get terms(): ConnectTerms {
+    return this.#terms!
+  }
+
+  get peerHost(): string {
+    return this.#transport.peerHost
+  }
+
+  get localPort(): number {
+    return this.#transport.localPort
+  }
+
+  get connectedAtMs(): number {
+    return this.#connectedAtMs
   }
 
   // ---- from the outlet (OutletOwner), and to it
@@ -374,6 +426,8 @@ export class Connection implements PacketHandler, OutletOwner {
     const { view } = passing
     const session = this.#session!
     view.read(buffer, start, body, end, this.#version === 5)
+    broker.counters.publishesReceived[view.qos]!++
+    broker.counters.payloadBytesReceived += view.end - view.payloadStart
     if (view.topicAlias > 0) (this.#aliases ??= new TopicAliases()).resolve(view, mqtt.max_topic_alias)
     else if (view.topicLength === 0)
       throw new PacketFault(reasonCode.protocolError, 'neither a topic name nor a Topic Alias')
@@ -466,7 +520,7 @@ export class Connection implements PacketHandler, OutletOwner {
     const { window } = session
     switch (type) {
       case packetType.puback:
-        window.acknowledge(packetId)
+        if (!window.acknowledge(packetId)) this.#countMissed(type)
         break
       case packetType.pubrec:
         if (reason >= 0x80) window.refuse(packetId)
@@ -481,9 +535,13 @@ export class Connection implements PacketHandler, OutletOwner {
         )
         break
       default:
-        window.complete(packetId)
+        if (!window.complete(packetId)) this.#countMissed(type)
     }
     if (session.hasWaiting) session.drain(this.#readAtMs)
+  }
+
+  #countMissed(type: number): void {
+    this.#broker.counters.acknowledgementsMissed[type]!++
   }
 
   // ---- SUBSCRIBE and UNSUBSCRIBE
@@ -501,7 +559,10 @@ export class Connection implements PacketHandler, OutletOwner {
       if (!this.#maySubscribe(topic, qos)) return this.#deny('subscribe', topic)
       const retainHandling = rh as 0 | 1 | 2
       const options = { qos, noLocal: nl || isBridge, retainAsPublished: rap || isBridge, retainHandling, identifier }
-      return this.#broker.subscribe(session, topic, options)
+      const isNew = !session.subscriptions.has(topic)
+      const code = this.#broker.subscribe(session, topic, options)
+      if (code < 0x80) this.#broker.systemTopics?.subscribed(this, topic, options, isNew)
+      return code
     })
     if (!this.#isOpen) return
     this.#outlet.control({
@@ -529,9 +590,11 @@ export class Connection implements PacketHandler, OutletOwner {
   }
 
   #unsubscribe(packet: IUnsubscribePacket): void {
-    const granted = packet.unsubscriptions.map((name) =>
-      this.#broker.unsubscribe(this.#session!, name) ? reasonCode.success : reasonCode.noSubscriptionExisted,
-    )
+    const granted = packet.unsubscriptions.map((name) => {
+      if (!this.#broker.unsubscribe(this.#session!, name)) return reasonCode.noSubscriptionExisted
+      this.#broker.systemTopics?.unsubscribed(this, name)
+      return reasonCode.success
+    })
     this.#outlet.control({ cmd: 'unsuback', messageId: packet.messageId!, granted: this.#version === 5 ? granted : [] })
   }
 }

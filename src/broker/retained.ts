@@ -6,6 +6,11 @@ export class Retained {
   /** A topic is a filter that matches itself alone, so that what a filter covers are the topics that it matches. */
   readonly #byTopic = new FilterTrie<Publication>()
 
+  /** Those that have expired may still be among them. */
+  get count(): number {
+    return this.#byTopic.size
+  }
+
   set(publication: Publication): void {
     this.#byTopic.set(publication.topic, publication)
   }

@@ -128,6 +128,7 @@ class SocketTransport implements Transport {
   readonly remoteAddress: string
   readonly peerHost: string
   readonly peerPort: number
+  readonly localPort: number
   readonly listener: string
   readonly certificate = undefined
   readonly closed: Promise<void>
@@ -138,6 +139,7 @@ class SocketTransport implements Transport {
     this.listener = listener
     this.peerHost = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '')
     this.peerPort = socket.remotePort ?? 0
+    this.localPort = socket.localPort ?? 0
     this.remoteAddress = `${this.peerHost}:${this.peerPort}`
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()))
   }

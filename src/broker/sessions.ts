@@ -9,13 +9,20 @@ export class Sessions {
   readonly #ends = new Map<Session, Timer>()
   readonly #wills = new Map<Session, Timer>()
   readonly #publishWill: (session: Session) => void
-  readonly #ended: (session: Session) => void
+  readonly #ended: (session: Session, isExpired: boolean) => void
 
   /**
    * @param effects `publishWill`: the will of this session is due; it takes it off the session. `ended`: the session is
    * over, its subscriptions and queue go.
    */
-  constructor(clock: Clock, effects: { publishWill: (session: Session) => void; ended: (session: Session) => void }) {
+  constructor(
+    clock: Clock,
+    effects: {
+      publishWill: (session: Session) => void
+      /** @param isExpired whether its client did not come back in time */
+      ended: (session: Session, isExpired: boolean) => void
+    },
+  ) {
     this.#clock = clock
     this.#publishWill = effects.publishWill
     this.#ended = effects.ended
@@ -23,6 +30,10 @@ export class Sessions {
 
   get count(): number {
     return this.#byClientId.size
+  }
+
+  all(): Iterable<Session> {
+    return this.#byClientId.values()
   }
 
   get(clientId: string): Session | undefined {
@@ -58,20 +69,20 @@ export class Sessions {
     if (expiryIntervalMs < Number.POSITIVE_INFINITY) {
       this.#ends.set(
         session,
-        this.#clock.after(expiryIntervalMs, () => this.end(session)),
+        this.#clock.after(expiryIntervalMs, () => this.end(session, true)),
       )
     }
   }
 
   /** The session is over now. */
-  end(session: Session): void {
+  end(session: Session, isExpired = false): void {
     this.#ends.get(session)?.cancel()
     this.#ends.delete(session)
     this.#wills.get(session)?.cancel()
     this.#wills.delete(session)
     if (this.#byClientId.get(session.clientId) === session) this.#byClientId.delete(session.clientId)
     if (session.will !== undefined) this.#publishWill(session)
-    this.#ended(session)
+    this.#ended(session, isExpired)
   }
 
   /** Stops all timers. */

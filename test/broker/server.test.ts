@@ -88,6 +88,7 @@ class CountingTransport implements Transport {
   readonly remoteAddress = '127.0.0.1:1'
   readonly peerHost = '127.0.0.1'
   readonly peerPort = 1
+  readonly localPort = 1
   readonly listener = 'tcp:test'
   readonly certificate = undefined
   readonly writableLength = 0
