@@ -1,10 +1,11 @@
 /** What a CONNECT comes to: the terms of the connection, or why it is refused. Pure. */
+import { isUtf8 } from 'node:buffer'
 import type { IConnackPacket } from 'mqtt-packet'
 import type { MqttConfig } from '../config/config.ts'
 import { Publication, type Publisher, encodeMessage } from '../packets/publication.ts'
 import { reasonCode } from '../packets/reason-code.ts'
 import { topicNameProblem } from '../topics/topic-filter.ts'
-import type { ConnectPacket } from './control-packets.ts'
+import { type ConnectPacket, encodeControlPacket } from './control-packets.ts'
 import type { ProtocolVersion } from './packet-rules.ts'
 import type { Will } from './session.ts'
 import { reservedNamespace } from './subscription.ts'
@@ -55,6 +56,8 @@ export function judgeConnect(
   const assigned = packet.clientId === ''
   if (properties.authenticationMethod !== undefined)
     return refused(reasonCode.badAuthenticationMethod, `no authentication method ${properties.authenticationMethod}`)
+  if (properties.authenticationData !== undefined)
+    return refused(reasonCode.protocolError, 'Authentication Data without an Authentication Method') // MQTT 5, 3.1.2.11.10
   if (assigned && version < 5 && (!cleanStart || version === 3))
     return refused(reasonCode.clientIdentifierNotValid, 'an empty ClientID needs a clean session') // [MQTT-3.1.3-8] of 3.1.1
   if (packet.clientId.length > config.max_clientid_len)
@@ -70,6 +73,33 @@ export function judgeConnect(
     version === 5 ? expiryMs(properties.sessionExpiryInterval ?? 0) : cleanStart ? 0 : Number.POSITIVE_INFINITY
   const sessionExpiryMs = Math.min(asked, config.session_expiry_interval)
   const imposed = version === 5 && config.server_keepalive !== 'disabled' ? config.server_keepalive : undefined
+  const packetBytesMax = properties.maximumPacketSize ?? Number.POSITIVE_INFINITY
+  const connack: ConnectTerms['connack'] = {
+    ...(assigned ? { assignedClientIdentifier: clientId } : {}),
+    ...(sessionExpiryMs !== asked ? { sessionExpiryInterval: Math.floor(sessionExpiryMs / 1000) } : {}),
+    ...(imposed !== undefined ? { serverKeepAlive: imposed } : {}),
+    ...(config.max_qos_allowed < 2 ? { maximumQoS: config.max_qos_allowed } : {}),
+    ...(properties.requestResponseInformation === true && config.response_information !== ''
+      ? { responseInformation: config.response_information }
+      : {}),
+    receiveMaximum: config.max_awaiting_rel,
+    maximumPacketSize: config.max_packet_size,
+    topicAliasMaximum: config.max_topic_alias,
+    retainAvailable: config.retain_available,
+    wildcardSubscriptionAvailable: config.wildcard_subscription,
+    subscriptionIdentifiersAvailable: true,
+    sharedSubscriptionAvailable: config.shared_subscription,
+  }
+  // Nothing that it says may be left out, so that a client that can't take it can't be served [MQTT-3.1.2-24].
+  const connackBytes = encodeControlPacket(
+    { cmd: 'connack', sessionPresent: false, reasonCode: reasonCode.success, properties: connack },
+    5,
+  ).length
+  if (connackBytes > packetBytesMax)
+    return refused(
+      reasonCode.packetTooLarge,
+      `Maximum Packet Size ${packetBytesMax}, CONNACK has ${connackBytes} bytes`,
+    )
   return {
     type: 'accepted',
     version,
@@ -81,22 +111,10 @@ export function judgeConnect(
     sessionExpiryMs,
     keepAlive: imposed ?? packet.keepalive ?? 0,
     receiveMaximum: properties.receiveMaximum ?? 65_535,
-    packetBytesMax: properties.maximumPacketSize ?? Number.POSITIVE_INFINITY,
+    packetBytesMax,
     topicAliasMaximum: properties.topicAliasMaximum ?? 0,
     will,
-    connack: {
-      ...(assigned ? { assignedClientIdentifier: clientId } : {}),
-      ...(sessionExpiryMs !== asked ? { sessionExpiryInterval: Math.floor(sessionExpiryMs / 1000) } : {}),
-      ...(imposed !== undefined ? { serverKeepAlive: imposed } : {}),
-      ...(config.max_qos_allowed < 2 ? { maximumQoS: config.max_qos_allowed } : {}),
-      receiveMaximum: config.max_awaiting_rel,
-      maximumPacketSize: config.max_packet_size,
-      topicAliasMaximum: config.max_topic_alias,
-      retainAvailable: config.retain_available,
-      wildcardSubscriptionAvailable: config.wildcard_subscription,
-      subscriptionIdentifiersAvailable: true,
-      sharedSubscriptionAvailable: config.shared_subscription,
-    },
+    connack,
   }
 }
 
@@ -121,6 +139,8 @@ function judgeWill(
   if (qos > config.max_qos_allowed) return refused(reasonCode.qosNotSupported, `will of QoS ${qos}`)
   if (will.retain && !config.retain_available) return refused(reasonCode.retainNotSupported, 'retained will')
   const { willUserProperties } = packet.facts
+  if (config.payload_format_validation && will.properties?.payloadFormatIndicator && !isUtf8(Buffer.from(will.payload)))
+    return refused(reasonCode.payloadFormatInvalid, 'the payload of the will is not the UTF-8 that it is said to be')
   const { willDelayInterval, payloadFormatIndicator, userProperties: _, ...others } = will.properties ?? {}
   const bytes = encodeMessage({
     topic: will.topic,

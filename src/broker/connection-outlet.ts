@@ -1,6 +1,8 @@
 /** The sending half of one connection: in which form each packet goes out, and how much may wait for a slow reader. */
+import type { IConnectPacket } from 'mqtt-packet'
 import type { PublishForm } from '../packets/publish-form.ts'
 import type { PublishView } from '../packets/publish-view.ts'
+import { reasonCode, refusalWords } from '../packets/reason-code.ts'
 import type { Broker } from './broker.ts'
 import type { ConnectTerms } from './connect.ts'
 import { encodeControlPacket, type ServerPacket } from './control-packets.ts'
@@ -18,6 +20,8 @@ export interface OutletOwner {
   tooSlow(): void
   /** The socket has taken all that it was given. */
   drained(): void
+  /** Tells the client why, then closes. */
+  disconnect(reason: number, words: string): void
 }
 
 /** How long a connection may hold more unsent bytes than it should, milliseconds. EMQX's `send_timeout`. */
@@ -33,6 +37,10 @@ export class ConnectionOutlet implements Outlet {
   readonly #owner: OutletOwner
   readonly #output = new Output()
   #terms: ConnectTerms | undefined
+  /** Largest packet that the client takes, bytes. */
+  #packetBytesMax = Number.POSITIVE_INFINITY
+  /** Whether reason strings may be in packets other than CONNACK and DISCONNECT [MQTT-3.1.2-29]. */
+  #explains = true
   /** Alias of each topic that we set. */
   #aliasesOut: Map<string, number> | undefined
   /** Bytes that the socket holds, as of when it was last asked. */
@@ -46,6 +54,12 @@ export class ConnectionOutlet implements Outlet {
     this.#broker = broker
     this.#transport = transport
     this.#owner = owner
+  }
+
+  /** What the client asks of all that it is sent, a refusal of its CONNECT included. */
+  heed({ maximumPacketSize, requestProblemInformation }: NonNullable<IConnectPacket['properties']> = {}): void {
+    if (maximumPacketSize !== undefined && maximumPacketSize > 0) this.#packetBytesMax = maximumPacketSize
+    this.#explains = requestProblemInformation !== false
   }
 
   /** The client is connected on these terms. */
@@ -81,11 +95,11 @@ export class ConnectionOutlet implements Outlet {
     if (terms.topicAliasMaximum > 0) this.#alias(view, form, terms.topicAliasMaximum)
     if (form.keepsBytesOf(view)) {
       const length = view.end - view.start
-      if (length > terms.packetBytesMax) return false
+      if (length > this.#packetBytesMax) return false
       this.#forward(view, form, exclusive, length)
     } else {
       const length = form.lengthOf(view)
-      if (length > terms.packetBytesMax) return false
+      if (length > this.#packetBytesMax) return false
       const { buffer, at } = this.#output.reserve(length)
       form.write(buffer, at, view)
     }
@@ -128,13 +142,14 @@ export class ConnectionOutlet implements Outlet {
     } else if (this.#aliasesOut.size < aliasMax) {
       form.topicAlias = this.#aliasesOut.size + 1
       // A packet that turns out too large is not sent, and then the client must not be taken to know the alias.
-      if (form.lengthOf(view) <= this.#terms!.packetBytesMax) this.#aliasesOut.set(topic, form.topicAlias)
+      if (form.lengthOf(view) <= this.#packetBytesMax) this.#aliasesOut.set(topic, form.topicAlias)
     }
   }
 
   /** PUBACK, PUBREC, PUBREL or PUBCOMP, by its first byte. */
   acknowledge(firstByte: number, packetId: number, reason: number): void {
     const withReason = reason !== 0 && this.version === 5
+    if (withReason && reason >= 0x80 && firstByte < 0x60 && this.#explainRefusal(firstByte, packetId, reason)) return
     const { buffer, at } = this.#output.reserve(withReason ? 5 : 4)
     buffer[at] = firstByte
     buffer[at + 1] = withReason ? 3 : 2
@@ -143,6 +158,16 @@ export class ConnectionOutlet implements Outlet {
     if (withReason) buffer[at + 4] = reason
     this.#broker.counters.packetsSent[firstByte >> 4]!++
     this.#touch()
+  }
+
+  /** PUBACK or PUBREC that says in words why. Returns false where the client wants none or can't take them [MQTT-3.4.2-2]. */
+  #explainRefusal(firstByte: number, packetId: number, reason: number): boolean {
+    const words = Buffer.from(refusalWords(reason))
+    const properties = 3 + words.length
+    if (!this.#explains || 6 + properties > this.#packetBytesMax) return false
+    const head = [firstByte, 4 + properties, packetId >> 8, packetId & 255, reason, properties, 0x1f, 0, words.length]
+    this.#send(Buffer.concat([Buffer.from(head), words]))
+    return true
   }
 
   pubrel(packetId: number): void {
@@ -181,14 +206,17 @@ export class ConnectionOutlet implements Outlet {
     this.#owner.drained()
   }
 
-  /** One of the rare packets. */
+  /** One of the rare packets. One that the client can't take is not sent [MQTT-3.1.2-24]. */
   control(packet: ServerPacket): void {
-    const bytes = encodeControlPacket(packet, this.version)
-    const bytesMax = this.#terms?.packetBytesMax ?? Number.POSITIVE_INFINITY
-    // A reason string is left out where the client could not take it [MQTT-3.2.2-19, MQTT-3.14.2-3].
-    if (bytes.length > bytesMax && 'properties' in packet)
-      this.#send(encodeControlPacket(withoutReasonString(packet), this.version))
-    else this.#send(bytes)
+    let bytes = encodeControlPacket(packet, this.version)
+    const mustBeShort = !this.#explains && packet.cmd !== 'connack' && packet.cmd !== 'disconnect'
+    // Only a reason string may be left out [MQTT-3.2.2-19, MQTT-3.9.2-1, MQTT-3.14.2-3].
+    if (mustBeShort || bytes.length > this.#packetBytesMax)
+      bytes = encodeControlPacket(withoutReasonString(packet), this.version)
+    if (bytes.length <= this.#packetBytesMax) this.#send(bytes)
+    // It waits for an answer that it will not get.
+    else if (packet.cmd === 'suback' || packet.cmd === 'unsuback')
+      this.#owner.disconnect(reasonCode.packetTooLarge, `the answer has ${bytes.length} bytes, too many for you`)
   }
 
   #send(bytes: Buffer): void {
@@ -205,6 +233,7 @@ export class ConnectionOutlet implements Outlet {
 }
 
 function withoutReasonString(packet: ServerPacket): ServerPacket {
+  if (packet.properties?.reasonString === undefined) return packet
   const { reasonString: _, ...properties } = packet.properties ?? {}
   return { ...packet, properties }
 }

@@ -5,7 +5,7 @@
 import type { IDisconnectPacket, ISubscribePacket, IUnsubscribePacket } from 'mqtt-packet'
 import type { LinkClient } from '../link/broker-port.ts'
 import { Framer, type PacketHandler } from '../packets/framer.ts'
-import { connackReturnCode, PacketFault, reasonCode } from '../packets/reason-code.ts'
+import { connackReturnCode, PacketFault, reasonCode, refusalWords } from '../packets/reason-code.ts'
 import { parseSubscription } from '../topics/subscription.ts'
 import { topicFilterProblem } from '../topics/topic-filter.ts'
 import type { AuthenticationResult } from './access/authenticator.ts'
@@ -14,7 +14,7 @@ import type { CertificateName, Identity } from './access/client-info.ts'
 import type { Broker } from './broker.ts'
 import { ConnectionOutlet, type OutletOwner } from './connection-outlet.ts'
 import { type ConnectTerms, expiryMs, judgeConnect } from './connect.ts'
-import { parseConnect, parseDisconnect, parseSubscribe, parseUnsubscribe } from './control-packets.ts'
+import { answerFilters, parseConnect, parseDisconnect, parseSubscribe, parseUnsubscribe } from './control-packets.ts'
 import { LinkPeer } from './link-peer.ts'
 import type { Sink } from './output.ts'
 import { checkAcknowledgement, type ProtocolVersion, versionToAnswer } from './packet-rules.ts'
@@ -177,6 +177,8 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
   #other(type: number, buffer: Buffer, start: number, body: number, end: number): void {
     const required =
       type === packetType.pubrel || type === packetType.subscribe || type === packetType.unsubscribe ? 2 : 0
+    // A client of MQTT 3.1 may set DUP in what it sends again, and more that means nothing.
+    if (this.#version === 3) buffer[start] = (type << 4) | required
     if ((buffer[start]! & 15) !== required)
       throw new PacketFault(reasonCode.malformedPacket, `reserved flags of packet type ${type}`) // [MQTT-2.1.3-1]
     this.#broker.counters.packetsReceived[type]!++
@@ -216,6 +218,7 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
     this.#broker.counters.packetsReceived[packetType.connect]!++
     const packet = parseConnect(bytes, body)
     this.#outlet.version = packet.facts.version
+    this.#outlet.heed(packet.properties)
     const { clock, mqtt, random } = this.#broker
     const { peerHost, peerPort, listener, certificate } = this.#transport
     const terms = judgeConnect(packet, mqtt, peerHost, clock.nowMs(), () => `auto-${randomId(random)}`)
@@ -306,7 +309,7 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
     const session = this.#session!
     const expiry = packet.properties?.sessionExpiryInterval
     if (expiry !== undefined && expiry > 0 && session.expiryIntervalMs === 0)
-      throw new PacketFault(reasonCode.protocolError, 'Session Expiry Interval set at DISCONNECT, 0 at CONNECT') // [MQTT-3.14.2-2]
+      throw new PacketFault(reasonCode.protocolError, 'Session Expiry Interval set at DISCONNECT, 0 at CONNECT') // MQTT 5, 3.14.2.2.2
     if (expiry !== undefined)
       session.expiryIntervalMs = Math.min(expiryMs(expiry), this.#broker.mqtt.session_expiry_interval)
     this.#endReason = packet.reasonCode ?? reasonCode.success
@@ -366,10 +369,12 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
     this.#hub.closed(this)
     this.#closePeer()
     const session = this.#session
-    if (session !== undefined) this.#countGone()
-    if (session === undefined || session.outlet !== this.#outlet) return
-    session.outlet = undefined
-    this.#broker.sessions.leave(session)
+    if (session === undefined) return
+    if (session.outlet === this.#outlet) {
+      session.outlet = undefined
+      this.#broker.sessions.leave(session)
+    }
+    this.#countGone()
     this.#broker.log.debug({ clientid: session.clientId }, 'client_disconnected')
   }
 
@@ -436,6 +441,7 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
       throw new PacketFault(reasonCode.topicNameInvalid, 'topic name empty, too deep, not UTF-8, or with a wildcard')
     if (view.qos > mqtt.max_qos_allowed) throw new PacketFault(reasonCode.qosNotSupported, `QoS ${view.qos}`) // [MQTT-3.2.2-11]
     if (view.retain && !mqtt.retain_available) throw new PacketFault(reasonCode.retainNotSupported, 'RETAIN') // [MQTT-3.2.2-14]
+    if (mqtt.payload_format_validation && !view.isPayloadAsIndicated) return this.#refusePayload()
     const { qos, packetId } = view
     if (qos === 2) {
       if (session.awaitingRel.has(packetId)) return this.#outlet.acknowledge(0x50, packetId, 0) // [MQTT-4.3.3-10]
@@ -444,7 +450,8 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
           reasonCode.receiveMaximumExceeded,
           `more than ${mqtt.max_awaiting_rel} messages of QoS 2 await PUBREL`,
         )
-    }
+    } else if (qos === 1 && this.#isInUse(packetId))
+      return this.#outlet.acknowledge(0x40, packetId, reasonCode.packetIdentifierInUse)
     passing.fromClient(delivery.topic, session, this.#readAtMs)
     const reason = this.#mayPublish(delivery) ? this.#pass(delivery) : this.#deny('publish', delivery.topic)
     if (qos === 0 || !this.#isOpen) return
@@ -452,6 +459,13 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
     // MQTT 3.1.1 has no word for a refusal there, so that its client goes on with PUBREL.
     if (reason < 0x80 || this.#version < 5) session.awaitingRel.add(packetId)
     this.#outlet.acknowledge(0x50, packetId, reason)
+  }
+
+  /** Its payload is not the UTF-8 that the publisher says it is (MQTT 5, 3.3.2.3.2). */
+  #refusePayload(): void {
+    const { qos, packetId } = this.#broker.passing.view
+    if (qos === 0) throw new PacketFault(reasonCode.payloadFormatInvalid, refusalWords(reasonCode.payloadFormatInvalid))
+    this.#outlet.acknowledge(qos === 1 ? 0x40 : 0x50, packetId, reasonCode.payloadFormatInvalid)
   }
 
   /** What is under `$LINK/` the link's inlet judges. */
@@ -551,9 +565,11 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
     const identifier = packet.properties?.subscriptionIdentifier ?? 0
     if (packet.properties?.subscriptionIdentifier === 0)
       throw new PacketFault(reasonCode.protocolError, 'Subscription Identifier 0')
+    const filters = packet.subscriptions.map(({ topic }) => topic)
+    if (this.#isInUse(packet.messageId!)) return this.#refuseFilters('suback', packet.messageId!, filters)
     const isBridge = this.#version < 5 && this.#terms!.isBridge
     const granted = packet.subscriptions.map(({ topic, qos, nl = false, rap = false, rh = 0 }) => {
-      if (nl && topic.startsWith('$share/'))
+      if (nl && /^\$(?:share|queue)\//.test(topic))
         throw new PacketFault(reasonCode.protocolError, 'No Local on a shared subscription') // [MQTT-3.8.3-4]
       if (reservedNamespace(topic) === 'link') return this.#subscribeLink(topic, qos)
       if (!this.#maySubscribe(topic, qos)) return this.#deny('subscribe', topic)
@@ -565,12 +581,18 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
       return code
     })
     if (!this.#isOpen) return
-    this.#outlet.control({
-      cmd: 'suback',
-      messageId: packet.messageId!,
-      granted: this.#version === 5 ? granted : granted.map((code) => (code >= 0x80 ? 0x80 : code)),
-    })
+    this.#outlet.control(answerFilters('suback', packet.messageId!, filters, granted, this.#version))
     session.drain(this.#readAtMs)
+  }
+
+  /** Whether a QoS 2 message awaits its PUBREL under this identifier. MQTT 3.1.1 has no word for it and is let pass. */
+  #isInUse(packetId: number): boolean {
+    return this.#version === 5 && this.#session!.awaitingRel.has(packetId)
+  }
+
+  #refuseFilters(cmd: 'suback' | 'unsuback', packetId: number, filters: readonly string[]): void {
+    const reasons = filters.map(() => reasonCode.packetIdentifierInUse)
+    this.#outlet.control(answerFilters(cmd, packetId, filters, reasons, this.#version))
   }
 
   #maySubscribe(name: string, qos: 0 | 1 | 2): boolean {
@@ -590,12 +612,14 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
   }
 
   #unsubscribe(packet: IUnsubscribePacket): void {
-    const granted = packet.unsubscriptions.map((name) => {
+    const filters = packet.unsubscriptions
+    if (this.#isInUse(packet.messageId!)) return this.#refuseFilters('unsuback', packet.messageId!, filters)
+    const granted = filters.map((name) => {
       if (!this.#broker.unsubscribe(this.#session!, name)) return reasonCode.noSubscriptionExisted
       this.#broker.systemTopics?.unsubscribed(this, name)
       return reasonCode.success
     })
-    this.#outlet.control({ cmd: 'unsuback', messageId: packet.messageId!, granted: this.#version === 5 ? granted : [] })
+    this.#outlet.control(answerFilters('unsuback', packet.messageId!, filters, granted, this.#version))
   }
 }
 

@@ -12,7 +12,7 @@ import {
   type Packet,
   parser,
 } from 'mqtt-packet'
-import { PacketFault, reasonCode } from '../packets/reason-code.ts'
+import { PacketFault, reasonCode, refusalWords } from '../packets/reason-code.ts'
 import {
   checkConnect,
   checkDisconnect,
@@ -72,6 +72,33 @@ function parse(bytes: Buffer, version: ProtocolVersion): Packet {
   if (fault !== undefined || packet === undefined)
     throw new PacketFault(reasonCode.malformedPacket, fault instanceof Error ? fault.message : 'incomplete packet')
   return packet
+}
+
+/** So much of a filter is named in a reason string. */
+const FILTER_CHARACTERS_MAX = 100
+
+/**
+ * The SUBACK or UNSUBACK for these filters. It says which filter was refused and why, as far as the version has words for it.
+ * @param reasons one for each filter, in their order [MQTT-3.9.3-1, MQTT-3.11.3-1]
+ */
+export function answerFilters(
+  cmd: 'suback' | 'unsuback',
+  messageId: number,
+  filters: readonly string[],
+  reasons: readonly number[],
+  version: ProtocolVersion,
+): ISubackPacket | IUnsubackPacket {
+  if (version < 5) {
+    // UNSUBACK has no room for them, and SUBACK one word [MQTT-3.9.3-2].
+    return { cmd, messageId, granted: cmd === 'unsuback' ? [] : reasons.map((code) => (code >= 0x80 ? 0x80 : code)) }
+  }
+  const granted = [...reasons]
+  const at = reasons.findIndex((reason) => reason >= 0x80)
+  if (at === -1) return { cmd, messageId, granted }
+  const more = reasons.filter((reason) => reason >= 0x80).length - 1
+  const filter = filters[at]!.slice(0, FILTER_CHARACTERS_MAX)
+  const reasonString = `${filter}: ${refusalWords(reasons[at]!)}${more > 0 ? `, and ${more} more` : ''}`
+  return { cmd, messageId, granted, properties: { reasonString } }
 }
 
 export function encodeControlPacket(packet: ServerPacket, version: ProtocolVersion): Buffer {

@@ -36,6 +36,11 @@ const unsubscribeProperties: PropertyTypes = new Map([userProperty])
 const disconnectProperties: PropertyTypes = new Map([[0x11, 'uint32'], [0x1f, 'string'], userProperty])
 const acknowledgementProperties: PropertyTypes = new Map([[0x1f, 'string'], userProperty])
 
+/** Reason codes of DISCONNECT (MQTT 5, table 3-10) that are the server's alone to send. */
+const serverDisconnects: ReadonlySet<number> = new Set([
+  0x87, 0x89, 0x8b, 0x8d, 0x8e, 0x8f, 0x9a, 0x9b, 0x9c, 0x9d, 0x9e, 0x9f, 0xa0, 0xa1, 0xa2,
+])
+
 /** Reason codes of PUBACK and PUBREC (MQTT 5, table 3-4), other than success. */
 const refusals: ReadonlySet<number> = new Set([0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99])
 
@@ -133,7 +138,12 @@ export function checkUnsubscribe(bytes: Buffer, body: number, version: ProtocolV
 export function checkDisconnect(bytes: Buffer, body: number, version: ProtocolVersion): void {
   const cursor = new PacketCursor(bytes, body, bytes.length)
   if (version === 5 && !cursor.isAtEnd) {
-    cursor.byte()
+    const reason = cursor.byte()
+    if (serverDisconnects.has(reason))
+      throw new PacketFault(
+        reasonCode.protocolError,
+        `DISCONNECT of a client with reason code 0x${reason.toString(16)}`,
+      )
     if (!cursor.isAtEnd) cursor.properties(disconnectProperties)
   }
   cursor.finish()

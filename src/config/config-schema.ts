@@ -3,10 +3,13 @@
  * They are refused rather than ignored: who sets a limit or a password must not believe that it holds.
  */
 import * as z from 'zod'
+import { authenticationSchema, authenticationSettingsSchema } from './authentication-schema.ts'
 import { section } from './fields.ts'
 import type { KeyPath } from './key-path.ts'
 import { clusterName, linkSchema } from './link-schema.ts'
-import { dashboardSchema, debugSchema, listenersSchema, logSchema, mqttSchema, nodeSchema } from './node-schema.ts'
+import { listenersSchema } from './listener-schema.ts'
+import { dashboardSchema, debugSchema, logSchema, mqttSchema, nodeSchema } from './node-schema.ts'
+import { sysTopicsSchema } from './sys-topics-schema.ts'
 
 export const clusterSchema = section({
   name: clusterName.optional(),
@@ -20,6 +23,9 @@ export const configSchema = section({
   cluster: clusterSchema.prefault({}),
   listeners: listenersSchema.optional(),
   mqtt: mqttSchema.prefault({}),
+  authentication: authenticationSchema,
+  authentication_settings: authenticationSettingsSchema.prefault({}),
+  sys_topics: sysTopicsSchema.prefault({}),
   log: logSchema.prefault({}),
   dashboard: dashboardSchema.optional(),
   debug: debugSchema.optional(),
@@ -52,20 +58,27 @@ const missingFeatures: readonly { readonly feature: string; readonly keys: reado
       ...under('cluster', 'discovery_strategy autoclean autoheal core_nodes static dns mcast etcd k8s proto_dist'),
     ],
   },
-  { feature: 'listeners other than tcp', keys: under('listeners', 'ssl ws wss quic') },
+  { feature: 'listeners over QUIC', keys: ['listeners.quic'] },
+  { feature: 'authentication of one listener alone', keys: ['listeners.*.*.authentication'] },
   {
-    feature: 'authentication',
-    keys: ['authentication', 'listeners.tcp.*.authentication', 'listeners.tcp.*.enable_authn'],
+    feature: 'this setting of an authenticator',
+    keys: under('authentication.*', 'precondition acl_claim_name user_group oauth2'),
   },
-  { feature: 'authorization', keys: ['authorization', 'listeners.tcp.*.access_rules'] },
+  { feature: 'a cache of answers about clients', keys: ['authentication_settings.node_cache'] },
+  { feature: 'authorization', keys: ['authorization'] },
   { feature: 'hooks', keys: ['hooks'] },
   { feature: 'API keys', keys: ['api_key'] },
   {
     feature: 'this setting of a listener',
     keys: under(
-      'listeners.tcp.*',
-      'acceptors max_connections max_conn_rate mountpoint proxy_protocol proxy_protocol_timeout tcp_options zone',
+      'listeners.*.*',
+      'mountpoint zone limiter subscribes_rate subscribes_burst delivery_messages_rate delivery_messages_burst ' +
+        'delivery_bytes_rate delivery_bytes_burst enabled',
     ),
+  },
+  {
+    feature: 'checks whether a certificate was revoked',
+    keys: under('listeners.*.*.ssl_options', 'ocsp enable_crl_check'),
   },
   {
     feature: 'this setting of the broker',
@@ -73,7 +86,7 @@ const missingFeatures: readonly { readonly feature: string; readonly keys: reado
       'mqtt',
       'await_rel_timeout client_attrs_init clientid_override exclusive_subscription ignore_loop_deliver max_subscriptions ' +
         'message_expiry_interval mqueue_default_priority mqueue_priorities peer_cert_as_clientid peer_cert_as_username ' +
-        'response_information retry_interval strict_mode upgrade_qos use_username_as_clientid',
+        'retry_interval strict_mode upgrade_qos use_username_as_clientid',
     ),
   },
   { feature: 'logging by handler (use log.level)', keys: under('log', 'console file throttling') },
@@ -93,7 +106,7 @@ const missingFeatures: readonly { readonly feature: string; readonly keys: reado
       'actions alarm auto_subscribe bridges broker connectors conn_congestion crl_cache delayed durable_sessions durable_storage ' +
       'exhook flapping_detect force_gc force_shutdown gateway license limiter opentelemetry overload_protection ' +
       'prometheus psk_authentication retainer rewrite rule_engine schema_registry session_persistence slow_subs sources stats sysmon ' +
-      'sys_topics telemetry zones'
+      'telemetry zones'
     ).split(' '),
   },
 ]

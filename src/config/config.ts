@@ -3,6 +3,8 @@
  * Keys are those of the file, which are EMQX's where EMQX has one. Durations are whole and short enough for a timer of Node
  * (24 days), except `session_expiry_interval`; only where it says so is one `Infinity`.
  */
+import type { ListenersConfig } from './listener-config.ts'
+import type { SysTopicsConfig } from './sys-topics-schema.ts'
 
 export type SslConfig = {
   readonly enable: boolean
@@ -57,13 +59,6 @@ export type LinkConfig = {
   readonly stale_ttl: number
 }
 
-export type ListenerConfig = {
-  readonly enable: boolean
-  readonly host: string
-  /** 0: any free port. */
-  readonly port: number
-}
-
 export type MqttConfig = {
   /** Bytes. */
   readonly max_packet_size: number
@@ -80,6 +75,10 @@ export type MqttConfig = {
   readonly retain_available: boolean
   readonly wildcard_subscription: boolean
   readonly shared_subscription: boolean
+  /** Whether a payload that its publisher calls UTF-8 and that is none is refused (MQTT 5, 3.3.2.3.2). */
+  readonly payload_format_validation: boolean
+  /** What CONNACK tells a client that asks for Response Information; empty: nothing. */
+  readonly response_information: string
   /** Longest session expiry granted, milliseconds; also that of MQTT 3.1.1 sessions that are kept. */
   readonly session_expiry_interval: number
   /** Seconds the server imposes, or `disabled`. */
@@ -97,8 +96,9 @@ export type LogConfig = { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 
 export type Config = {
   readonly node: { readonly name: string; readonly data_dir: string }
   readonly cluster: { readonly name: string; readonly links: readonly LinkConfig[] }
-  readonly listeners: { readonly tcp: Readonly<Record<string, ListenerConfig>> }
+  readonly listeners: ListenersConfig
   readonly mqtt: MqttConfig
+  readonly sys_topics: SysTopicsConfig
   readonly log: LogConfig
   /** Accepted and kept for what serves them; a node that does not serve one says so at start. */
   readonly dashboard?: { readonly listeners: { readonly http: { readonly bind: string } } }

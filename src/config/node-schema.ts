@@ -1,31 +1,11 @@
-/** All that is not a link: the node, its listeners, its broker, its log. */
+/** The node itself, its broker, its log. */
 import * as z from 'zod'
-import { readBind } from './address.ts'
 import { byteSize, decimal, duration, flag, integer, oneOf, orInfinity, section, text, textLike } from './fields.ts'
+import { bind } from './listener-schema.ts'
 
 export const nodeSchema = section({
   name: textLike(/^[^@\s]+@[^@\s]+$/, 'bad_name', 'name@host, such as "a1@127.0.0.1"').default('isthmus@127.0.0.1'),
   data_dir: text('the name of a directory').min(1, { error: 'expected the name of a directory' }).default('data'),
-})
-
-const bind = z
-  .union([z.string(), z.number()], { error: 'expected host:port in double quotes, or a port' })
-  .superRefine((written, context) => {
-    const result = readBind(written)
-    if (result.type === 'ok') return
-    context.addIssue({ code: 'custom', message: result.message, params: { reason: result.reason, problem: '' } })
-  })
-
-export const listenerSchema = section({ bind: bind.optional(), enable: flag().default(true) })
-
-export const listenersSchema = section({
-  tcp: z
-    .record(
-      textLike(/^[a-zA-Z0-9][a-zA-Z0-9_-]*$/, 'bad_name', 'a name of letters, digits, `_` and `-`'),
-      listenerSchema,
-      { error: 'expected listeners by their names: { default { bind = "0.0.0.0:1883" } }' },
-    )
-    .default({}),
 })
 
 export const mqttSchema = section({
@@ -42,6 +22,8 @@ export const mqttSchema = section({
   retain_available: flag().default(true),
   wildcard_subscription: flag().default(true),
   shared_subscription: flag().default(true),
+  payload_format_validation: flag().default(false),
+  response_information: text('a prefix of topics').max(1024, { error: 'expected at most 1024 characters' }).default(''),
   // The largest interval that MQTT can say and that is not forever.
   session_expiry_interval: duration({ max: 4_294_967_294_000 }).default(7_200_000),
   server_keepalive: serverKeepalive().default('disabled'),

@@ -44,6 +44,8 @@ export class PublishView {
   topicAliasAt = 0
   /** Seconds; -1: none. */
   messageExpiryInterval = -1
+  /** Whether the publisher calls the payload UTF-8. */
+  isTextPayload = false
   /** Index of the expiry's four bytes; meaningless without an expiry. */
   messageExpiryAt = 0
 
@@ -78,6 +80,7 @@ export class PublishView {
     if (at > end) throw truncated()
     this.topicAlias = 0
     this.messageExpiryInterval = -1
+    this.isTextPayload = false
     if (v5) {
       if (at >= end) throw truncated()
       const length = buffer[at]!
@@ -89,6 +92,11 @@ export class PublishView {
 
   get topicLength(): number {
     return this.topicEnd - this.topicStart
+  }
+
+  /** Whether the payload is UTF-8 if its publisher calls it that (MQTT 5, 3.3.2.3.2). U+0000 may be in it. */
+  get isPayloadAsIndicated(): boolean {
+    return !this.isTextPayload || isUtf8(this.buffer.subarray(this.payloadStart, this.end))
   }
 
   #readProperties(at: number, end: number): void {
@@ -128,6 +136,7 @@ export class PublishView {
       case property.payloadFormatIndicator:
         if (at < end && buffer[at]! > 1)
           throw new PacketFault(reasonCode.protocolError, 'Payload Format Indicator above 1')
+        this.isTextPayload = buffer[at] === 1
         return at + 1
       case property.messageExpiryInterval:
         if (at + 4 <= end) this.messageExpiryInterval = buffer.readUInt32BE(at)

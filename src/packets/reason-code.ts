@@ -34,6 +34,25 @@ export const reasonCode = {
   wildcardSubscriptionsNotSupported: 0xa2,
 } as const
 
+/** In words for the user of a client, of the reasons for which a server refuses a PUBLISH or a subscription. */
+const refusals: ReadonlyMap<number, string> = new Map([
+  [reasonCode.unspecifiedError, 'unspecified error'],
+  [reasonCode.implementationSpecificError, 'this server can not do it'],
+  [reasonCode.notAuthorized, 'not authorized'],
+  [reasonCode.topicFilterInvalid, 'not a valid topic filter, or too many levels'],
+  [reasonCode.topicNameInvalid, 'topic not accepted'],
+  [reasonCode.packetIdentifierInUse, 'a QoS 2 message under this packet identifier awaits its PUBREL'],
+  [reasonCode.quotaExceeded, 'quota exceeded'],
+  [reasonCode.payloadFormatInvalid, 'the payload is not the UTF-8 that it is said to be'],
+  [reasonCode.sharedSubscriptionsNotSupported, 'shared subscriptions are switched off'],
+  [reasonCode.wildcardSubscriptionsNotSupported, 'wildcard subscriptions are switched off'],
+])
+
+/** What a reason code of 0x80 or above means, in words. */
+export function refusalWords(reason: number): string {
+  return refusals.get(reason) ?? `reason code 0x${reason.toString(16)}`
+}
+
 /** CONNACK return codes of MQTT 3.1.1 (table 3.1) for the reason codes of MQTT 5 that have one. Others just close. */
 const returnCodes: ReadonlyMap<number, number> = new Map([
   [reasonCode.unsupportedProtocolVersion, 1],

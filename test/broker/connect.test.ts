@@ -103,7 +103,7 @@ test('session expiry: DISCONNECT may change it', async (t) => {
   assert.equal(broker.broker.sessions.count, 0)
 })
 
-test('session expiry: DISCONNECT may not make a session kept that was not [MQTT-3.14.2-2]', async (t) => {
+test('session expiry: DISCONNECT may not make a session kept that was not (MQTT 5, 3.14.2.2.2)', async (t) => {
   const broker = await TestBroker.start(t)
   const client = await broker.client('a')
   client.send({ cmd: 'disconnect', reasonCode: 0, properties: { sessionExpiryInterval: 5 } })

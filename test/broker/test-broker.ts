@@ -21,6 +21,8 @@ export const mqttDefaults: MqttConfig = {
   retain_available: true,
   wildcard_subscription: true,
   shared_subscription: true,
+  payload_format_validation: false,
+  response_information: '',
   session_expiry_interval: 7_200_000,
   server_keepalive: 'disabled',
   keepalive_multiplier: 1.5,

@@ -40,6 +40,8 @@ test('an empty file is a node alone with all defaults', async () => {
       retain_available: true,
       wildcard_subscription: true,
       shared_subscription: true,
+      payload_format_validation: false,
+      response_information: '',
       session_expiry_interval: 7_200_000,
       server_keepalive: 'disabled',
       keepalive_multiplier: 1.5,
