@@ -402,6 +402,10 @@ export class Broker implements BrokerPort {
     return this.#retained.count
   }
 
+  get retainedBytes(): number {
+    return this.#retained.bytes
+  }
+
   *retained(topicFilter: string): Iterable<Message> {
     for (const publication of this.#retained.under(topicFilter, this.clock.nowMs())) yield publication.toMessage()
   }

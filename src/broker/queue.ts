@@ -24,6 +24,11 @@ export class MessageQueue {
     return this.#unacknowledged.length + this.#acknowledged.length
   }
 
+  /** Bytes of the packets that wait; others may hold the same ones. */
+  get bytes(): number {
+    return this.#unacknowledged.bytes + this.#acknowledged.bytes
+  }
+
   /** How many messages of QoS 0 there are. */
   get qos0Length(): number {
     return this.#unacknowledged.length
@@ -64,9 +69,14 @@ class Ring {
   #arrivals: number[] = []
   #head = 0
   #length = 0
+  #bytes = 0
 
   get length(): number {
     return this.#length
+  }
+
+  get bytes(): number {
+    return this.#bytes
   }
 
   get firstArrival(): number {
@@ -79,11 +89,13 @@ class Ring {
     this.#slots[slot] = queued
     this.#arrivals[slot] = arrival
     this.#length++
+    this.#bytes += queued.publication.bytes.length
   }
 
   shift(): Queued | undefined {
     if (this.#length === 0) return undefined
-    const first = this.#slots[this.#head]
+    const first = this.#slots[this.#head]!
+    this.#bytes -= first.publication.bytes.length
     this.#slots[this.#head] = undefined
     this.#head = (this.#head + 1) & (this.#slots.length - 1)
     this.#length--

@@ -5,18 +5,30 @@ import { FilterTrie } from '../topics/filter-trie.ts'
 export class Retained {
   /** A topic is a filter that matches itself alone, so that what a filter covers are the topics that it matches. */
   readonly #byTopic = new FilterTrie<Publication>()
+  #bytes = 0
 
   /** Those that have expired may still be among them. */
   get count(): number {
     return this.#byTopic.size
   }
 
+  /** Bytes of their packets. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   set(publication: Publication): void {
+    this.#bytes += publication.bytes.length - this.#bytesOf(publication.topic)
     this.#byTopic.set(publication.topic, publication)
   }
 
   delete(topic: string): void {
+    this.#bytes -= this.#bytesOf(topic)
     this.#byTopic.delete(topic)
+  }
+
+  #bytesOf(topic: string): number {
+    return this.#byTopic.get(topic)?.bytes.length ?? 0
   }
 
   /** Those under a filter that have not expired; the expired ones are forgotten. */
@@ -25,7 +37,7 @@ export class Retained {
       const publication = this.#byTopic.get(topic)
       if (publication === undefined) continue
       if (publication.expiresAtMs > nowMs) yield publication
-      else this.#byTopic.delete(topic)
+      else this.delete(topic)
     }
   }
 }

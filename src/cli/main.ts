@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The command `isthmus`. Commands are loaded when asked for, so that `--help` costs nothing. */
-import { readFileSync } from 'node:fs'
+import { productVersion } from '../config/version.ts'
 import { type Command, parseCommandLine, USAGE } from './command-line.ts'
 
 /** Does what was asked. Resolves with the exit code: 0 good, 1 failed, 2 usage or configuration. */
@@ -16,19 +16,12 @@ async function run(command: Command): Promise<number> {
       process.stdout.write(USAGE)
       return 0
     case 'version':
-      process.stdout.write(`isthmus ${version()}\n`)
+      process.stdout.write(`isthmus ${productVersion()}\n`)
       return 0
     case 'usage_error':
       process.stderr.write(`isthmus: ${command.message}\n\n${USAGE}`)
       return 2
   }
-}
-
-function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'))
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
-    ? String(manifest.version)
-    : 'unknown'
 }
 
 process.exitCode = await run(parseCommandLine(process.argv.slice(2)))
