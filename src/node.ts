@@ -1,5 +1,6 @@
 /** The composition root: the one place that makes the parts of a node and ties them together. */
 import { randomInt } from 'node:crypto'
+import { RuleAuthorizer } from './broker/access/acl/rule-authorizer.ts'
 import { Broker, type Logger } from './broker/broker.ts'
 import { type Clock, systemClock } from './broker/clock.ts'
 import { Server } from './broker/server.ts'
@@ -9,12 +10,15 @@ import { type ConfigError, formatConfigError } from './config/config-error.ts'
 import type { ConfigInput } from './config/config-schema.ts'
 import { type ConfigChange, describeChange, diffConfig } from './config/diff-config.ts'
 import { resolveConfig } from './config/resolve-config.ts'
+import { productVersion } from './config/version.ts'
 import type { InboundLedgerSnapshot } from './lanes/inbound-ledger.ts'
 import type { LedgerSnapshot } from './lanes/ledger.ts'
 import { LinkGate } from './link/inbound/link-gate.ts'
 import { LinkRuntime } from './link/link-runtime.ts'
 import type { LinkStatus } from './link/status.ts'
 import { type LossCounts, LossWatch } from './metrics/loss-watch.ts'
+import { NodeFacts } from './metrics/node-facts.ts'
+import { SysTopics } from './metrics/sys-topics.ts'
 
 export type NodeOptions = {
   /** Where the node reports; a pino logger does. Nothing is logged without it. */
@@ -88,10 +92,12 @@ export class Node {
   #config: Config
   readonly #log: Logger
   readonly #broker: Broker
+  readonly #authorizer: RuleAuthorizer
   readonly #server: Server
   readonly #links: LinkRuntime
   readonly #gate: LinkGate
   readonly #lossWatch: LossWatch
+  readonly #sysTopics: SysTopics
   readonly #listening = new Map<string, string>()
   #phase: 'new' | 'started' | 'stopped' = 'new'
   #turn: Promise<unknown> = Promise.resolve()
@@ -101,6 +107,8 @@ export class Node {
     this.#config = config
     this.#log = log
     this.#broker = new Broker({ mqtt: config.mqtt, clock, random, log })
+    this.#authorizer = new RuleAuthorizer(config.authorization)
+    this.#broker.authorizer = this.#authorizer
     this.#server = new Server(this.#broker)
     const cluster = new SoloCluster(config.node.data_dir, () => clock.nowMs())
     this.#links = new LinkRuntime({
@@ -124,6 +132,7 @@ export class Node {
     })
     this.#broker.linkInlet = this.#gate
     this.#lossWatch = new LossWatch({ clock, log, read: () => this.#losses() })
+    this.#sysTopics = new SysTopics(new NodeFacts(this.#broker, config.node.name, productVersion()), config.sys_topics)
   }
 
   /** Listens and starts the links. It does not wait for any peer. Rejects if a listener can't listen. */
@@ -142,6 +151,7 @@ export class Node {
     // First the links: a peer that comes as soon as we listen finds them.
     this.#applyLinks(cluster.links)
     this.#lossWatch.start()
+    this.#sysTopics.start()
     try {
       for (const [name, listener] of Object.entries(listeners.tcp)) await this.#listen(name, listener)
     } catch (error) {
@@ -157,6 +167,7 @@ export class Node {
     this.#phase = 'stopped'
     await this.#server.close()
     this.#lossWatch.stop()
+    this.#sysTopics.stop()
     await this.#links.stop(LINK_DRAIN_MS)
     this.#gate.stop()
     this.#listening.clear()
@@ -191,6 +202,8 @@ export class Node {
       if (change.type === 'needs_restart') this.#log.warn(describeChange(change), 'config_change_needs_restart')
       else this.#log.info(describeChange(change), 'config_changed')
       if (change.type === 'mqtt_changed') this.#broker.configure(change.after)
+      if (change.type === 'authorization_changed') this.#authorizer.configure(change.after)
+      if (change.type === 'sys_topics_changed') this.#sysTopics.configure(change.after)
     }
     if (this.#phase === 'started') await this.#applyChanges(changes)
     return changes

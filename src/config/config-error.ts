@@ -33,6 +33,8 @@ export type ConfigErrorReason =
   | 'redundant_topics'
   | 'unsupported_scheme'
   | 'bad_port_number'
+  | 'failed_to_read_acl_file'
+  | 'bad_acl_file_content'
   // Ours.
   | 'unknown_key'
   | 'not_supported'
@@ -41,6 +43,11 @@ export type ConfigErrorReason =
   | 'bad_number'
   | 'bad_duration'
   | 'bad_size'
+  | 'bad_rate'
+  | 'bad_access_rule'
+  | 'bad_bootstrap_file'
+  | 'duplicated_authenticator'
+  | 'bad_certificate'
   | 'bad_name'
   | 'bad_host'
   | 'link_to_itself'
@@ -54,7 +61,7 @@ export type ConfigWarning = {
   readonly file?: string
   readonly line?: number
   readonly key: string
-  readonly reason: 'no_effect' | 'not_served_yet' | 'plain_port_for_tls'
+  readonly reason: 'no_effect' | 'not_served_yet' | 'plain_port_for_tls' | 'certificate_expiry'
   readonly message: string
 }
 

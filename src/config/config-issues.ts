@@ -3,12 +3,16 @@ import type * as z from 'zod'
 import type { ConfigError, ConfigErrorReason, RefusedTopic } from './config-error.ts'
 import { allowedKeys, everyKey, notSupported } from './config-schema.ts'
 import { alternatives } from './fields.ts'
-import { unresolvedIn } from './hocon.ts'
+import { type Place, unresolvedIn } from './hocon.ts'
 import { isSection, type KeyPath, valueAt } from './key-path.ts'
 import { nearestKey } from './nearest-key.ts'
 
 /** An error that does not know yet where its key stands. */
-export type Finding = Omit<ConfigError, 'file' | 'line' | 'key'> & { readonly path: KeyPath }
+export type Finding = Omit<ConfigError, 'file' | 'line' | 'key'> & {
+  readonly path: KeyPath
+  /** Where it stands instead, if not where the key does: in a file that the key names. */
+  readonly place?: Place
+}
 
 /** `raw` is what was validated. */
 export function findingsOf(issues: readonly z.core.$ZodIssue[], raw: unknown): Finding[] {
@@ -40,6 +44,8 @@ function refusedValue(issue: z.core.$ZodIssue, path: KeyPath, value: unknown): F
 
 /** Errors of the schema library's own kinds. What our fields refuse carries its reason along. */
 function reasonOf(issue: z.core.$ZodIssue): ConfigErrorReason {
+  // A kind of section that is told by a word in it: the word is one of EMQX's, or of nobody's.
+  if (issue.code === 'invalid_union' && 'discriminator' in issue) return 'not_supported'
   return issue.code === 'invalid_type' || issue.code === 'invalid_union' ? 'wrong_type' : 'bad_value'
 }
 

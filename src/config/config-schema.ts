@@ -4,6 +4,7 @@
  */
 import * as z from 'zod'
 import { authenticationSchema, authenticationSettingsSchema } from './authentication-schema.ts'
+import { authorizationSchema } from './authorization-schema.ts'
 import { section } from './fields.ts'
 import type { KeyPath } from './key-path.ts'
 import { clusterName, linkSchema } from './link-schema.ts'
@@ -22,6 +23,7 @@ export const configSchema = section({
   node: nodeSchema.prefault({}),
   cluster: clusterSchema.prefault({}),
   listeners: listenersSchema.optional(),
+  authorization: authorizationSchema.prefault({}),
   mqtt: mqttSchema.prefault({}),
   authentication: authenticationSchema,
   authentication_settings: authenticationSettingsSchema.prefault({}),
@@ -65,7 +67,7 @@ const missingFeatures: readonly { readonly feature: string; readonly keys: reado
     keys: under('authentication.*', 'precondition acl_claim_name user_group oauth2'),
   },
   { feature: 'a cache of answers about clients', keys: ['authentication_settings.node_cache'] },
-  { feature: 'authorization', keys: ['authorization'] },
+  { feature: 'a cache of rights for the whole node', keys: ['authorization.node_cache'] },
   { feature: 'hooks', keys: ['hooks'] },
   { feature: 'API keys', keys: ['api_key'] },
   {
@@ -113,18 +115,26 @@ const missingFeatures: readonly { readonly feature: string; readonly keys: reado
 
 /** The names that may stand in a section, or `undefined` where anything or nothing may. */
 export function allowedKeys(path: KeyPath): readonly string[] | undefined {
-  let schema: z.core.$ZodType | undefined = configSchema
-  for (const part of path) schema = schema === undefined ? undefined : childOf(unwrapped(schema), part)
-  const found = schema === undefined ? undefined : unwrapped(schema)
-  return found instanceof z.ZodObject ? Object.keys(found.shape) : undefined
+  let schemas: readonly z.core.$ZodType[] = [configSchema]
+  for (const part of path) schemas = schemas.flatMap(kindsOf).flatMap((schema) => childOf(schema, part) ?? [])
+  const found = schemas.flatMap(kindsOf).filter((schema) => schema instanceof z.ZodObject)
+  return found.length === 0 ? undefined : [...new Set(found.flatMap(({ shape }) => Object.keys(shape)))]
+}
+
+/** The schema without its wrappers; of one that is told by a word in it, such as `mechanism`, all kinds. */
+function kindsOf(schema: z.core.$ZodType): readonly z.core.$ZodType[] {
+  const found = unwrapped(schema)
+  return found instanceof z.ZodDiscriminatedUnion ? found.options.flatMap(kindsOf) : [found]
 }
 
 /** Every key of the schema as people write it, with `[]` for a list and `<name>` for a name of one's own. */
 export function everyKey(schema: z.core.$ZodType = configSchema, prefix = ''): string[] {
   const found = unwrapped(schema)
-  if (found instanceof z.ZodArray && unwrapped(found.element) instanceof z.ZodObject) {
+  if (found instanceof z.ZodArray && kindsOf(found.element).some((kind) => kind instanceof z.ZodObject)) {
     return everyKey(found.element, `${prefix}[]`)
   }
+  if (found instanceof z.ZodDiscriminatedUnion)
+    return [...new Set(kindsOf(found).flatMap((kind) => everyKey(kind, prefix)))]
   if (found instanceof z.ZodRecord) return everyKey(found.valueType, `${prefix}.<name>`)
   if (!(found instanceof z.ZodObject)) return [prefix]
   return Object.entries(found.shape).flatMap(([key, child]) =>

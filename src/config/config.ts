@@ -3,6 +3,8 @@
  * Keys are those of the file, which are EMQX's where EMQX has one. Durations are whole and short enough for a timer of Node
  * (24 days), except `session_expiry_interval`; only where it says so is one `Infinity`.
  */
+import type { AuthenticationSettings, AuthenticatorConfig } from './authentication-config.ts'
+import type { AuthorizationConfig } from './authorization-config.ts'
 import type { ListenersConfig } from './listener-config.ts'
 import type { SysTopicsConfig } from './sys-topics-schema.ts'
 
@@ -57,6 +59,15 @@ export type LinkConfig = {
   readonly actor_ttl: number
   /** How long a silent peer's routes still gather messages for it, milliseconds. */
   readonly stale_ttl: number
+  /** Who may speak for the peer to us; without it the rules of `authorization` say. */
+  readonly accept?: AcceptConfig
+}
+
+/** All that is given must fit, and at least one is. */
+export type AcceptConfig = {
+  readonly username?: string | undefined
+  readonly clientid_prefix?: string | undefined
+  readonly cert_common_name?: string | undefined
 }
 
 export type MqttConfig = {
@@ -97,7 +108,11 @@ export type Config = {
   readonly node: { readonly name: string; readonly data_dir: string }
   readonly cluster: { readonly name: string; readonly links: readonly LinkConfig[] }
   readonly listeners: ListenersConfig
+  readonly authorization: AuthorizationConfig
   readonly mqtt: MqttConfig
+  /** In the order in which they are asked; empty: everybody may connect. */
+  readonly authentication: readonly AuthenticatorConfig[]
+  readonly authentication_settings: AuthenticationSettings
   readonly sys_topics: SysTopicsConfig
   readonly log: LogConfig
   /** Accepted and kept for what serves them; a node that does not serve one says so at start. */

@@ -1,10 +1,11 @@
 /** What no field can say about itself: rules between the fields of a configuration. */
 import { isDeepStrictEqual } from 'node:util'
-import { formatAddress, readBind, readServers } from './address.ts'
+import { readServers } from './address.ts'
 import type { ConfigWarning } from './config-error.ts'
 import type { Finding } from './config-issues.ts'
 import { unresolvedIn } from './hocon.ts'
-import { isSection, type KeyPath, valueAt } from './key-path.ts'
+import { type KeyPath, valueAt } from './key-path.ts'
+import { listenerFindings, listenerRemarks } from './listener-checks.ts'
 
 /** A warning that does not know yet where its key stands. */
 export type Remark = Omit<ConfigWarning, 'file' | 'line' | 'key'> & { readonly path: KeyPath }
@@ -16,7 +17,7 @@ export function crossFindings(raw: unknown): Finding[] {
     ...clusterNameFindings(raw, links),
     ...linkNameFindings(raw, links),
     ...tlsFindings(links),
-    ...bindFindings(raw),
+    ...listenerFindings(raw),
   ]
 }
 
@@ -62,34 +63,9 @@ function tlsFindings(links: readonly unknown[]): Finding[] {
   })
 }
 
-/** Two listeners on one port: the second would fail at start. */
-function bindFindings(raw: unknown): Finding[] {
-  const listeners = valueAt(raw, ['listeners', 'tcp'])
-  if (!isSection(listeners)) return []
-  const names = new Map<string, string>()
-  return Object.entries(listeners).flatMap(([name, listener]): Finding[] => {
-    const bind = valueAt(listener, ['bind']) ?? (name === 'default' ? defaultBind : undefined)
-    const enable = valueAt(listener, ['enable'])
-    if (enable === false || enable === 'false' || (typeof bind !== 'string' && typeof bind !== 'number')) return []
-    const address = readBind(bind)
-    if (address.type === 'invalid' || address.port === 0) return []
-    const written = formatAddress(address)
-    const first = names.get(written)
-    if (first !== undefined) {
-      const message = `listeners.tcp.${first} has ${written} already; give this one another port`
-      return [{ path: ['listeners', 'tcp', name, 'bind'], value: bind, reason: 'duplicated_bind', message }]
-    }
-    names.set(written, name)
-    return []
-  })
-}
-
-/** Where the listener `default` binds if nobody says otherwise. */
-export const defaultBind = '0.0.0.0:1883'
-
 /** Things that will not be as somebody may think, though nothing is wrong with them. */
 export function remarks(raw: unknown): Remark[] {
-  return [...unservedRemarks(raw), ...listAt(raw, ['cluster', 'links']).flatMap(linkRemarks)]
+  return [...unservedRemarks(raw), ...listenerRemarks(raw), ...authorizationRemarks(raw), ...listAt(raw, ['cluster', 'links']).flatMap(linkRemarks)]
 }
 
 function unservedRemarks(raw: unknown): Remark[] {
@@ -99,6 +75,17 @@ function unservedRemarks(raw: unknown): Remark[] {
       path: [key],
       reason: 'not_served_yet',
       message: 'is read, but this version of Isthmus does not serve it',
+    }))
+}
+
+function authorizationRemarks(raw: unknown): Remark[] {
+  return ['ttl', 'excludes']
+    .map((key) => ['authorization', 'cache', key])
+    .filter((path) => valueAt(raw, path) !== undefined)
+    .map((path) => ({
+      path,
+      reason: 'no_effect',
+      message: 'has no effect here: rules change when the configuration is read again, and then nothing remembered holds',
     }))
 }
 

@@ -1,6 +1,9 @@
 /** What a new configuration changes in a running node. */
 import { isDeepStrictEqual } from 'node:util'
-import type { Config, LinkConfig, ListenerConfig, LogConfig, MqttConfig } from './config.ts'
+import type { AuthorizationConfig } from './authorization-config.ts'
+import type { Config, LinkConfig, LogConfig, MqttConfig } from './config.ts'
+import { type ListenerConfig, listenerTypes } from './listener-config.ts'
+import type { SysTopicsConfig } from './sys-topics-schema.ts'
 
 export type ConfigChange =
   | { readonly type: 'link_added'; readonly name: string; readonly after: LinkConfig }
@@ -28,6 +31,9 @@ export type ConfigChange =
       readonly before: MqttConfig
       readonly after: MqttConfig
     }
+  | { readonly type: 'sys_topics_changed'; readonly fields: readonly string[]; readonly after: SysTopicsConfig }
+  | { readonly type: 'authentication_changed'; readonly fields: readonly string[] }
+  | { readonly type: 'authorization_changed'; readonly fields: readonly string[]; readonly after: AuthorizationConfig }
   | { readonly type: 'log_level_changed'; readonly before: LogConfig['level']; readonly after: LogConfig['level'] }
   /** The running node keeps the old value: its sessions, its peers or its files hang on it. */
   | { readonly type: 'needs_restart'; readonly key: string; readonly before: unknown; readonly after: unknown }
@@ -36,9 +42,12 @@ export type ConfigChange =
 export function diffConfig(before: Config, after: Config): ConfigChange[] {
   return [
     ...restartChanges(before, after),
-    ...listenerChanges(before.listeners.tcp, after.listeners.tcp),
+    ...listenerTypes.flatMap((type) => listenerChanges(before.listeners[type], after.listeners[type])),
     ...linkChanges(before, after),
+    ...authorizationChanges(before.authorization, after.authorization),
     ...mqttChanges(before.mqtt, after.mqtt),
+    ...sysTopicsChanges(before.sys_topics, after.sys_topics),
+    ...authenticationChanges(before, after),
     ...logChanges(before.log, after.log),
   ]
 }
@@ -58,14 +67,24 @@ export function describeChange(change: ConfigChange): {
     case 'listener_added':
     case 'listener_removed':
     case 'listener_changed':
-      return { change: change.type, key: `listeners.tcp.${change.name}`, ...fields }
+      return { change: change.type, key: `listeners.${listenerOf(change).type}.${change.name}`, ...fields }
+    case 'authorization_changed':
+      return { change: change.type, key: 'authorization', ...fields }
     case 'mqtt_changed':
       return { change: change.type, key: 'mqtt', ...fields }
+    case 'sys_topics_changed':
+      return { change: change.type, key: 'sys_topics', ...fields }
+    case 'authentication_changed':
+      return { change: change.type, key: 'authentication', ...fields }
     case 'log_level_changed':
       return { change: change.type, key: 'log.level' }
     case 'needs_restart':
       return { change: change.type, key: change.key }
   }
+}
+
+function listenerOf(change: Extract<ConfigChange, { readonly type: `listener_${string}` }>): ListenerConfig {
+  return change.type === 'listener_removed' ? change.before : change.after
 }
 
 function restartChanges(before: Config, after: Config): ConfigChange[] {
@@ -123,9 +142,27 @@ function listenerChanges(
   return changes
 }
 
+function authorizationChanges(before: AuthorizationConfig, after: AuthorizationConfig): ConfigChange[] {
+  const fields = changedFields(before, after)
+  return fields.length === 0 ? [] : [{ type: 'authorization_changed', fields, after }]
+}
+
 function mqttChanges(before: MqttConfig, after: MqttConfig): ConfigChange[] {
   const fields = changedFields(before, after)
   return fields.length === 0 ? [] : [{ type: 'mqtt_changed', fields, before, after }]
+}
+
+function authenticationChanges(before: Config, after: Config): ConfigChange[] {
+  const [old, next] = [before, after].map(({ authentication, authentication_settings }) => {
+    return { authentication, authentication_settings }
+  })
+  const fields = changedFields(old, next)
+  return fields.length === 0 ? [] : [{ type: 'authentication_changed', fields }]
+}
+
+function sysTopicsChanges(before: SysTopicsConfig, after: SysTopicsConfig): ConfigChange[] {
+  const fields = changedFields(before, after)
+  return fields.length === 0 ? [] : [{ type: 'sys_topics_changed', fields, after }]
 }
 
 function logChanges(before: LogConfig, after: LogConfig): ConfigChange[] {

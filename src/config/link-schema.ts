@@ -70,6 +70,21 @@ export const resourceOptsSchema = section({
   buffer_mode: oneOf(['memory_only']).optional(),
 })
 
+/** Who may speak for the peer. An empty one would let in nobody, or everybody: neither is worth guessing. */
+export const acceptSchema = section({
+  username: identityPart('a user name'),
+  clientid_prefix: identityPart('the beginning of a ClientID'),
+  cert_common_name: identityPart('the common name of a certificate'),
+}).refine((accept) => Object.values(accept).some((value) => value !== undefined), {
+  error: 'expected at least one of username, clientid_prefix and cert_common_name',
+})
+
+function identityPart(what: string): z.ZodOptional<z.ZodString> {
+  return text(what)
+    .min(1, { error: `expected ${what}` })
+    .optional()
+}
+
 export const linkSchema = section({
   name: clusterName,
   enable: flag().default(true),
@@ -95,6 +110,7 @@ export const linkSchema = section({
   actor_ttl: duration({ min: 1 }).default(30_000),
   stale_ttl: duration().default(86_400_000),
   ps_actor_incarnation: integer(0, Number.MAX_SAFE_INTEGER).optional(),
+  accept: acceptSchema.optional(),
 })
 
 /** As EMQX does it: filters that are no good first, and only among good ones those that another one covers. */

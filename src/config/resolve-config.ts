@@ -5,11 +5,14 @@ import { type ConfigError, type ConfigWarning, inOrderOfFile } from './config-er
 import { readPassword, readTlsFiles } from './config-files.ts'
 import { type Finding, findingsOf } from './config-issues.ts'
 import { type ConfigInput, configSchema, type ParsedConfig, type ParsedLink } from './config-schema.ts'
-import type { Config, LinkConfig, ListenerConfig } from './config.ts'
-import { crossFindings, defaultBind, remarks } from './cross-checks.ts'
+import type { Config, LinkConfig } from './config.ts'
+import { crossFindings, type Remark, remarks } from './cross-checks.ts'
 import type { ReadFile } from './hocon-include.ts'
 import type { Place } from './hocon.ts'
 import { formatKeyPath, type KeyPath } from './key-path.ts'
+import { buildAuthentication } from './resolve-authentication.ts'
+import { resolveAuthorization } from './resolve-authorization.ts'
+import { buildListeners } from './resolve-listeners.ts'
 
 export type ConfigResult =
   | { readonly type: 'ok'; readonly config: Config; readonly warnings: readonly ConfigWarning[] }
@@ -21,11 +24,13 @@ export type ResolveContext = {
   readonly readFile: ReadFile
   /** Where a key stands in the text, if there is one. */
   readonly placeOf: (path: KeyPath) => Place
+  /** Milliseconds since 1970: certificates are judged by it. */
+  readonly nowMs: () => number
 }
 
 /** For the library door: the configuration as an object. Relative names of files count from the working directory. */
 export function resolveConfig(input: ConfigInput, context: Partial<ResolveContext> = {}): ConfigResult {
-  return resolveValues(input, { baseDir: '.', readFile: readTextFile, placeOf: () => ({}), ...context })
+  return resolveValues(input, { baseDir: '.', readFile: readTextFile, placeOf: () => ({}), nowMs: Date.now, ...context })
 }
 
 export const readTextFile: ReadFile = (path) => readFileSync(path, 'utf8')
@@ -37,35 +42,42 @@ export function resolveValues(raw: unknown, context: ResolveContext, told: reado
   const built = parsed.success ? buildConfig(parsed.data, context) : { findings: [] }
   const errors = [...told, ...[...findings, ...built.findings].map((finding) => located(finding, context))]
   if (errors.length > 0 || !('config' in built)) return { type: 'invalid', errors: inOrderOfFile(errors) }
-  const warnings = remarks(raw).map((remark) => located(remark, context))
+  const warnings = [...remarks(raw), ...built.remarks].map((remark) => located(remark, context))
   return { type: 'ok', config: built.config, warnings: inOrderOfFile(warnings) }
 }
 
-function located<Found extends { readonly path: KeyPath }>(
-  { path, ...rest }: Found,
+function located<Found extends { readonly path: KeyPath; readonly place?: Place }>(
+  { path, place = {}, ...rest }: Found,
   context: ResolveContext,
-): Place & { readonly key: string } & Omit<Found, 'path'> {
-  return { ...context.placeOf(path), key: formatKeyPath(path), ...rest }
+): Place & { readonly key: string } & Omit<Found, 'path' | 'place'> {
+  return { ...context.placeOf(path), ...place, key: formatKeyPath(path), ...rest }
 }
 
 function buildConfig(
-  { node, cluster, listeners, mqtt, log, dashboard, debug }: ParsedConfig,
+  { node, cluster, listeners, authorization, mqtt, sys_topics, log, dashboard, debug, ...parsed }: ParsedConfig,
   context: ResolveContext,
-): { readonly config: Config; readonly findings: readonly Finding[] } {
+): { readonly config: Config; readonly findings: readonly Finding[]; readonly remarks: readonly Remark[] } {
   const name = cluster.name ?? 'emqxcl'
   const links = cluster.links.map((link, index) => buildLink(link, name, ['cluster', 'links', index], context))
-  const tcp = buildListeners(listeners?.tcp ?? { default: { enable: true } })
+  const built = buildListeners(listeners, context)
+  const { authentication, findings } = buildAuthentication(parsed.authentication, context)
+  const rights = resolveAuthorization(authorization, context)
   const config: Config = {
     node,
     cluster: { name, links: links.map(({ link }) => link) },
-    listeners: { tcp: tcp.listeners },
+    listeners: built.listeners,
+    authorization: rights.authorization,
     // The schema lets nothing else pass.
     mqtt: { ...mqtt, max_qos_allowed: mqtt.max_qos_allowed as 0 | 1 | 2 },
+    authentication,
+    authentication_settings: parsed.authentication_settings,
+    sys_topics,
     log,
     ...(dashboard === undefined ? {} : { dashboard: buildDashboard(dashboard) }),
     ...(debug === undefined ? {} : { debug }),
   }
-  return { config, findings: [...links.flatMap(({ findings }) => findings), ...tcp.findings] }
+  const told = [...links.flatMap((link) => link.findings), ...rights.findings, ...built.findings, ...findings]
+  return { config, findings: told, remarks: built.remarks }
 }
 
 function buildLink(
@@ -80,6 +92,7 @@ function buildLink(
     max_inflight,
     actor_ttl,
     stale_ttl,
+    accept,
     ...link
   }: ParsedLink,
   clusterName: string,
@@ -123,6 +136,7 @@ function buildLink(
       },
       actor_ttl,
       stale_ttl,
+      ...(accept === undefined ? {} : { accept }),
     },
     findings: typeof password === 'object' ? [password, ...findings] : findings,
   }
@@ -131,23 +145,6 @@ function buildLink(
 function usesTls(server: string, ssl: { readonly enable: boolean }): boolean {
   const result = readServers(server, ssl)
   return result.type === 'ok' && result.servers.some(({ tls }) => tls)
-}
-
-function buildListeners(written: NonNullable<ParsedConfig['listeners']>['tcp']): {
-  readonly listeners: Record<string, ListenerConfig>
-  readonly findings: readonly Finding[]
-} {
-  const findings: Finding[] = []
-  const listeners: Record<string, ListenerConfig> = {}
-  for (const [name, { bind, enable }] of Object.entries(written)) {
-    const path = ['listeners', 'tcp', name, 'bind']
-    const address = readBind(bind ?? defaultBind)
-    if (bind === undefined && name !== 'default') {
-      const message = 'is missing; expected host:port in double quotes, or a port'
-      findings.push({ path, reason: 'required_field', message })
-    } else if (address.type === 'ok') listeners[name] = { enable, host: address.host, port: address.port }
-  }
-  return { listeners, findings }
 }
 
 function buildDashboard({ listeners }: NonNullable<ParsedConfig['dashboard']>): NonNullable<Config['dashboard']> {

@@ -1,0 +1,152 @@
+/** What clients may do, by the rules of the configuration. */
+import type { AclRule } from '../../../config/acl/acl-rule.ts'
+import type { AuthorizationConfig } from '../../../config/authorization-config.ts'
+import type { QoS } from '../../../packets/message.ts'
+import { reservedNamespace } from '../../subscription.ts'
+import type { Authorizer, ClientAccess, LinkVerdict } from '../authorizer.ts'
+import type { Identity } from '../client-info.ts'
+import { type ClientRights, firstVerdict, publishBit, rightsOf, subscribeBit } from './client-rights.ts'
+import { dependsOnClient } from './rule-topics.ts'
+import { compileWho, type WhoFits } from './who-fits.ts'
+
+/** Clients to which the same rules apply share what is left of them; so many different ones are remembered. */
+const sharedMax = 1_000
+/** The answer about a longer topic is not remembered, so that a client's memory is bounded by more than a count. */
+const cachedTopicMax = 1_024
+
+type PreparedRule = { readonly rule: AclRule; readonly fits: WhoFits; readonly dependsOnClient: boolean }
+
+/** One reading of the configuration. */
+class RuleBook {
+  readonly config: AuthorizationConfig
+  readonly isOpen: boolean
+  readonly #rules: readonly PreparedRule[]
+  readonly #shared = new Map<string, ClientRights>()
+
+  constructor(config: AuthorizationConfig) {
+    this.config = config
+    const sources = config.sources.filter(({ enable }) => enable)
+    this.isOpen = sources.length === 0 && config.no_match === 'allow'
+    this.#rules = sources
+      .flatMap(({ rules }) => rules)
+      .map((rule) => ({ rule, fits: compileWho(rule.who), dependsOnClient: dependsOnClient(rule.topics) }))
+  }
+
+  rightsOf(identity: Identity): ClientRights {
+    const found = this.#rules.flatMap((prepared, index) => {
+      const fits = prepared.fits(identity) ?? prepared.rule.permission === 'deny'
+      return fits ? [{ ...prepared, index }] : []
+    })
+    if (found.some((prepared) => prepared.dependsOnClient)) return this.#derive(found, identity)
+    const key = found.map(({ index }) => index).join()
+    const shared = this.#shared.get(key)
+    if (shared !== undefined) return shared
+    const rights = this.#derive(found, identity)
+    if (this.#shared.size < sharedMax) this.#shared.set(key, rights)
+    return rights
+  }
+
+  #derive(found: readonly PreparedRule[], identity: Identity): ClientRights {
+    const rules = found.map(({ rule }) => rule)
+    return rightsOf(rules, identity, this.config.no_match === 'allow', this.config.topic_template_allow)
+  }
+}
+
+export class RuleAuthorizer implements Authorizer {
+  #book: RuleBook
+
+  constructor(config: AuthorizationConfig) {
+    this.#book = new RuleBook(config)
+  }
+
+  /** Other rules from now on, for clients that are connected, too. */
+  configure(config: AuthorizationConfig): void {
+    this.#book = new RuleBook(config)
+  }
+
+  get isOpen(): boolean {
+    return this.#book.isOpen
+  }
+
+  get denyAction(): 'ignore' | 'disconnect' {
+    return this.#book.config.deny_action
+  }
+
+  accessOf(identity: Identity): ClientAccess {
+    return new RuleAccess(() => this.#book, identity)
+  }
+}
+
+class RuleAccess implements ClientAccess {
+  readonly #current: () => RuleBook
+  readonly #identity: Identity
+  /** By which reading of the rules what follows was found; none before the first question. */
+  #book: RuleBook | undefined
+  #found: ClientRights | undefined
+  /** By topic: see `publishBit` for the lower six bits, which say yes; the six above them say that it was asked. */
+  #cache: Map<string, number> | undefined
+
+  constructor(current: () => RuleBook, identity: Identity) {
+    this.#current = current
+    this.#identity = identity
+  }
+
+  get publishesFreely(): boolean {
+    return this.#rights.publishesFreely || this.#identity.isSuperuser
+  }
+
+  mayPublish(topic: string, qos: QoS, retain: boolean): boolean {
+    const rights = this.#rights
+    const bit = publishBit(qos, retain)
+    const known = this.#cache?.get(topic)
+    if (known !== undefined && (known & (bit << 6)) !== 0) return (known & bit) !== 0
+    const may = this.#judgePublish(rights, topic, bit)
+    this.#remember(topic, (known ?? 0) | (bit << 6) | (may ? bit : 0))
+    return may
+  }
+
+  maySubscribe(topicFilter: string, qos: QoS): boolean {
+    const { sys, subscribe } = this.#rights
+    const { config, isOpen } = this.#current()
+    switch (reservedNamespace(topicFilter)) {
+      case 'link':
+        return false
+      case 'sys':
+        return isOpen || this.#identity.isSuperuser || firstVerdict(sys, topicFilter, subscribeBit(qos), false)
+      case undefined:
+        if (this.#identity.isSuperuser) return true
+        return firstVerdict(subscribe, topicFilter, subscribeBit(qos), config.no_match === 'allow')
+    }
+  }
+
+  link(action: 'publish' | 'subscribe', topic: string, qos: QoS): LinkVerdict {
+    const { linkPublish, linkSubscribe } = this.#rights
+    if (action === 'subscribe') return firstVerdict(linkSubscribe, topic, subscribeBit(qos), 'unsaid')
+    return firstVerdict(linkPublish, topic, publishBit(qos, false), 'unsaid')
+  }
+
+  get #rights(): ClientRights {
+    const book = this.#current()
+    if (book !== this.#book || this.#found === undefined) {
+      this.#book = book
+      this.#found = book.rightsOf(this.#identity)
+      this.#cache = undefined
+    }
+    return this.#found
+  }
+
+  /** `$SYS/` is the broker's to write, and `$LINK/` is not asked about here. */
+  #judgePublish({ publish }: ClientRights, topic: string, bit: number): boolean {
+    if (reservedNamespace(topic) !== undefined) return false
+    return this.#identity.isSuperuser || firstVerdict(publish, topic, bit, this.#current().config.no_match === 'allow')
+  }
+
+  #remember(topic: string, known: number): void {
+    const { cache } = this.#current().config
+    if (!cache.enable || topic.length > cachedTopicMax) return
+    this.#cache ??= new Map()
+    // All at once: a client with ever new topics pays little for it, one with few never gets here.
+    if (this.#cache.size >= cache.max_size && !this.#cache.has(topic)) this.#cache.clear()
+    this.#cache.set(topic, known)
+  }
+}
