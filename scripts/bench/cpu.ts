@@ -11,3 +11,11 @@ export function cpuUs(pid: number): number {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) * TICK_US
 }
+
+/** Microseconds that all cores together were busy since the machine began, whoever it was for. */
+export function busyUs(): number {
+  const [, user, nice, system, , , irq, softirq] = (
+    /^cpu .*/m.exec(readFileSync('/proc/stat', 'latin1'))?.[0] ?? ''
+  ).split(/ +/)
+  return [user, nice, system, irq, softirq].reduce((sum, ticks) => sum + Number(ticks), 0) * TICK_US
+}

@@ -1,24 +1,29 @@
 /**
- * What does a message cost a broker (or a pair of linked ones), in CPU time? One publisher, one subscriber, closed loop:
- * at most `window` messages are between send and delivery (at QoS 1: and acknowledgement), so nothing has a reason to be
- * lost, and each is counted.
+ * What does a message cost a broker (or a pair of linked ones), in CPU time? Some publishers, some subscribers who all
+ * want everything, closed loop: at most `window` messages are between send and delivery (QoS 1 and 2: and the end of their
+ * acknowledgements), so nothing has a reason to be lost, and each is counted.
  * Large writes out and a walk in place over what comes in keep the generator itself far below any broker.
- * Left out: TLS, many connections, MQTT 5, payloads that compress. Latency under this load is the window's, so none is given.
+ * Left out: TLS, MQTT 5, payloads that compress. Latency under this load is the window's, so none is given.
  */
-import assert from 'node:assert/strict'
-import { connect, type Socket } from 'node:net'
-import { cpuUs } from './cpu.ts'
-import { connectPacket, DISCONNECT, packetWalker, publishForm, subscribePacket } from './mqtt-bytes.ts'
+import { busyUs, cpuUs } from './cpu.ts'
+import type { QoS } from './mqtt-bytes.ts'
+import { makeRing, Publisher } from './publisher.ts'
+import { Subscriber } from './subscriber.ts'
 
 export type LoadOptions = {
   readonly publishPort: number
   /** Another broker's if the messages are to cross a link. */
   readonly subscribePort: number
-  readonly qos: 0 | 1
+  readonly publishers: number
+  readonly subscribers: number
+  readonly qos: QoS
   readonly topicCount: number
   /** At least 8. */
   readonly payloadBytes: number
+  /** Of all publishers together. */
   readonly window: number
+  /** Whether the sessions of both sides outlive their connections: a durable broker then keeps what it acknowledges. */
+  readonly keptSessions: boolean
   readonly warmupMs: number
   readonly durationMs: number
   /** Whose CPU time is charged to the messages. */
@@ -26,281 +31,179 @@ export type LoadOptions = {
 }
 
 export type LoadResult = {
+  readonly sent: number
+  /** Distinct messages, at each subscriber. */
   readonly delivered: number
-  /** Not delivered or, at QoS 1, not acknowledged. */
+  /** Not delivered to a subscriber that should have got it. */
   readonly lost: number
+  /** QoS 1 and 2: whose acknowledgement never came to its end; and acknowledgements of nothing. */
+  readonly unacknowledged: number
+  readonly unexpected: number
   readonly duplicated: number
   readonly messagesPerSecond: number
   /** CPU time of each process per delivered message, microseconds, in the order of `pids`. */
   readonly cpuUsPerMessage: readonly number[]
   /** The generator's own. */
   readonly generatorUsPerMessage: number
+  /** Cores that were busy with neither the broker nor the generator. */
+  readonly othersCores: number
 }
 
 /** Without progress for this long, what is missing is lost. */
 const STALL_MS = 5000
-const SUBSCRIBE_BATCH = 100
 const PROBE_EVERY_MS = 100
 const PROBE_DEADLINE_MS = 20_000
-/** Phase number in a payload; the measured phases count from 1. */
-const PROBE = 0
+/** Phase numbers in a payload. */
+const phases = { probe: 0, warmup: 1, measured: 2 } as const
+
+/** What clients may do is written for this name and these topics. */
+export const USERNAME = 'load'
+export const topicName = (index: number): string => `bench/${USERNAME}/${String(index).padStart(6, '0')}`
+
+type Ends = { readonly publishers: readonly Publisher[]; readonly subscribers: readonly Subscriber[] }
 
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
-  assert(options.payloadBytes >= 8, 'the payload holds phase and sequence number, four bytes each')
-  const subscriber = await openSubscriber(options)
-  const publisher = await openPublisher(options)
+  const ends = await openEnds(options)
   try {
-    await probe(options, publisher, subscriber)
-    await runPhase(options, 1, options.warmupMs, publisher, subscriber)
+    await probe(options, ends)
+    await runPhase(options, phases.warmup, options.warmupMs, ends)
     const before = options.pids.map(cpuUs)
+    const busyBefore = busyUs()
     const own = process.cpuUsage()
     const startedMs = performance.now()
-    const { delivered, lost, duplicated } = await runPhase(options, 2, options.durationMs, publisher, subscriber)
+    const counts = await runPhase(options, phases.measured, options.durationMs, ends)
     const elapsedMs = performance.now() - startedMs
     const { user, system } = process.cpuUsage(own)
+    const taken = options.pids.map((pid, index) => cpuUs(pid) - (before[index] ?? 0))
+    const othersUs = busyUs() - busyBefore - user - system - sum(taken)
     return {
-      delivered,
-      lost,
-      duplicated,
-      messagesPerSecond: (delivered / elapsedMs) * 1000,
-      cpuUsPerMessage: options.pids.map((pid, index) => (cpuUs(pid) - (before[index] ?? 0)) / delivered),
-      generatorUsPerMessage: (user + system) / delivered,
+      ...counts,
+      messagesPerSecond: (counts.delivered / elapsedMs) * 1000,
+      cpuUsPerMessage: taken.map((us) => us / counts.delivered),
+      generatorUsPerMessage: (user + system) / counts.delivered,
+      othersCores: Math.max(0, othersUs / elapsedMs / 1000),
     }
   } finally {
-    publisher.socket.end(DISCONNECT)
-    subscriber.socket.end(DISCONNECT)
+    for (const end of [...ends.publishers, ...ends.subscribers]) end.close()
   }
 }
 
-const topicName = (index: number): string => `bench/${String(index).padStart(6, '0')}`
-
-type Subscriber = {
-  readonly socket: Socket
-  /** Called for every PUBLISH, then once after each read. */
-  onMessage: (phase: number, sequence: number) => void
-  afterRead: () => void
-}
-
-async function openSubscriber({ subscribePort, qos, topicCount }: LoadOptions): Promise<Subscriber> {
-  const acknowledgements = Buffer.alloc(64 * 1024)
-  let acknowledgementBytes = 0
-  const flush = (): void => {
-    if (acknowledgementBytes > 0) socket.write(Buffer.from(acknowledgements.subarray(0, acknowledgementBytes)))
-    acknowledgementBytes = 0
-  }
-  const acknowledge = (high: number, low: number): void => {
-    if (acknowledgementBytes + 4 > acknowledgements.length) flush()
-    acknowledgements.writeUInt32BE(0x40020000 | (high << 8) | low, acknowledgementBytes)
-    acknowledgementBytes += 4
-  }
-  const subscriber = {
-    onMessage: (_phase: number, _sequence: number): void => undefined,
-    afterRead: (): void => undefined,
-  }
-  const { socket, control } = await openConnection(subscribePort, 'bench-subscriber', {
-    onPublish: (first, bytes, bodyAt) => {
-      let at = bodyAt + 2 + bytes.readUInt16BE(bodyAt)
-      if ((first & 0x06) > 0) {
-        acknowledge(bytes[at] ?? 0, bytes[at + 1] ?? 0)
-        at += 2
-      }
-      subscriber.onMessage(bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4))
-    },
-    afterRead: () => {
-      flush()
-      subscriber.afterRead()
-    },
+async function openEnds(options: LoadOptions): Promise<Ends> {
+  const { qos, keptSessions: isKept } = options
+  const topics = Array.from({ length: options.topicCount }, (_, index) => topicName(index))
+  const ring = makeRing(topics, qos, options.payloadBytes)
+  const connect = (role: string, index: number) => ({
+    clientId: `bench-${role}-${index}-${process.pid}`,
+    username: USERNAME,
+    isKept,
   })
-  for (let index = 0; index < topicCount; index += SUBSCRIBE_BATCH) {
-    const filters = Array.from({ length: Math.min(SUBSCRIBE_BATCH, topicCount - index) }, (_, n) =>
-      topicName(index + n),
-    )
-    socket.write(subscribePacket(1 + index / SUBSCRIBE_BATCH, filters, qos))
-    const codes = (await control(9)).subarray(2)
-    assert(
-      codes.every((code) => code === qos),
-      `SUBACK ${codes.toString('hex')}`,
-    )
+  const subscribers: Subscriber[] = []
+  for (let index = 0; index < options.subscribers; index++) {
+    const { subscribePort, publishers } = options
+    subscribers.push(await Subscriber.open(subscribePort, connect('sub', index), topics, qos, publishers))
   }
-  return Object.assign(subscriber, { socket })
+  const publishers: Publisher[] = []
+  for (let index = 0; index < options.publishers; index++)
+    publishers.push(await Publisher.open(options.publishPort, connect('pub', index), index, ring, share(options)))
+  return { publishers, subscribers }
 }
 
-type Publisher = {
-  readonly socket: Socket
-  /** PUBACKs so far. */
-  acknowledged(): number
-  afterRead: () => void
-  /** Sends `count` messages, the first with this sequence number; topics in turn, so that n goes to topic n mod topics. */
-  send(phase: number, sequence: number, count: number): void
-}
+/** The part of the window that one publisher has. */
+const share = ({ window, publishers }: LoadOptions): number => Math.max(1, Math.floor(window / publishers))
 
-async function openPublisher({ publishPort, qos, topicCount, payloadBytes, window }: LoadOptions): Promise<Publisher> {
-  // Filler from a fixed seed that does not compress, the same in every message.
-  let random = 12_345
-  const filler = Buffer.from(
-    Array.from({ length: payloadBytes }, () => (random = (random * 48_271) % 0x7fffffff) & 0xff),
-  )
-  const forms = Array.from({ length: topicCount }, (_, index) => publishForm(topicName(index), qos, filler))
-  const size = forms[0]?.bytes.length ?? 0
-  const { packetIdAt, payloadAt } = forms[0] ?? { packetIdAt: 0, payloadAt: 0 }
-  const ring = Buffer.concat(forms.map(({ bytes }) => bytes))
-  const spare: Buffer[] = []
-  let packetId = 0
-  let acknowledged = 0
-  const publisher = { afterRead: (): void => undefined }
-  const { socket } = await openConnection(publishPort, 'bench-publisher', {
-    onPuback: () => acknowledged++,
-    afterRead: () => publisher.afterRead(),
-  })
-  return Object.assign(publisher, {
-    socket,
-    acknowledged: () => acknowledged,
-    send: (phase: number, sequence: number, count: number) => {
-      const chunk = spare.pop() ?? Buffer.allocUnsafeSlow(Math.max(window, 1) * size)
-      for (let n = 0; n < count; n++) {
-        const at = n * size
-        const from = ((sequence + n) % topicCount) * size
-        ring.copy(chunk, at, from, from + size)
-        chunk.writeUInt32LE(phase, at + payloadAt)
-        chunk.writeUInt32LE(sequence + n, at + payloadAt + 4)
-        if (qos === 0) continue
-        packetId = packetId === 0xffff ? 1 : packetId + 1
-        chunk.writeUInt16BE(packetId, at + packetIdAt)
-      }
-      socket.write(chunk.subarray(0, count * size), () => spare.push(chunk))
-    },
-  })
-}
-
-/** Publishes until every topic has been seen once: then subscriptions, and routes if there are any, are known. */
-function probe({ topicCount, window, qos }: LoadOptions, publisher: Publisher, subscriber: Subscriber): Promise<void> {
-  const missing = new Set(Array.from({ length: topicCount }, (_, index) => index))
-  let sent = 0
+/** Publishes until every subscriber has seen every topic: then subscriptions, and routes if there are any, are known. */
+function probe(options: LoadOptions, { publishers, subscribers }: Ends): Promise<void> {
+  const topics = Array.from({ length: options.topicCount }, (_, index) => index)
+  const missing = subscribers.map(() => new Set(topics))
+  const [publisher] = publishers
+  publisher!.beginPhase(phases.probe)
   const send = (): void => {
-    for (const index of [...missing].slice(0, window)) {
-      publisher.send(PROBE, index, 1)
-      sent++
-    }
+    // Never more on their way than in the measured phases: some brokers stop for good then.
+    if (publisher!.acknowledged < publisher!.sent) return
+    const asked = topics.filter((topic) => missing.some((topics) => topics.has(topic)))
+    for (const topic of asked.slice(0, options.window)) publisher!.sendTo(topic)
   }
   return new Promise((resolve, reject) => {
     const again = setInterval(send, PROBE_EVERY_MS)
     const late = setTimeout(() => {
       clearInterval(again)
-      reject(new Error(`${missing.size} topics never arrived`))
+      const count = sum(missing.map(({ size }) => size))
+      reject(new Error(`the first message of ${count} subscriptions never arrived`))
     }, PROBE_DEADLINE_MS)
     const look = (): void => {
-      if (missing.size > 0 || (qos > 0 && publisher.acknowledged() < sent)) return
+      if (missing.some((topics) => topics.size > 0) || publisher!.acknowledged < publisher!.sent) return
       clearInterval(again)
       clearTimeout(late)
+      for (const subscriber of subscribers) subscriber.onMessage = undefined
       resolve()
     }
-    subscriber.onMessage = (phase, sequence) => {
-      if (phase === PROBE) missing.delete(sequence)
+    for (const [index, subscriber] of subscribers.entries()) {
+      subscriber.onMessage = (phase, topic) => {
+        if (phase === phases.probe) missing[index]!.delete(topic)
+      }
+      subscriber.afterRead = look
     }
-    subscriber.afterRead = look
-    publisher.afterRead = look
+    publisher!.afterRead = look
     send()
   })
 }
 
-type PhaseResult = { readonly delivered: number; readonly lost: number; readonly duplicated: number }
+type Counts = Pick<LoadResult, 'sent' | 'delivered' | 'lost' | 'unacknowledged' | 'unexpected' | 'duplicated'>
 
 /** Sends for `durationMs`, then waits for what is on its way. */
-function runPhase(
-  { window, qos }: LoadOptions,
-  phase: number,
-  durationMs: number,
-  publisher: Publisher,
-  subscriber: Subscriber,
-): Promise<PhaseResult> {
+function runPhase(options: LoadOptions, phase: number, durationMs: number, ends: Ends): Promise<Counts> {
+  const { publishers, subscribers } = ends
   const endMs = performance.now() + durationMs
-  let seen = new Uint8Array(1 << 20)
-  let sent = 0
-  let delivered = 0
-  let duplicated = 0
-  const acknowledgedBefore = publisher.acknowledged()
-  /** Messages that have done all they had to. */
-  const done = (): number =>
-    qos === 0 ? delivered : Math.min(delivered, publisher.acknowledged() - acknowledgedBefore)
+  const window = share(options)
+  for (const publisher of publishers) publisher.beginPhase(phase)
+  for (const subscriber of subscribers) subscriber.beginPhase(phase, publishers.length)
+  /** Messages of a publisher that have done all they had to, at its slowest subscriber. */
+  const done = (index: number): number => {
+    let least = publishers[index]!.acknowledged
+    for (const subscriber of subscribers) least = Math.min(least, subscriber.passed(index))
+    return least
+  }
   return new Promise((resolve) => {
     let progress = -1
     const finish = (): void => {
       clearInterval(stall)
-      resolve({ delivered, lost: sent - done(), duplicated })
+      resolve(count(ends))
     }
     const stall = setInterval(() => {
-      if (progress === done()) finish()
-      progress = done()
+      const { sent, delivered, unacknowledged } = count(ends)
+      const now = sent + delivered - unacknowledged
+      if (progress === now) finish()
+      progress = now
     }, STALL_MS)
     const pump = (): void => {
       if (performance.now() >= endMs) {
-        if (done() === sent) finish()
+        if (publishers.every(({ sent }, index) => done(index) === sent)) finish()
         return
       }
-      // Small gaps grow to a quarter of the window first, so that writes stay large.
-      const free = window - (sent - done())
-      if (free < window / 4) return
-      publisher.send(phase, sent, free)
-      sent += free
-    }
-    subscriber.onMessage = (messagePhase, sequence) => {
-      if (messagePhase !== phase) return
-      if (sequence >= seen.length) {
-        const larger = new Uint8Array(2 * sequence)
-        larger.set(seen)
-        seen = larger
+      for (const [index, publisher] of publishers.entries()) {
+        // Small gaps grow to a quarter of the window first, so that writes stay large.
+        const gap = window - (publisher.sent - done(index))
+        if (gap >= window / 4) publisher.send(gap)
       }
-      if (seen[sequence] === 1) duplicated++
-      else delivered++
-      seen[sequence] = 1
     }
-    subscriber.afterRead = pump
-    publisher.afterRead = pump
+    for (const end of [...publishers, ...subscribers]) end.afterRead = pump
     pump()
   })
 }
 
-type Handlers = {
-  readonly onPuback?: () => void
-  readonly onPublish?: (first: number, bytes: Buffer, bodyAt: number) => void
-  readonly afterRead?: () => void
-}
-type Connection = {
-  readonly socket: Socket
-  /** Resolves with the body of the next packet of this type. */
-  readonly control: (type: number) => Promise<Buffer>
+function count({ publishers, subscribers }: Ends): Counts {
+  const sent = sum(publishers.map((publisher) => publisher.sent))
+  const delivered = sum(subscribers.map((subscriber) => subscriber.delivered))
+  return {
+    sent,
+    delivered,
+    lost: sent * subscribers.length - delivered,
+    unacknowledged: sent - sum(publishers.map((publisher) => publisher.acknowledged)),
+    unexpected: sum(publishers.map((publisher) => publisher.unexpected)),
+    duplicated: sum(subscribers.map((subscriber) => subscriber.duplicated)),
+  }
 }
 
-/** Resolves after a good CONNACK. A connection that breaks later ends the benchmark: there is no figure without it. */
-async function openConnection(port: number, clientId: string, handlers: Handlers): Promise<Connection> {
-  const awaited = new Map<number, (body: Buffer) => void>()
-  const walk = packetWalker((type, first, bytes, bodyAt, end) => {
-    if (type === 3) handlers.onPublish?.(first, bytes, bodyAt)
-    else if (type === 4) handlers.onPuback?.()
-    else awaited.get(type)?.(Buffer.from(bytes.subarray(bodyAt, end)))
-  })
-  const control = (type: number): Promise<Buffer> => new Promise((resolve) => awaited.set(type, resolve))
-  const socket = connect({
-    port,
-    host: '127.0.0.1',
-    noDelay: true,
-    onread: {
-      buffer: Buffer.allocUnsafeSlow(64 * 1024),
-      callback: (length, chunk) => {
-        walk(chunk, length)
-        handlers.afterRead?.()
-        return true
-      },
-    },
-  })
-  socket.write(connectPacket(`${clientId}-${process.pid}`))
-  const connack = await Promise.race([
-    control(2),
-    new Promise<never>((_, reject) => {
-      socket.once('error', reject)
-      socket.once('close', () => reject(new Error(`${clientId}: closed before CONNACK`)))
-    }),
-  ])
-  assert.equal(connack[1], 0, `${clientId}: CONNACK ${connack[1]}`)
-  return { socket, control }
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
 }

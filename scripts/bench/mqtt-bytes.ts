@@ -1,8 +1,16 @@
 /** The bytes of MQTT 3.1.1 that a load generator needs, made and read without an object a message. */
 
-export function connectPacket(clientId: string): Buffer {
+export type ConnectOptions = {
+  readonly clientId: string
+  readonly username: string
+  /** Whether the session outlives the connection (`clean session` 0). */
+  readonly isKept: boolean
+}
+
+export function connectPacket({ clientId, username, isKept }: ConnectOptions): Buffer {
   const keepAliveSeconds = 300
-  return packet(0x10, text('MQTT'), Buffer.from([4, 0x02]), uint16(keepAliveSeconds), text(clientId))
+  const flags = 0x80 | (isKept ? 0 : 0x02)
+  return packet(0x10, text('MQTT'), Buffer.from([4, flags]), uint16(keepAliveSeconds), text(clientId), text(username))
 }
 
 export function subscribePacket(packetId: number, topicFilters: readonly string[], qos: number): Buffer {
@@ -11,10 +19,12 @@ export function subscribePacket(packetId: number, topicFilters: readonly string[
 
 export const DISCONNECT = Buffer.from([0xe0, 0])
 
+export type QoS = 0 | 1 | 2
+
 /** A PUBLISH with room for a payload, and where in it the packet identifier (QoS > 0) and the payload stand. */
 export type PublishForm = { readonly bytes: Buffer; readonly packetIdAt: number; readonly payloadAt: number }
 
-export function publishForm(topic: string, qos: 0 | 1, payload: Buffer): PublishForm {
+export function publishForm(topic: string, qos: QoS, payload: Buffer): PublishForm {
   const bytes = packet(0x30 | (qos << 1), text(topic), qos > 0 ? uint16(0) : Buffer.alloc(0), payload)
   const payloadAt = bytes.length - payload.length
   return { bytes, packetIdAt: payloadAt - 2, payloadAt }

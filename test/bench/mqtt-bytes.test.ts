@@ -5,10 +5,10 @@ import { connectPacket, packetWalker, publishForm, subscribePacket } from '../..
 
 test('however a stream is cut into chunks, the same packets come out of it', () => {
   const packets = [
-    connectPacket('c'),
+    connectPacket({ clientId: 'c', username: 'u', isKept: false }),
     subscribePacket(7, ['a/b', 'c/#'], 1),
     publishForm('a/b', 0, Buffer.from('x')).bytes,
-    publishForm('a/b', 1, Buffer.alloc(300_000, 7)).bytes,
+    publishForm('a/b', 2, Buffer.alloc(300_000, 7)).bytes,
     Buffer.from([0xe0, 0]),
   ]
   const stream = Buffer.concat(packets)
@@ -22,15 +22,20 @@ test('however a stream is cut into chunks, the same packets come out of it', () 
         walk(stream.subarray(from, to), to - from)
         from = to
       }
-      assert.deepEqual(seen, [1, 13, 8, 14, 3, 6, 3, 300_007, 14, 0])
+      assert.deepEqual(seen, [1, 16, 8, 14, 3, 6, 3, 300_007, 14, 0])
     }),
     { numRuns: 50 },
   )
 })
 
 test('a PUBLISH form tells where its changing parts stand', () => {
-  const { bytes, packetIdAt, payloadAt } = publishForm('a/b', 1, Buffer.from('load'))
-  assert.equal(bytes.subarray(payloadAt).toString(), 'load')
-  assert.equal(packetIdAt, 2 + 2 + 'a/b'.length)
-  assert.equal(bytes[0], 0x32)
+  for (const [qos, firstByte] of [
+    [1, 0x32],
+    [2, 0x34],
+  ] as const) {
+    const { bytes, packetIdAt, payloadAt } = publishForm('a/b', qos, Buffer.from('load'))
+    assert.equal(bytes.subarray(payloadAt).toString(), 'load')
+    assert.equal(packetIdAt, 2 + 2 + 'a/b'.length)
+    assert.equal(bytes[0], firstByte)
+  }
 })

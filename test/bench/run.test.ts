@@ -1,7 +1,7 @@
 /** Every benchmark runs to its end on tiny input, so that it cannot rot. Its figures mean nothing here. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -24,23 +24,44 @@ async function bench(...args: string[]): Promise<{ code: unknown; output: string
 // Figures hang on 10 ms steps of CPU time here, so that a tiny run may well print 0.000.
 const FIGURE = String.raw`[\d.]+ \([\d.]+-[\d.]+\)`
 
-test('the broker beside Mosquitto, at both QoS', { skip: process.platform !== 'linux' && 'reads /proc' }, async () => {
+const LINUX = { skip: process.platform !== 'linux' && 'reads /proc' }
+
+test('the broker beside Mosquitto', LINUX, async () => {
   const out = join(tmpdir(), `isthmus-bench-${process.pid}.txt`)
-  const { code, output } = await bench('--only', 'broker', '--out', out)
+  const { code, output } = await bench(
+    '--only',
+    'broker',
+    '--cell',
+    '64 B, 1 to 1',
+    '--cell',
+    'QoS 2, 64 B',
+    '--out',
+    out,
+  )
   assert.equal(code, 0, output)
-  for (const qos of [0, 1]) {
-    assert.match(output, new RegExp(`broker QoS ${qos} {2}isthmus ${FIGURE}`))
-    assert.match(output, new RegExp(`broker QoS ${qos} {2}mosquitto [\\d.]+ ${FIGURE}`))
-  }
+  const cells = [
+    'QoS 0, 64 B, 1 to 1',
+    'QoS 1, 64 B, 1 to 1',
+    'QoS 2, 64 B, 1 to 1',
+    'QoS 2, 64 B, 50 to 1',
+    'QoS 2, 64 B, 1 to 50',
+  ]
+  for (const cell of cells) assert.match(output, new RegExp(`${cell} +${FIGURE} \\| ${FIGURE} \\| .*, budget 0`))
   assert.ok(output.includes(readFileSync(out, 'utf8')), 'the file holds what was printed')
+  rmSync(out)
 })
 
-test('the link and its profile, at both QoS', { skip: process.platform !== 'linux' && 'reads /proc' }, async () => {
-  const { code, output } = await bench('--only', 'link', '--profile')
+test('the link and its profile', LINUX, async () => {
+  const { code, output } = await bench('--only', 'link', '--cell', 'QoS 1', '--profile')
   assert.equal(code, 0, output)
   for (const side of ['sender', 'receiver']) assert.match(output, new RegExp(`profile of the ${side}.*\\n +[\\d.]+ % `))
-  for (const qos of [0, 1])
-    assert.match(output, new RegExp(`link QoS ${qos} .*sender ${FIGURE} \\+ receiver ${FIGURE}`))
+  assert.match(output, new RegExp(`link QoS 1 .*sender ${FIGURE} \\+ receiver ${FIGURE}`))
+})
+
+test('a part that there is not', async () => {
+  const { code, output } = await bench('--only', 'broker,brokr')
+  assert.equal(code, 2)
+  assert.match(output, /brokr: there is broker, /)
 })
 
 test('the topic index', async () => {
