@@ -31,6 +31,7 @@ export const reasonCode = {
   retainNotSupported: 0x9a,
   qosNotSupported: 0x9b,
   sharedSubscriptionsNotSupported: 0x9e,
+  connectionRateExceeded: 0x9f,
   wildcardSubscriptionsNotSupported: 0xa2,
 } as const
 
@@ -59,6 +60,7 @@ const returnCodes: ReadonlyMap<number, number> = new Map([
   [reasonCode.clientIdentifierNotValid, 2],
   [reasonCode.serverUnavailable, 3],
   [reasonCode.serverBusy, 3],
+  [reasonCode.connectionRateExceeded, 3],
   [reasonCode.badUserNameOrPassword, 4],
   [reasonCode.notAuthorized, 5],
 ])

@@ -18,7 +18,7 @@ export type AuthenticationResult =
     }
   | {
       readonly type: 'refused'
-      /** For CONNACK: 0x86 bad user name or password, 0x87 not authorized, 0x88 server unavailable, 0x8A banned. */
+      /** For CONNACK: 0x86 bad user name or password, 0x87 not authorized, 0x88 server unavailable, 0x89 server busy, 0x9F too many failures. */
       readonly reason: number
       /** For the log and, in so far as it gives nothing away, for the client. */
       readonly words: string
