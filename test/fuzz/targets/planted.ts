@@ -1,0 +1,50 @@
+/** Does all that a target must not do, each for inputs that begin with its letter: shows that the fuzzer would see it. */
+import type { FuzzTarget } from '../target.ts'
+
+const limits = { bufferBytesMax: 4096, buffersBytesMax: 65_536, heapBytesMax: 2 ** 20 }
+const kept: unknown[] = []
+
+export const plantedTarget: FuzzTarget = {
+  name: 'planted',
+  seeds: () => [],
+  generate: (random) => Buffer.from(random.pick(['fine', 'good', 'well'])),
+  mutate: (input) => input,
+  run: (input, meter) => meter.turn(limits, () => bad(String.fromCharCode(input[0] ?? 0))),
+}
+
+function bad(letter: string): void | Promise<void> {
+  switch (letter) {
+    case 't':
+      throw new Error('planted: thrown')
+    case 'r':
+      return Promise.reject(new Error('planted: rejected'))
+    case 'l':
+      // Leaves the call, and comes back when nobody waits for it any more.
+      setImmediate(() => {
+        throw new Error('planted: late')
+      })
+      return new Promise((resolve) => setTimeout(resolve, 10_000))
+    case 's':
+      return spin(60)
+    case 'e':
+      return spin(Number.POSITIVE_INFINITY)
+    case 'b':
+      kept[0] = Buffer.allocUnsafe(5000)
+      return
+    case 'h':
+      kept.push(numbers())
+      return
+    case 'o':
+      for (;;) kept.push(numbers())
+  }
+}
+
+function spin(ms: number): void {
+  const untilMs = performance.now() + ms
+  let now: number
+  do now = performance.now()
+  while (now < untilMs)
+}
+
+/** 2 MB of heap, quickly. */
+const numbers = (): number[] => Array.from({ length: 250_000 }, Math.random)
