@@ -1,14 +1,18 @@
 /** The composition root: the one place that makes the parts of a node and ties them together. */
 import { randomInt } from 'node:crypto'
 import { RuleAuthorizer } from './broker/access/acl/rule-authorizer.ts'
+import { Authentication } from './broker/access/authentication/authentication.ts'
+import { UserTable } from './broker/access/authentication/user-table.ts'
 import { Broker, type Logger } from './broker/broker.ts'
 import { type Clock, systemClock } from './broker/clock.ts'
 import { Server } from './broker/server.ts'
 import { SoloCluster } from './cluster/solo/solo-cluster.ts'
 import type { Config, LinkConfig, ListenerConfig } from './config/config.ts'
+import type { EnableAuthn } from './config/authentication-config.ts'
 import { type ConfigError, formatConfigError } from './config/config-error.ts'
 import type { ConfigInput } from './config/config-schema.ts'
 import { type ConfigChange, describeChange, diffConfig } from './config/diff-config.ts'
+import { listenerTypes } from './config/listener-config.ts'
 import { resolveConfig } from './config/resolve-config.ts'
 import { productVersion } from './config/version.ts'
 import type { InboundLedgerSnapshot } from './lanes/inbound-ledger.ts'
@@ -80,6 +84,13 @@ function keepIdentity({ node, cluster: { name } }: Config, after: Config): Confi
   return { ...after, node, cluster: { ...after.cluster, name, links } }
 }
 
+/** As the listener's configuration says; `listener` by type and name. One that is gone asks for proof. */
+function enableAuthnOf({ listeners }: Config, listener: string): EnableAuthn {
+  const [type, name = ''] = listener.split(/:(.*)/s)
+  const known = listenerTypes.find((one) => one === type)
+  return (known === undefined ? undefined : listeners[known][name])?.enable_authn ?? true
+}
+
 /** How long what waits on links that are up may take to cross when the node stops, milliseconds. */
 const LINK_DRAIN_MS = 3_000
 
@@ -92,6 +103,7 @@ export class Node {
   #config: Config
   readonly #log: Logger
   readonly #broker: Broker
+  readonly #authentication: Authentication
   readonly #authorizer: RuleAuthorizer
   readonly #server: Server
   readonly #links: LinkRuntime
@@ -107,6 +119,13 @@ export class Node {
     this.#config = config
     this.#log = log
     this.#broker = new Broker({ mqtt: config.mqtt, clock, random, log })
+    this.#authentication = new Authentication(config, {
+      users: new UserTable(),
+      clock,
+      log,
+      enableAuthn: (listener) => enableAuthnOf(this.#config, listener),
+    })
+    this.#broker.authenticator = this.#authentication
     this.#authorizer = new RuleAuthorizer(config.authorization)
     this.#broker.authorizer = this.#authorizer
     this.#server = new Server(this.#broker)
@@ -153,6 +172,7 @@ export class Node {
     this.#lossWatch.start()
     this.#sysTopics.start()
     try {
+      await this.#authentication.configure(this.#config)
       for (const [name, listener] of Object.entries(listeners.tcp)) await this.#listen(name, listener)
     } catch (error) {
       await this.#stop()
@@ -168,6 +188,7 @@ export class Node {
     await this.#server.close()
     this.#lossWatch.stop()
     this.#sysTopics.stop()
+    this.#authentication.stop()
     await this.#links.stop(LINK_DRAIN_MS)
     this.#gate.stop()
     this.#listening.clear()
@@ -210,6 +231,7 @@ export class Node {
   }
 
   async #applyChanges(changes: readonly ConfigChange[]): Promise<void> {
+    await this.#applyAuthentication()
     // All that go before any that come: two listeners may change places.
     for (const change of changes) {
       if (change.type === 'listener_removed' || change.type === 'listener_changed') this.#unlisten(change.name)
@@ -219,6 +241,15 @@ export class Node {
         await this.#relisten(change.name, change.after)
     }
     this.#applyLinks(this.#config.cluster.links)
+  }
+
+  /** At every reload: users may have been added to a bootstrap file whose name is the same. */
+  async #applyAuthentication(): Promise<void> {
+    try {
+      await this.#authentication.configure(this.#config)
+    } catch (error) {
+      this.#log.error({ err: error }, 'authentication_change_failed')
+    }
   }
 
   #applyLinks(links: readonly LinkConfig[]): void {
