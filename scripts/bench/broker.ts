@@ -42,7 +42,7 @@ export async function benchBroker(bench: Bench): Promise<void> {
     for (let round = 0; round < bench.rounds; round++) {
       ours.push(await measureOurs(bench, cell.scenario, () => startIsthmus()))
       if (mosquitto !== undefined)
-        theirs.push(await measure(bench, cell.scenario, () => startMosquitto(mosquitto.path)))
+        theirs.push(await measure(bench, cell.scenario, () => startMosquitto(mosquitto.path, false)))
     }
     report(bench, cell, ours, theirs)
     all.push(...ours, ...theirs)

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { type LinkFile, type NodeFile, startNodeProcess } from '../../src/cli/demo/node-process.ts'
 import { listenOnFreePort } from '../../src/cli/demo/relay.ts'
+import { ISTHMUS_ACL, MOSQUITTO_ACL } from './acl.ts'
 
 export type Peer = {
   readonly publishPort: number
@@ -15,9 +16,16 @@ export type Peer = {
   stop(): Promise<void>
 }
 
+/** With authorization on. */
 export async function startIsthmus(nodeOptions: readonly string[] = []): Promise<Peer> {
   const directory = mkdtempSync(join(tmpdir(), 'isthmus-bench-'))
-  const node = await startNodeProcess(nodeFile('bench', await freePort(), [], directory), directory, nodeOptions)
+  const rules = join(directory, 'acl.conf')
+  writeFileSync(rules, ISTHMUS_ACL)
+  const config = {
+    ...nodeFile('bench', await freePort(), [], directory),
+    authorization: { no_match: 'deny', sources: [{ type: 'file', path: rules }] },
+  }
+  const node = await startNodeProcess(config, directory, nodeOptions)
   return {
     publishPort: node.mqttPort,
     subscribePort: node.mqttPort,
@@ -66,7 +74,8 @@ export function findMosquitto(): { readonly path: string; readonly version: stri
 /** Settings that favour it; at its defaults it could not be measured. The rest is at its defaults. */
 const MOSQUITTO_SETTINGS = [
   'allow_anonymous true',
-  'persistence false',
+  // If root starts it, it would become somebody who may not enter the temporary folder.
+  'user root',
   'log_dest none',
   // At its default of 20 a publisher at QoS 2 with more than that on their way is never answered again, and with many
   // publishers at QoS 1 2.0.11 loses messages (its change log for 2.0.13: fixes around inflight quota management).
@@ -74,14 +83,25 @@ const MOSQUITTO_SETTINGS = [
   'max_queued_messages 0',
 ]
 
-export async function startMosquitto(path: string): Promise<Peer> {
+/** With authorization on. `isDurable`: with `persistence true` and the rest of it at its defaults. */
+export async function startMosquitto(path: string, isDurable: boolean): Promise<Peer> {
   const directory = mkdtempSync(join(tmpdir(), 'isthmus-bench-'))
   const port = await freePort()
   const configFile = join(directory, 'mosquitto.conf')
-  const lines = [`listener ${port} 127.0.0.1`, ...MOSQUITTO_SETTINGS]
+  const aclFile = join(directory, 'acl')
+  writeFileSync(aclFile, MOSQUITTO_ACL)
+  const lines = [
+    `listener ${port} 127.0.0.1`,
+    ...MOSQUITTO_SETTINGS,
+    `acl_file ${aclFile}`,
+    `persistence ${isDurable}`,
+    `persistence_location ${directory}/`,
+  ]
   writeFileSync(configFile, `${lines.join('\n')}\n`)
   const child = spawn(path, ['-c', configFile], { stdio: 'ignore' })
-  const gone = once(child, 'close')
+  const killHard = (): void => void child.kill('SIGKILL')
+  process.once('exit', killHard)
+  const gone = once(child, 'close').finally(() => process.off('exit', killHard))
   await untilListening(port)
   return {
     publishPort: port,

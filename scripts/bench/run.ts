@@ -59,6 +59,9 @@ const bench: Bench = {
   miss: (text) => missed.push(text),
 }
 
+// Whoever stops a run stops the brokers that it started: they are ended when this process exits.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 const load = loadavg().map((average) => average.toFixed(1))
 print(`${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Node ${process.version}`)
 print(`load of the machine before: ${load.join(' ')}`)
