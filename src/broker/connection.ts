@@ -78,6 +78,7 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
   /** What was read while it was not yet known who the client is. */
   #held: Buffer[] | undefined
   #terms: ConnectTerms | undefined
+  #identity: Identity | undefined
   #access: ClientAccess | undefined
   #wasDenied = false
   /** When what the client proved itself with runs out, milliseconds since 1970. */
@@ -260,6 +261,7 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
     const will = terms.will?.publication
     if (will !== undefined && !access.publishesFreely && !access.mayPublish(will.topic, will.qos, will.retain))
       return this.#refuse(reasonCode.notAuthorized, `no right to publish a will on ${will.topic}`)
+    this.#identity = identity
     this.#access = access
     this.#outlet.accept(terms)
     this.#state = 'connected'
@@ -514,9 +516,16 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
   }
 
   get #linkPeer(): LinkClient {
-    const terms = this.#terms!
     const disconnect = (reason: number, words = ''): void => this.disconnect(reason, words)
-    this.#peer ??= new LinkPeer(this.#broker, disconnect, this.#session!, terms, this.#transport.remoteAddress)
+    const { remoteAddress } = this.#transport
+    this.#peer ??= new LinkPeer(
+      this.#broker,
+      disconnect,
+      this.#session!,
+      this.#identity!,
+      this.#access!,
+      remoteAddress,
+    )
     return this.#peer
   }
 

@@ -1,8 +1,10 @@
 /** A connection that speaks `$LINK/#`, as the inbound side of links sees it. */
 import type { LinkClient } from '../link/broker-port.ts'
+import type { QoS } from '../packets/message.ts'
 import { encodeMessage, Publication } from '../packets/publication.ts'
+import type { ClientAccess } from './access/authorizer.ts'
+import type { Identity } from './access/client-info.ts'
 import type { Broker } from './broker.ts'
-import type { ConnectTerms } from './connect.ts'
 import type { Session } from './session.ts'
 import { reservedNamespace } from './subscription.ts'
 
@@ -11,25 +13,38 @@ export class LinkPeer implements LinkClient {
   readonly username: string | undefined
   readonly protocolVersion: 3 | 4 | 5
   readonly remoteAddress: string
+  readonly certificateCommonName: string | undefined
   readonly #broker: Broker
   readonly #disconnect: LinkClient['disconnect']
   readonly #session: Session
+  readonly #access: ClientAccess
   #isClosed = false
 
   constructor(
     broker: Broker,
     disconnect: LinkClient['disconnect'],
     session: Session,
-    terms: ConnectTerms,
+    identity: Identity,
+    access: ClientAccess,
     remoteAddress: string,
   ) {
     this.#broker = broker
     this.#disconnect = disconnect
     this.#session = session
-    this.clientId = terms.clientId
-    this.username = terms.username
-    this.protocolVersion = terms.version
+    this.#access = access
+    this.clientId = identity.clientId
+    this.username = identity.username
+    this.protocolVersion = identity.protocolVersion
+    this.certificateCommonName = identity.certificate?.commonName
     this.remoteAddress = remoteAddress
+  }
+
+  get brokerIsOpen(): boolean {
+    return this.#broker.authenticator.isOpen && this.#broker.authorizer.isOpen
+  }
+
+  verdict(action: 'publish' | 'subscribe', topic: string, qos: QoS): ReturnType<LinkClient['verdict']> {
+    return this.#access.link(action, topic, qos)
   }
 
   send(packet: Parameters<LinkClient['send']>[0]): void {

@@ -42,6 +42,12 @@ export interface LinkClient {
   readonly protocolVersion: 3 | 4 | 5
   /** Address and port of the peer. */
   readonly remoteAddress: string
+  /** Of its verified certificate. */
+  readonly certificateCommonName: string | undefined
+  /** Nobody is asked who they are, and there are no rules: whoever connects may do everything. */
+  readonly brokerIsOpen: boolean
+  /** What the rules say of this client and this topic or filter under `$LINK/`; `unsaid` if none names the namespace. */
+  verdict(action: 'publish' | 'subscribe', topic: string, qos: QoS): 'allowed' | 'denied' | 'unsaid'
   /** Publishes on this connection alone; kept in order with everything else that it is sent. */
   send(packet: { topic: string; payload: Buffer; qos: 0 | 1; correlationData?: Buffer; responseTopic?: string }): void
   /** DISCONNECT with this reason (MQTT 5), then close. */

@@ -122,7 +122,7 @@ class RuleReader {
     if (pattern === undefined) return undefined
     const compiled = compilePattern(pattern)
     if (compiled.type === 'ok') return { type: 're', pattern }
-    return this.#refuse(source, `the pattern, at its character ${compiled.at + 1}: ${compiled.message}`)
+    return this.#refuse(source, `this pattern is no good, or needs backtracking: ${compiled.message}`)
   }
 
   #networks(terms: readonly Term[]): AclWho | undefined {
@@ -176,7 +176,7 @@ class RuleReader {
       else if (word === 'retain') retain ??= this.#retain(value)
     }
     if (this.problems.length > found) return undefined
-    return { type, qos: qos.size === 0 ? everyQos : [...qos].toSorted(), retain: retain ?? 'all' }
+    return { type, qos: qos.size === 0 ? everyQos : [...qos].toSorted((a, b) => a - b), retain: retain ?? 'all' }
   }
 
   #qosLevels(term: Term): QoS[] {

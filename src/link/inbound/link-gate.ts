@@ -12,6 +12,7 @@ import type { InboundStatus } from './inbound-peer.ts'
 import { InboundPeers } from './inbound-peers.ts'
 import type { InboundPorts } from './inbound-ports.ts'
 import { judgeMessage } from './judge-message.ts'
+import { judgeSpeaker } from './judge-speaker.ts'
 import { parseLinkTopic } from './link-topic.ts'
 import { rejectionWords } from './refusal.ts'
 import type { Refusal } from './refusal.ts'
@@ -25,6 +26,8 @@ export class LinkGate implements LinkInlet {
   readonly #peers: InboundPeers
   readonly #routes: RouteInlet
   #refusedLoggedAtMs = -Infinity
+  /** For whom each connection last tried to speak in vain. */
+  readonly #refusedAs = new WeakMap<LinkClient, { readonly peer: string; readonly atMs: number }>()
 
   constructor(ports: InboundPorts) {
     this.#ports = ports
@@ -32,9 +35,11 @@ export class LinkGate implements LinkInlet {
     this.#routes = new RouteInlet(ports, this.#peers)
   }
 
-  /** A client may wait for its own answers; whose they are does not matter, for they are sent to nobody but who asked. */
-  subscribe(_client: LinkClient, topicFilter: string, qos: QoS): number {
-    if (parseLinkTopic(topicFilter).type !== 'resp') return reasonCode.notAuthorized
+  /** Who may speak for a peer may wait for its answers; they are sent to nobody but who asked. */
+  subscribe(client: LinkClient, topicFilter: string, qos: QoS): number {
+    const topic = parseLinkTopic(topicFilter)
+    if (topic.type !== 'resp') return reasonCode.notAuthorized
+    if (!this.#maySpeak(client, topic.receiver, 'subscribe', topicFilter, qos)) return reasonCode.notAuthorized
     return Math.min(qos, 1)
   }
 
@@ -42,8 +47,12 @@ export class LinkGate implements LinkInlet {
     const topic = parseLinkTopic(message.topic)
     switch (topic.type) {
       case 'route':
+        if (!this.#maySpeak(client, topic.sender, 'publish', message.topic, message.qos))
+          return reasonCode.notAuthorized
         return this.#routes.publish(client, topic.sender, message)
       case 'msg':
+        if (!this.#maySpeak(client, topic.sender, 'publish', message.topic, message.qos))
+          return reasonCode.notAuthorized
         return this.#message(client, topic.sender, message.payload)
       case 'resp':
       case 'other':
@@ -86,6 +95,30 @@ export class LinkGate implements LinkInlet {
   /** Clusters that came although there is no link to them, with the last refusal of each. */
   strangers(): ReadonlyMap<string, Refusal> {
     return this.#peers.strangers()
+  }
+
+  /** Asked anew for every packet: rules and links change while a connection lives. */
+  #maySpeak(client: LinkClient, peer: string, action: 'publish' | 'subscribe', topic: string, qos: QoS): boolean {
+    const accept = this.#ports.link(peer)?.accept
+    const verdict = judgeSpeaker(client, peer, accept, client.verdict(action, topic, qos))
+    if (verdict.type === 'accepted') return true
+    // Whoever goes on trying changes nothing, and must not fill the log.
+    const nowMs = this.#ports.clock.nowMs()
+    const told = this.#refusedAs.get(client)
+    if (told !== undefined && (told.peer === peer || nowMs - told.atMs < refusedLogMs)) return false
+    this.#refusedAs.set(client, { peer, atMs: nowMs })
+    this.#peers.refuse(client, peer, verdict.reason, verdict.words)
+    this.#ports.log.warn(
+      {
+        link: peer,
+        clientid: client.clientId,
+        peername: client.remoteAddress,
+        reason: verdict.reason,
+        words: verdict.words,
+      },
+      'cluster_link_speaker_refused',
+    )
+    return false
   }
 
   #message(client: LinkClient, sender: string, payload: Buffer): number {

@@ -1,5 +1,6 @@
 /** Why we turned a peer away, for its link's status, for logs, and for the peer itself. */
 import { reasonCode } from '../../packets/reason-code.ts'
+import type { SpeakerRefusal } from './judge-speaker.ts'
 
 /** The three that EMQX knows, and sends in an ack. */
 export type InitRejection = 'unknown_cluster' | 'bad_remote_cluster_link_name' | 'cluster_link_disabled'
@@ -23,7 +24,7 @@ export type RouteFault =
 
 export type Refusal = {
   readonly atMs: number
-  readonly reason: InitRejection | RouteFault
+  readonly reason: InitRejection | RouteFault | SpeakerRefusal
   /** For people. */
   readonly words: string
   readonly clientId: string

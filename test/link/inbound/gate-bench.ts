@@ -105,14 +105,28 @@ export function linkTo(name: string): LinkConfig {
 export class BenchClient implements LinkClient {
   readonly clientId: string
   readonly protocolVersion: 3 | 4 | 5
-  readonly username = undefined
+  readonly username: string | undefined
+  readonly certificateCommonName: string | undefined
+  /** As on a broker without authentication and rules. */
+  brokerIsOpen = true
+  rules: ReturnType<LinkClient['verdict']> = 'unsaid'
   readonly remoteAddress = '127.0.0.1:1'
   readonly sent: Parameters<LinkClient['send']>[0][] = []
   disconnected: { readonly reasonCode: number; readonly reasonString: string } | undefined
 
-  constructor(clientId: string, protocolVersion: 3 | 4 | 5 = 5) {
+  constructor(
+    clientId: string,
+    protocolVersion: 3 | 4 | 5 = 5,
+    proved: { readonly username?: string; readonly certificateCommonName?: string } = {},
+  ) {
     this.clientId = clientId
     this.protocolVersion = protocolVersion
+    this.username = proved.username
+    this.certificateCommonName = proved.certificateCommonName
+  }
+
+  verdict(): ReturnType<LinkClient['verdict']> {
+    return this.rules
   }
 
   send(packet: Parameters<LinkClient['send']>[0]): void {
