@@ -14,6 +14,8 @@ import { BcryptThread } from './bcrypt-thread.ts'
 import { BuiltIn } from './built-in.ts'
 import { Chain } from './chain.ts'
 import { FailedLogins } from './failed-logins.ts'
+import { HttpService } from './http.ts'
+import { Jwt } from './jwt.ts'
 import { LogThrottle } from './log-throttle.ts'
 import { accepted, type ChainMember } from './outcome.ts'
 import type { UserTable } from './user-table.ts'
@@ -166,9 +168,9 @@ export class Authentication implements Authenticator {
   }
 
   #create(config: AuthenticatorConfig): ChainMember {
-    const { users, log } = this.#ports
-    if (config.mechanism === 'jwt') throw new TypeError('jwt')
-    if (config.backend === 'http') throw new TypeError('http')
+    const { users, clock, log } = this.#ports
+    if (config.mechanism === 'jwt') return new Jwt(config, clock, log)
+    if (config.backend === 'http') return new HttpService(config, clock, log)
     return new BuiltIn(config, { users, log, bcrypt: this.#bcrypt, gate: this.#gate })
   }
 }
