@@ -53,6 +53,8 @@ export class Counters {
   /** CONNECT packets refused, and those of them for what the client said it is. */
   connectsRefused = 0
   authenticationFailures = 0
+  /** Of those refused, the ones for whom there was no memory. */
+  refusedBusy = 0
   /** Publishes and subscriptions that a client had no right to. */
   denied = 0
   /** Connections closed because their reader was too slow. */
@@ -87,6 +89,12 @@ export class Counters {
   droppedNotConnected = 0
   /** QoS 0 to a reader that is too slow. */
   shedQos0 = 0
+  /** QoS 0 that came while the node's memory was above its ceiling. */
+  shedMemory = 0
+  /** Not queued because the memory was far above it. */
+  droppedMemory = 0
+  /** Delivered, but not kept as retained message: there are as many as may be, it is too large, or memory is short. */
+  retainRefused = 0
 
   /** PUBLISH packets handed to connections. */
   get sent(): number {
@@ -121,6 +129,8 @@ export class Counters {
       too_large: this.droppedTooLarge,
       not_connected: this.droppedNotConnected,
       shed_qos0: this.shedQos0,
+      memory_qos0: this.shedMemory,
+      memory_queue: this.droppedMemory,
     }
   }
 

@@ -1,0 +1,92 @@
+/** Looks at the memory of the process once a second, and sooner when much has passed; sets the level that the broker goes by. */
+import { totalmem } from 'node:os'
+import { getHeapStatistics } from 'node:v8'
+import type { Broker } from './broker.ts'
+import type { Timer } from './clock.ts'
+import { judgeMemory, memoryCeiling, memoryLevel, type MemoryReading, memoryShare } from './memory-guard.ts'
+
+const LOOK_MS = 1000
+/** So much of the ceiling may come in between two looks, within bounds that keep looking cheap. */
+const TRAFFIC_SHARE = 1 / 64
+const TRAFFIC_BYTES_MIN = 4 * 1024 * 1024
+const TRAFFIC_BYTES_MAX = 64 * 1024 * 1024
+
+const words = ['ok', 'high', 'critical'] as const
+
+export class MemoryWatch {
+  readonly #broker: Broker
+  readonly #read: () => MemoryReading
+  readonly #ceilingBytes: number
+  readonly #trafficBytes: number
+  readonly #baseBytes: number
+  #timer: Timer | undefined
+
+  /** @param maxMemory `node.max_memory`: bytes, a percentage of what there is, or `Infinity` */
+  constructor(
+    broker: Broker,
+    maxMemory: number | string,
+    read: () => MemoryReading = readMemory,
+    availableBytes: number = availableMemory(),
+  ) {
+    this.#broker = broker
+    this.#read = read
+    this.#ceilingBytes = memoryCeiling(maxMemory, availableBytes)
+    this.#trafficBytes = Math.min(TRAFFIC_BYTES_MAX, Math.max(TRAFFIC_BYTES_MIN, this.#ceilingBytes * TRAFFIC_SHARE))
+    const { rss, heapUsed, external } = read()
+    this.#baseBytes = Math.max(0, rss - heapUsed - external)
+  }
+
+  start(): void {
+    this.stop()
+    this.#broker.limits.look = () => this.look()
+    this.#arm()
+    this.look()
+  }
+
+  stop(): void {
+    const { limits } = this.#broker
+    this.#timer?.cancel()
+    limits.memory = memoryLevel.ok
+    limits.lookAtBytes = Number.POSITIVE_INFINITY
+  }
+
+  #arm(): void {
+    this.#timer = this.#broker.clock.after(LOOK_MS, () => {
+      this.#arm()
+      this.look()
+    })
+  }
+
+  look(): void {
+    const { limits, counters, log } = this.#broker
+    limits.lookAtBytes = counters.bytesReceived + counters.bytesSent + this.#trafficBytes
+    const reading = this.#read()
+    const before = limits.memory
+    const level = judgeMemory(before, memoryShare(reading, this.#ceilingBytes, this.#baseBytes))
+    if (level === before) return
+    limits.memory = level
+    const fields = {
+      level: words[level],
+      ceiling_bytes: this.#ceilingBytes,
+      rss_bytes: reading.rss,
+      heap_bytes: reading.heapUsed,
+      buffer_bytes: reading.external,
+      shed: counters.shedMemory,
+      not_queued: counters.droppedMemory,
+      connections_refused: counters.refusedBusy,
+    }
+    if (level === memoryLevel.ok) log.info(fields, 'memory_ok')
+    else log.warn(fields, 'memory_high_watermark')
+  }
+}
+
+function readMemory(): MemoryReading {
+  const { rss, heapUsed, external } = process.memoryUsage()
+  return { rss, heapUsed, external, heapLimit: getHeapStatistics().heap_size_limit }
+}
+
+/** Of the machine, or of the container if that has less. */
+function availableMemory(): number {
+  const constrained = process.constrainedMemory()
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
+}
