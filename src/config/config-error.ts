@@ -61,7 +61,7 @@ export type ConfigWarning = {
   readonly file?: string
   readonly line?: number
   readonly key: string
-  readonly reason: 'no_effect' | 'not_served_yet' | 'plain_port_for_tls' | 'certificate_expiry'
+  readonly reason: 'no_effect' | 'not_served_yet' | 'plain_port_for_tls' | 'certificate_expiry' | 'unproved_identity'
   readonly message: string
 }
 

@@ -4,7 +4,7 @@ import { readServers } from './address.ts'
 import type { ConfigWarning } from './config-error.ts'
 import type { Finding } from './config-issues.ts'
 import { unresolvedIn } from './hocon.ts'
-import { type KeyPath, valueAt } from './key-path.ts'
+import { isSection, type KeyPath, valueAt } from './key-path.ts'
 import { listenerFindings, listenerRemarks } from './listener-checks.ts'
 
 /** A warning that does not know yet where its key stands. */
@@ -65,7 +65,13 @@ function tlsFindings(links: readonly unknown[]): Finding[] {
 
 /** Things that will not be as somebody may think, though nothing is wrong with them. */
 export function remarks(raw: unknown): Remark[] {
-  return [...unservedRemarks(raw), ...listenerRemarks(raw), ...authorizationRemarks(raw), ...listAt(raw, ['cluster', 'links']).flatMap(linkRemarks)]
+  return [
+    ...unservedRemarks(raw),
+    ...listenerRemarks(raw),
+    ...authorizationRemarks(raw),
+    ...acceptRemarks(raw),
+    ...listAt(raw, ['cluster', 'links']).flatMap(linkRemarks),
+  ]
 }
 
 function unservedRemarks(raw: unknown): Remark[] {
@@ -85,8 +91,24 @@ function authorizationRemarks(raw: unknown): Remark[] {
     .map((path) => ({
       path,
       reason: 'no_effect',
-      message: 'has no effect here: rules change when the configuration is read again, and then nothing remembered holds',
+      message:
+        'has no effect here: rules change when the configuration is read again, and then nothing remembered holds',
     }))
+}
+
+/** A user name that nobody asks proof of, and a ClientID that everybody may choose. */
+function acceptRemarks(raw: unknown): Remark[] {
+  const isProved = listAt(raw, ['authentication']).length > 0 || isSection(valueAt(raw, ['authentication']))
+  return listAt(raw, ['cluster', 'links']).flatMap((link, index): Remark[] => {
+    const path = ['cluster', 'links', index, 'accept']
+    const accept = valueAt(link, ['accept'])
+    if (!isSection(accept) || valueAt(accept, ['cert_common_name']) !== undefined) return []
+    const message = isProved
+      ? 'any client that may connect may choose such a ClientID; add username or cert_common_name'
+      : 'without authentication a client is whoever it says it is; configure authentication, or add cert_common_name'
+    if (isProved && valueAt(accept, ['username']) !== undefined) return []
+    return [{ path, reason: 'unproved_identity', message }]
+  })
 }
 
 function linkRemarks(link: unknown, index: number): Remark[] {

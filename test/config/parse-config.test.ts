@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { loadConfigFile } from '../../src/config/parse-config.ts'
+import { noListeners, tcpListener } from './listener-texts.ts'
 import { example, good, withLink } from './texts.ts'
 
 test("the design's example is good, and what this version does not serve is said", async () => {
   const { config, warnings } = await good(example)
   assert.deepEqual(config.node, { name: 'a1@127.0.0.1', data_dir: 'data/a1' })
   assert.equal(config.cluster.links[0]?.clientid, 'link-us-east')
-  assert.deepEqual(config.listeners, { tcp: { default: { enable: true, host: '127.0.0.1', port: 1883 } } })
+  assert.deepEqual(config.listeners, { ...noListeners, tcp: { default: tcpListener('127.0.0.1', 1883) } })
   assert.deepEqual(
     warnings.map(({ key, line, reason }) => ({ key, line, reason })),
     [
@@ -26,7 +27,7 @@ test('an empty file is a node alone with all defaults', async () => {
   assert.deepEqual(config, {
     node: { name: 'isthmus@127.0.0.1', data_dir: 'data' },
     cluster: { name: 'emqxcl', links: [] },
-    listeners: { tcp: { default: { enable: true, host: '0.0.0.0', port: 1883 } } },
+    listeners: { ...noListeners, tcp: { default: tcpListener('0.0.0.0', 1883) } },
     mqtt: {
       max_packet_size: 1_048_576,
       max_inflight: 1024,
@@ -48,6 +49,13 @@ test('an empty file is a node alone with all defaults', async () => {
       idle_timeout: 15_000,
       max_outbound_bytes: 16_777_216,
       shared_subscription_strategy: 'round_robin',
+    },
+    authorization: {
+      no_match: 'allow',
+      deny_action: 'ignore',
+      cache: { enable: true, max_size: 32 },
+      topic_template_allow: { plus: false, hash: false, slash: false },
+      sources: [],
     },
     log: { level: 'info' },
   })
@@ -84,12 +92,12 @@ test("a link has EMQX's defaults, but keeps messages for as long as it takes", a
 
 test('no listener is made where listeners are named, and one that is switched off stays so', async () => {
   assert.deepEqual((await good('listeners.tcp.a.bind = 1')).config.listeners.tcp, {
-    a: { enable: true, host: '0.0.0.0', port: 1 },
+    a: tcpListener('0.0.0.0', 1),
   })
   assert.deepEqual((await good('listeners.tcp.default.enable = false')).config.listeners.tcp, {
-    default: { enable: false, host: '0.0.0.0', port: 1883 },
+    default: tcpListener('0.0.0.0', 1883, false),
   })
-  assert.deepEqual((await good('listeners {}')).config.listeners.tcp, {})
+  assert.deepEqual((await good('listeners {}')).config.listeners, noListeners)
 })
 
 test('numbers, switches, sizes and durations may come from the environment', async () => {

@@ -5,11 +5,20 @@ import { allowedKeys, type ConfigInput, configSchema, everyKey } from '../../src
 import type { Config } from '../../src/config/config.ts'
 import { parseConfig } from '../../src/config/parse-config.ts'
 import { resolveConfig } from '../../src/config/resolve-config.ts'
+import {
+  aclFile,
+  authorizationExpected,
+  authorizationInput,
+  authorizationWritten,
+  sourcesText,
+} from './authorization-texts.ts'
+import { listenersExpected, listenersInput, listenersWritten } from './listener-texts.ts'
 
 /** Every key with a value that is not its default. A new key of the schema fails the first test until it stands here. */
 const written: readonly (readonly [key: string, hocon: string])[] = [
   ['node.name', '"n@h"'],
   ['node.data_dir', '"d"'],
+  ['node.max_memory', '"50 %"'],
   ['cluster.name', '"c"'],
   ['cluster.links[].name', '"l"'],
   ['cluster.links[].enable', 'false'],
@@ -61,15 +70,20 @@ const written: readonly (readonly [key: string, hocon: string])[] = [
   ['cluster.links[].actor_ttl', '13s'],
   ['cluster.links[].stale_ttl', '14s'],
   ['cluster.links[].ps_actor_incarnation', '15'],
-  ['listeners.tcp.<name>.bind', '"[::1]:16"'],
-  ['listeners.tcp.<name>.enable', 'false'],
+  ['cluster.links[].accept.username', 'peer'],
+  ['cluster.links[].accept.clientid_prefix', '"link-"'],
+  ['cluster.links[].accept.cert_common_name', 'cn'],
+  ...authorizationWritten,
+  ...listenersWritten,
   ['mqtt.max_packet_size', '17KB'],
   ['mqtt.max_inflight', '18'],
   ['mqtt.max_mqueue_len', 'infinity'],
+  ['mqtt.max_mqueue_bytes', '18KB'],
   ['mqtt.mqueue_store_qos0', 'false'],
   ['mqtt.max_awaiting_rel', '19'],
   ['mqtt.max_topic_alias', '20'],
   ['mqtt.max_topic_levels', '21'],
+  ['mqtt.max_subscriptions', '22'],
   ['mqtt.max_clientid_len', '23'],
   ['mqtt.max_qos_allowed', '1'],
   ['mqtt.retain_available', 'false'],
@@ -83,6 +97,19 @@ const written: readonly (readonly [key: string, hocon: string])[] = [
   ['mqtt.idle_timeout', '26s'],
   ['mqtt.max_outbound_bytes', '27KB'],
   ['mqtt.shared_subscription_strategy', 'random'],
+  ['retainer.enable', 'false'],
+  ['retainer.msg_expiry_interval', '30s'],
+  ['retainer.max_payload_size', '31KB'],
+  ['retainer.stop_publish_clear_msg', 'true'],
+  ['retainer.backend.type', 'built_in_database'],
+  ['retainer.backend.max_retained_messages', '32'],
+  ['sys_topics.enable', 'false'],
+  ['sys_topics.sys_msg_interval', 'disabled'],
+  ['sys_topics.sys_heartbeat_interval', '29s'],
+  ['sys_topics.sys_event_messages.client_connected', 'false'],
+  ['sys_topics.sys_event_messages.client_disconnected', 'false'],
+  ['sys_topics.sys_event_messages.client_subscribed', 'true'],
+  ['sys_topics.sys_event_messages.client_unsubscribed', 'true'],
   ['log.level', 'debug'],
   ['dashboard.listeners.http.bind', '28'],
   ['debug.socket', '"s"'],
@@ -90,7 +117,7 @@ const written: readonly (readonly [key: string, hocon: string])[] = [
 ]
 
 const expected: Config = {
-  node: { name: 'n@h', data_dir: 'd' },
+  node: { name: 'n@h', data_dir: 'd', max_memory: '50%' },
   cluster: {
     name: 'c',
     links: [
@@ -125,18 +152,22 @@ const expected: Config = {
         },
         actor_ttl: 13_000,
         stale_ttl: 14_000,
+        accept: { username: 'peer', clientid_prefix: 'link-', cert_common_name: 'cn' },
       },
     ],
   },
-  listeners: { tcp: { main: { enable: false, host: '::1', port: 16 } } },
+  listeners: listenersExpected,
+  authorization: authorizationExpected,
   mqtt: {
     max_packet_size: 17_408,
     max_inflight: 18,
     max_mqueue_len: Number.POSITIVE_INFINITY,
+    max_mqueue_bytes: 18_432,
     mqueue_store_qos0: false,
     max_awaiting_rel: 19,
     max_topic_alias: 20,
     max_topic_levels: 21,
+    max_subscriptions: 22,
     max_clientid_len: 23,
     max_qos_allowed: 1,
     retain_available: false,
@@ -151,12 +182,30 @@ const expected: Config = {
     max_outbound_bytes: 27_648,
     shared_subscription_strategy: 'random',
   },
+  retainer: {
+    enable: false,
+    msg_expiry_interval: 30_000,
+    max_payload_size: 31_744,
+    stop_publish_clear_msg: true,
+    backend: { type: 'built_in_database', max_retained_messages: 32 },
+  },
+  sys_topics: {
+    enable: false,
+    sys_msg_interval: Number.POSITIVE_INFINITY,
+    sys_heartbeat_interval: 29_000,
+    sys_event_messages: {
+      client_connected: false,
+      client_disconnected: false,
+      client_subscribed: true,
+      client_unsubscribed: true,
+    },
+  },
   log: { level: 'debug' },
   dashboard: { listeners: { http: { bind: '0.0.0.0:28' } } },
   debug: { socket: 's', faults: true },
 }
 
-const readFile = (): string => 'a file'
+const readFile = (path: string): string => (path.endsWith('acl.conf') ? aclFile : 'a file')
 
 async function parse(text: string) {
   const result = await parseConfig(text, { env: {}, baseDir: '/conf', readFile })
@@ -173,18 +222,19 @@ test('every key arrives where it belongs', async () => {
     key.startsWith('cluster.links[].') ? [`${key.slice(16)} = ${hocon}`] : [],
   )
   const others = written.flatMap(([key, hocon]) => {
-    return key.startsWith('cluster.links[].') ? [] : [`${key.replace('<name>', 'main')} = ${hocon}`]
+    return key.includes('[].') ? [] : [`${key.replace('<name>', 'main')} = ${hocon}`]
   })
+  others.push(sourcesText)
   assert.deepEqual(await parse(`${others.join('\n')}\ncluster.links = [{\n${inLink.join('\n')}\n}]`), expected)
 })
 
 test('what a configuration says can be written again, as an object and as a file, and says the same', async () => {
-  const { listeners, ...rest } = expected
-  const main = { bind: '[::1]:16', enable: listeners.tcp['main']?.enable === true }
+  const { listeners: _, ...rest } = expected
   const input: ConfigInput = {
     ...rest,
     cluster: { ...rest.cluster, links: rest.cluster.links.map((link) => ({ ...link, topics: [...link.topics] })) },
-    listeners: { tcp: { main } },
+    listeners: listenersInput,
+    authorization: authorizationInput,
   }
   const resolved = resolveConfig(input, { readFile })
   assert.deepEqual(resolved.type === 'ok' && resolved.config, expected)
@@ -216,7 +266,7 @@ test('the schema can be told as JSON Schema, defaults included', () => {
 test('the keys of a section are known wherever it stands', () => {
   assert.deepEqual(allowedKeys(['log']), ['level'])
   assert.deepEqual(allowedKeys(['cluster', 'links', 3, 'tcp_opts'])?.slice(0, 2), ['nodelay', 'keepalive'])
-  assert.deepEqual(allowedKeys(['listeners', 'tcp', 'any']), ['bind', 'enable'])
+  assert.deepEqual(allowedKeys(['listeners', 'tcp', 'any'])?.slice(0, 2), ['bind', 'enable'])
   assert.equal(allowedKeys(['node', 'name']), undefined)
   assert.equal(allowedKeys(['nowhere', 'at', 'all']), undefined)
 })

@@ -45,14 +45,14 @@ export function judgeSpeaker(
   return refused('nobody_accepts', words)
 }
 
+/** What `accept` asks for and the client is not. */
 function misfits(client: Speaker, { username, clientid_prefix, cert_common_name }: AcceptConfig): string[] {
-  const misfit = (key: string, wanted: string | undefined, holds: boolean): string[] =>
-    wanted === undefined || holds ? [] : [`${key} ${JSON.stringify(wanted)}`]
-  return [
-    ...misfit('username', username, client.username === username),
-    ...misfit('clientid_prefix', clientid_prefix, client.clientId.startsWith(clientid_prefix ?? '')),
-    ...misfit('cert_common_name', cert_common_name, client.certificateCommonName === cert_common_name),
-  ]
+  const wanted = [
+    ['username', username, client.username === username],
+    ['clientid_prefix', clientid_prefix, client.clientId.startsWith(clientid_prefix ?? '')],
+    ['cert_common_name', cert_common_name, client.certificateCommonName === cert_common_name],
+  ] as const
+  return wanted.flatMap(([key, value, fits]) => (value === undefined || fits ? [] : [`${key} ${JSON.stringify(value)}`]))
 }
 
 /** What a stranger calls itself may be long. */
