@@ -5,14 +5,15 @@ import { Authentication } from './broker/access/authentication/authentication.ts
 import { UserTable } from './broker/access/authentication/user-table.ts'
 import { Broker, type Logger } from './broker/broker.ts'
 import { type Clock, systemClock } from './broker/clock.ts'
+import { MemoryWatch } from './broker/memory-watch.ts'
 import { Server } from './broker/server.ts'
 import { SoloCluster } from './cluster/solo/solo-cluster.ts'
-import type { Config, LinkConfig, ListenerConfig } from './config/config.ts'
+import type { Config, LinkConfig } from './config/config.ts'
 import type { EnableAuthn } from './config/authentication-config.ts'
 import { type ConfigError, formatConfigError } from './config/config-error.ts'
 import type { ConfigInput } from './config/config-schema.ts'
 import { type ConfigChange, describeChange, diffConfig } from './config/diff-config.ts'
-import { listenerTypes } from './config/listener-config.ts'
+import { type ListenerConfig, listenerId, listenerTypes } from './config/listener-config.ts'
 import { resolveConfig } from './config/resolve-config.ts'
 import { productVersion } from './config/version.ts'
 import type { InboundLedgerSnapshot } from './lanes/inbound-ledger.ts'
@@ -35,7 +36,7 @@ export type NodeOptions = {
 export type NodeStatus = {
   readonly node: string
   readonly cluster: string
-  /** Address on which each listener really listens, by its name. */
+  /** Address on which each listener really listens, by type and name: `tcp:default`. */
   readonly listeners: Readonly<Record<string, string>>
   readonly connections: number
   readonly links: readonly NodeLink[]
@@ -110,6 +111,7 @@ export class Node {
   readonly #gate: LinkGate
   readonly #lossWatch: LossWatch
   readonly #sysTopics: SysTopics
+  readonly #memoryWatch: MemoryWatch
   readonly #listening = new Map<string, string>()
   #phase: 'new' | 'started' | 'stopped' = 'new'
   #turn: Promise<unknown> = Promise.resolve()
@@ -118,7 +120,7 @@ export class Node {
   constructor(config: Config, { log = silent, clock = systemClock, random = secureRandom }: NodeOptions = {}) {
     this.#config = config
     this.#log = log
-    this.#broker = new Broker({ mqtt: config.mqtt, clock, random, log })
+    this.#broker = new Broker({ mqtt: config.mqtt, retainer: config.retainer, clock, random, log })
     this.#authentication = new Authentication(config, {
       users: new UserTable(),
       clock,
@@ -150,6 +152,7 @@ export class Node {
       changed: (peer) => this.#links.setInbound(peer, this.#gate.inboundFact(peer)),
     })
     this.#broker.linkInlet = this.#gate
+    this.#memoryWatch = new MemoryWatch(this.#broker, config.node.max_memory)
     this.#lossWatch = new LossWatch({ clock, log, read: () => this.#losses() })
     this.#sysTopics = new SysTopics(new NodeFacts(this.#broker, config.node.name, productVersion()), config.sys_topics)
   }
@@ -169,11 +172,14 @@ export class Node {
     this.#phase = 'started'
     // First the links: a peer that comes as soon as we listen finds them.
     this.#applyLinks(cluster.links)
+    this.#memoryWatch.start()
     this.#lossWatch.start()
     this.#sysTopics.start()
     try {
       await this.#authentication.configure(this.#config)
-      for (const [name, listener] of Object.entries(listeners.tcp)) await this.#listen(name, listener)
+      for (const type of listenerTypes) {
+        for (const [name, listener] of Object.entries(listeners[type])) await this.#listen(name, listener)
+      }
     } catch (error) {
       await this.#stop()
       throw error
@@ -186,6 +192,7 @@ export class Node {
   async #stop(): Promise<void> {
     this.#phase = 'stopped'
     await this.#server.close()
+    this.#memoryWatch.stop()
     this.#lossWatch.stop()
     this.#sysTopics.stop()
     this.#authentication.stop()
@@ -224,6 +231,7 @@ export class Node {
       else this.#log.info(describeChange(change), 'config_changed')
       if (change.type === 'mqtt_changed') this.#broker.configure(change.after)
       if (change.type === 'authorization_changed') this.#authorizer.configure(change.after)
+      if (change.type === 'retainer_changed') this.#broker.configure(this.#config.mqtt, change.after)
       if (change.type === 'sys_topics_changed') this.#sysTopics.configure(change.after)
     }
     if (this.#phase === 'started') await this.#applyChanges(changes)
@@ -232,11 +240,13 @@ export class Node {
 
   async #applyChanges(changes: readonly ConfigChange[]): Promise<void> {
     await this.#applyAuthentication()
+    const changed = changes.filter((change) => !this.#reconfigureListener(change))
     // All that go before any that come: two listeners may change places.
-    for (const change of changes) {
-      if (change.type === 'listener_removed' || change.type === 'listener_changed') this.#unlisten(change.name)
+    for (const change of changed) {
+      if (change.type === 'listener_removed' || change.type === 'listener_changed')
+        this.#unlisten(listenerId(change.before.type, change.name))
     }
-    for (const change of changes) {
+    for (const change of changed) {
       if (change.type === 'listener_added' || change.type === 'listener_changed')
         await this.#relisten(change.name, change.after)
     }
@@ -290,8 +300,9 @@ export class Node {
   async #listen(name: string, listener: ListenerConfig): Promise<void> {
     if (!listener.enable) return
     const bind = await this.#server.listen(name, listener)
-    this.#listening.set(name, bind)
-    this.#log.info({ listener: `tcp:${name}`, bind }, 'listener_started')
+    const id = listenerId(listener.type, name)
+    this.#listening.set(id, bind)
+    this.#log.info({ listener: id, bind }, 'listener_started')
   }
 
   /** While the node runs, a listener that fails is no reason to give up the rest of a change. */
@@ -299,13 +310,24 @@ export class Node {
     try {
       await this.#listen(name, listener)
     } catch (error) {
-      this.#log.error({ err: error, listener: `tcp:${name}` }, 'listener_start_failed')
+      this.#log.error({ err: error, listener: listenerId(listener.type, name) }, 'listener_start_failed')
     }
   }
 
-  #unlisten(name: string): void {
-    this.#server.unlisten(name)
-    this.#listening.delete(name)
-    this.#log.info({ listener: `tcp:${name}` }, 'listener_stopped')
+  /** Returns whether nothing more is to be done: the listener has taken over its new options, or keeps its old ones. */
+  #reconfigureListener(change: ConfigChange): boolean {
+    if (change.type !== 'listener_changed' || !change.after.enable) return false
+    try {
+      return this.#server.reconfigure(change.name, change.after)
+    } catch (error) {
+      this.#log.error({ err: error, listener: listenerId(change.after.type, change.name) }, 'listener_change_failed')
+      return true
+    }
+  }
+
+  #unlisten(id: string): void {
+    if (!this.#listening.delete(id)) return
+    this.#server.unlisten(id)
+    this.#log.info({ listener: id }, 'listener_stopped')
   }
 }

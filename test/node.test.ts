@@ -32,7 +32,7 @@ type StartedNode = Node & {
   relink(links: Link[]): ReturnType<Node['reconfigure']>
 }
 
-const addressOf = (node: Node): string => node.status().listeners['default'] ?? ''
+const addressOf = (node: Node): string => node.status().listeners['tcp:default'] ?? ''
 
 async function connect(t: TestContext, node: Node): Promise<MqttClient> {
   const client = await mqtt.connectAsync(`mqtt://${addressOf(node)}`, { protocolVersion: 5, reconnectPeriod: 0 })
@@ -118,7 +118,7 @@ test('of two changes at once the later one holds, in all its parts', async (t) =
     links.map(({ name }) => name),
     ['second'],
   )
-  assert.deepEqual(Object.keys(listeners), ['default'])
+  assert.deepEqual(Object.keys(listeners), ['tcp:default'])
 })
 
 test('a hundred changes at once come to what the last one says', async (t) => {
@@ -154,8 +154,8 @@ test('two listeners change places', async (t) => {
     })
     return node.status().listeners
   }
-  const { one = '', other = '' } = await bind('127.0.0.1:0', '127.0.0.1:0')
-  assert.deepEqual(await bind(other, one), { one: other, other: one })
+  const { 'tcp:one': one = '', 'tcp:other': other = '' } = await bind('127.0.0.1:0', '127.0.0.1:0')
+  assert.deepEqual(await bind(other, one), { 'tcp:one': other, 'tcp:other': one })
 })
 
 test('a change of the cluster’s name waits for a restart, and its links go on as they are', async (t) => {

@@ -1,25 +1,38 @@
 /** The broker's listeners and open connections: sockets at one end, `Connection` at the other. */
-import { createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net'
-import type { ListenerConfig } from '../config/config.ts'
+import { type ListenerConfig, listenerId } from '../config/listener-config.ts'
+import type { CertificateFile } from '../config/tls-material.ts'
 import { reasonCode } from '../packets/reason-code.ts'
 import type { Broker } from './broker.ts'
-import { Connection, type Hub, type Transport } from './connection.ts'
 import type { Timer } from './clock.ts'
+import { Connection, type Hub } from './connection.ts'
+import { ClientReader } from './listeners/client-reader.ts'
+import { Listener, ListenerLoad } from './listeners/listener.ts'
+import type { RefusalReason } from './listeners/refusals.ts'
+import type { ServerTransport } from './listeners/server-transport.ts'
+
+export { ListenerError } from './listeners/listener.ts'
 
 const DEADLINE_CHECK_MS = 1_000
 const SWEEP_MS = 60_000
-/** How long a socket that was asked to end may take to send what it holds. */
-const LINGER_MS = 5_000
 
-export class ListenerError extends Error {
-  override readonly name = 'ListenerError'
-  readonly code = 'LISTENER_FAILED'
+export type ListenerStatus = {
+  /** By type and name: `tcp:default`. */
+  readonly id: string
+  /** `host:port` as it really listens; `undefined` for one that is stopped and has connections left. */
+  readonly bind: string | undefined
+  /** Sockets that are open, those included that have not become a client yet. */
+  readonly connections: number
+  /** Since the node started: sockets let in, and those that were turned away, then or in a handshake. */
+  readonly accepted: number
+  readonly refused: Readonly<Partial<Record<RefusalReason, number>>>
 }
 
 export class Server implements Hub {
   readonly broker: Broker
-  readonly #listeners = new Map<string, NetServer>()
-  readonly #connections = new Map<Connection, SocketTransport>()
+  readonly #listeners = new Map<string, Listener>()
+  /** By the listener's id; a listener that is started anew goes on counting. */
+  readonly #loads = new Map<string, ListenerLoad>()
+  readonly #connections = new Map<Connection, ClientReader>()
   #toFlush: Connection[] = []
   #deadlines: Timer | undefined
   #sweptAtMs: number
@@ -34,40 +47,57 @@ export class Server implements Hub {
     return this.#connections.size
   }
 
-  /** Starts a listener. Resolves to `host:port` as it really listens; throws `ListenerError`. */
+  /** Starts a listener. Resolves to `host:port` as it really listens; rejects with `ListenerError`. */
   async listen(name: string, config: ListenerConfig): Promise<string> {
-    const server = createServer({ noDelay: true }, (socket) => this.#accept(socket, `tcp:${name}`))
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (cause: NodeJS.ErrnoException) => {
-        const words = cause.code === 'EADDRINUSE' ? 'another process listens there already' : cause.message
-        reject(
-          new ListenerError(`listeners.tcp.${name}: can't listen on ${config.host}:${config.port}: ${words}`, {
-            cause,
-          }),
-        )
-      })
-      server.listen({ port: config.port, host: config.host, backlog: 1024 }, resolve)
-    })
-    server.on('error', (error) => this.broker.log.error({ err: error, listener: name }, 'listener_failed'))
-    this.#listeners.set(name, server)
-    const { address, port, family } = server.address() as AddressInfo
-    return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
+    const id = listenerId(config.type, name)
+    const load = this.#loads.get(id) ?? new ListenerLoad(id, this.broker)
+    const ports = {
+      broker: this.broker,
+      load,
+      arrived: (transport: ServerTransport, terms: ListenerConfig) => this.#arrived(transport, terms),
+    }
+    const listener = await Listener.start(name, config, ports)
+    this.#loads.set(id, load)
+    this.#listeners.set(id, listener)
+    return listener.address
   }
 
-  /** Accepts no more connections on this listener; those that are open stay. */
-  unlisten(name: string): void {
-    this.#listeners.get(name)?.close()
-    this.#listeners.delete(name)
+  /**
+   * Gives a listener that listens other options, for new connections; no connection ends. Returns false, and changes nothing,
+   * if it must be stopped and started anew for them. Throws `ListenerError`, and changes nothing, if they are no good.
+   */
+  reconfigure(name: string, config: ListenerConfig): boolean {
+    return this.#listeners.get(listenerId(config.type, name))?.reconfigure(config) ?? false
+  }
+
+  /** Accepts no more connections on this listener (`tcp:default`); those that are open stay. */
+  unlisten(id: string): void {
+    this.#listeners.get(id)?.stop()
+    this.#listeners.delete(id)
+  }
+
+  /** Every listener that listens or has listened. */
+  listeners(): readonly ListenerStatus[] {
+    return [...this.#loads].map(([id, { open, accepted, refusals }]) => {
+      return { id, bind: this.#listeners.get(id)?.address, connections: open, accepted, refused: refusals.total }
+    })
+  }
+
+  /** What listeners use now, of each file the certificate that expires first: for metrics. */
+  certificates(): readonly (CertificateFile & { readonly listener: string })[] {
+    return [...this.#listeners].flatMap(([id, { certificates }]) =>
+      certificates.map((certificate) => ({ listener: id, ...certificate })),
+    )
   }
 
   /** Says goodbye to every client, lets what is gathered be sent, and closes. */
   async close(): Promise<void> {
     this.#deadlines?.cancel()
-    for (const name of this.#listeners.keys()) this.unlisten(name)
-    const sockets = [...this.#connections.values()]
+    for (const id of this.#listeners.keys()) this.unlisten(id)
+    const readers = [...this.#connections.values()]
     for (const connection of this.#connections.keys())
       connection.disconnect(reasonCode.serverShuttingDown, 'the node is shutting down')
-    await Promise.all(sockets.map((transport) => transport.closed))
+    await Promise.all(readers.map(({ transport }) => new Promise<void>((resolve) => transport.onceClosed(resolve))))
     this.broker.sessions.close()
   }
 
@@ -92,93 +122,28 @@ export class Server implements Hub {
       } catch (error) {
         // One connection that fails must not keep the others from being written to.
         this.broker.log.error({ err: error, clientid: connection.clientId }, 'connection_crashed')
-        this.#connections.get(connection)?.destroy()
+        this.#connections.get(connection)?.transport.destroy()
       }
     }
   }
 
-  #accept(socket: Socket, listener: string): void {
-    const transport = new SocketTransport(socket, listener)
+  #arrived(transport: ServerTransport, config: ListenerConfig): void {
     const connection = new Connection(this, transport)
-    this.#connections.set(connection, transport)
-    socket.on('data', (chunk: Buffer) => connection.receive(chunk))
-    socket.on('error', (error) => this.broker.log.debug({ err: error, peer: transport.remoteAddress }, 'socket_error'))
-    socket.on('end', () => {
-      connection.disconnected()
-      // What is still to be written is, but not for ever to a client that reads no more.
-      transport.end()
-    })
-    socket.on('close', () => connection.disconnected())
+    const reader = new ClientReader(connection, transport, config, this.broker)
+    this.#connections.set(connection, reader)
+    transport.open(reader)
   }
 
   #checkDeadlines(): void {
     this.#deadlines = this.broker.clock.after(DEADLINE_CHECK_MS, () => {
       const steadyMs = this.broker.clock.steadyMs()
-      for (const connection of this.#connections.keys()) connection.checkDeadlines(steadyMs)
+      for (const listener of this.#listeners.values()) listener.check(steadyMs)
+      for (const reader of this.#connections.values()) reader.checkDeadlines(steadyMs)
       if (steadyMs - this.#sweptAtMs >= SWEEP_MS) {
         this.#sweptAtMs = steadyMs
         this.broker.sweep()
       }
       this.#checkDeadlines()
     })
-  }
-}
-
-class SocketTransport implements Transport {
-  readonly remoteAddress: string
-  readonly peerHost: string
-  readonly peerPort: number
-  readonly localPort: number
-  readonly listener: string
-  readonly certificate = undefined
-  readonly closed: Promise<void>
-  readonly #socket: Socket
-
-  constructor(socket: Socket, listener: string) {
-    this.#socket = socket
-    this.listener = listener
-    this.peerHost = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '')
-    this.peerPort = socket.remotePort ?? 0
-    this.localPort = socket.localPort ?? 0
-    this.remoteAddress = `${this.peerHost}:${this.peerPort}`
-    this.closed = new Promise((resolve) => socket.once('close', () => resolve()))
-  }
-
-  get writableLength(): number {
-    return this.#socket.writableLength
-  }
-
-  pause(): void {
-    this.#socket.pause()
-  }
-
-  resume(): void {
-    this.#socket.resume()
-  }
-
-  cork(): void {
-    this.#socket.cork()
-  }
-
-  uncork(): void {
-    this.#socket.uncork()
-  }
-
-  write(bytes: Buffer, done?: () => void): boolean {
-    return this.#socket.write(bytes, done)
-  }
-
-  end(): void {
-    this.#socket.end()
-    // A client that does not read would keep the socket for ever.
-    const linger = setTimeout(() => this.#socket.destroy(), LINGER_MS)
-    linger.unref()
-    this.#socket.once('close', () => clearTimeout(linger))
-    // What it still sends is nobody's: it must be read for the end to be seen.
-    this.#socket.resume()
-  }
-
-  destroy(): void {
-    this.#socket.destroy()
   }
 }

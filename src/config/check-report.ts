@@ -2,6 +2,7 @@
 import { formatAddress } from './address.ts'
 import { formatConfigError } from './config-error.ts'
 import type { Config, LinkConfig } from './config.ts'
+import { listenerId, listenerTypes } from './listener-config.ts'
 import type { ConfigResult } from './resolve-config.ts'
 
 /** Exit code 2 is that of a bad configuration, for `start` and `conf check` alike. The text ends with a line end. */
@@ -16,10 +17,12 @@ export function checkReport(result: ConfigResult, file: string): { readonly text
 }
 
 function summary({ node, cluster, listeners }: Config): string[] {
-  const tcp = Object.entries(listeners.tcp).map(([name, listener]) => {
-    return `  listener tcp:${name}: ${formatAddress(listener)}${listener.enable ? '' : ' (disabled)'}`
-  })
-  return [`  node: ${node.name}`, `  cluster: ${cluster.name}`, ...cluster.links.map(linkLine), ...tcp]
+  const listening = listenerTypes.flatMap((type) =>
+    Object.entries(listeners[type]).map(([name, listener]) => {
+      return `  listener ${listenerId(type, name)}: ${formatAddress(listener)}${listener.enable ? '' : ' (disabled)'}`
+    }),
+  )
+  return [`  node: ${node.name}`, `  cluster: ${cluster.name}`, ...cluster.links.map(linkLine), ...listening]
 }
 
 function linkLine({ name, server, topics, enable }: LinkConfig): string {

@@ -10,6 +10,7 @@ import type { KeyPath } from './key-path.ts'
 import { clusterName, linkSchema } from './link-schema.ts'
 import { listenersSchema } from './listener-schema.ts'
 import { dashboardSchema, debugSchema, logSchema, mqttSchema, nodeSchema } from './node-schema.ts'
+import { retainerSchema } from './retainer-schema.ts'
 import { sysTopicsSchema } from './sys-topics-schema.ts'
 
 export const clusterSchema = section({
@@ -27,6 +28,7 @@ export const configSchema = section({
   mqtt: mqttSchema.prefault({}),
   authentication: authenticationSchema,
   authentication_settings: authenticationSettingsSchema.prefault({}),
+  retainer: retainerSchema.prefault({}),
   sys_topics: sysTopicsSchema.prefault({}),
   log: logSchema.prefault({}),
   dashboard: dashboardSchema.optional(),
@@ -86,10 +88,20 @@ const missingFeatures: readonly { readonly feature: string; readonly keys: reado
     feature: 'this setting of the broker',
     keys: under(
       'mqtt',
-      'await_rel_timeout client_attrs_init clientid_override exclusive_subscription ignore_loop_deliver max_subscriptions ' +
+      'await_rel_timeout client_attrs_init clientid_override exclusive_subscription ignore_loop_deliver ' +
         'message_expiry_interval mqueue_default_priority mqueue_priorities peer_cert_as_clientid peer_cert_as_username ' +
         'retry_interval strict_mode upgrade_qos use_username_as_clientid',
     ),
+  },
+  {
+    feature: 'this setting of retained messages',
+    keys: [
+      ...under(
+        'retainer',
+        'allow_never_expire delivery_rate flow_control max_publish_rate msg_clear_interval msg_expiry_interval_override',
+      ),
+      ...under('retainer.backend', 'index_specs storage_type'),
+    ],
   },
   { feature: 'logging by handler (use log.level)', keys: under('log', 'console file throttling') },
   { feature: 'a key with a passphrase', keys: ['cluster.links.*.ssl.password'] },
@@ -107,7 +119,7 @@ const missingFeatures: readonly { readonly feature: string; readonly keys: reado
     keys: (
       'actions alarm auto_subscribe bridges broker connectors conn_congestion crl_cache delayed durable_sessions durable_storage ' +
       'exhook flapping_detect force_gc force_shutdown gateway license limiter opentelemetry overload_protection ' +
-      'prometheus psk_authentication retainer rewrite rule_engine schema_registry session_persistence slow_subs sources stats sysmon ' +
+      'prometheus psk_authentication rewrite rule_engine schema_registry session_persistence slow_subs sources stats sysmon ' +
       'telemetry zones'
     ).split(' '),
   },

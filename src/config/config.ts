@@ -6,6 +6,7 @@
 import type { AuthenticationSettings, AuthenticatorConfig } from './authentication-config.ts'
 import type { AuthorizationConfig } from './authorization-config.ts'
 import type { ListenersConfig } from './listener-config.ts'
+import type { RetainerConfig } from './retainer-schema.ts'
 import type { SysTopicsConfig } from './sys-topics-schema.ts'
 
 export type SslConfig = {
@@ -76,10 +77,14 @@ export type MqttConfig = {
   readonly max_inflight: number
   /** Messages queued for a session that is away or slow; may be `Infinity`. */
   readonly max_mqueue_len: number
+  /** The same in bytes of their packets; may be `Infinity`. Ours, not EMQX's. */
+  readonly max_mqueue_bytes: number
   readonly mqueue_store_qos0: boolean
   readonly max_awaiting_rel: number
   readonly max_topic_alias: number
   readonly max_topic_levels: number
+  /** Of one session; may be `Infinity`. */
+  readonly max_subscriptions: number
   readonly max_clientid_len: number
   /** Highest QoS a client may use. */
   readonly max_qos_allowed: 0 | 1 | 2
@@ -102,10 +107,17 @@ export type MqttConfig = {
   readonly shared_subscription_strategy: 'round_robin' | 'random'
 }
 
+export type NodeConfig = {
+  readonly name: string
+  readonly data_dir: string
+  /** Bytes, a percentage such as `70%` of what the machine or the container has, or `Infinity`. */
+  readonly max_memory: number | string
+}
+
 export type LogConfig = { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent' }
 
 export type Config = {
-  readonly node: { readonly name: string; readonly data_dir: string }
+  readonly node: NodeConfig
   readonly cluster: { readonly name: string; readonly links: readonly LinkConfig[] }
   readonly listeners: ListenersConfig
   readonly authorization: AuthorizationConfig
@@ -113,6 +125,7 @@ export type Config = {
   /** In the order in which they are asked; empty: everybody may connect. */
   readonly authentication: readonly AuthenticatorConfig[]
   readonly authentication_settings: AuthenticationSettings
+  readonly retainer: RetainerConfig
   readonly sys_topics: SysTopicsConfig
   readonly log: LogConfig
   /** Accepted and kept for what serves them; a node that does not serve one says so at start. */

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { AuthorizationConfig } from './authorization-config.ts'
 import type { Config, LinkConfig, LogConfig, MqttConfig } from './config.ts'
 import { type ListenerConfig, listenerTypes } from './listener-config.ts'
+import type { RetainerConfig } from './retainer-schema.ts'
 import type { SysTopicsConfig } from './sys-topics-schema.ts'
 
 export type ConfigChange =
@@ -31,6 +32,7 @@ export type ConfigChange =
       readonly before: MqttConfig
       readonly after: MqttConfig
     }
+  | { readonly type: 'retainer_changed'; readonly fields: readonly string[]; readonly after: RetainerConfig }
   | { readonly type: 'sys_topics_changed'; readonly fields: readonly string[]; readonly after: SysTopicsConfig }
   | { readonly type: 'authentication_changed'; readonly fields: readonly string[] }
   | { readonly type: 'authorization_changed'; readonly fields: readonly string[]; readonly after: AuthorizationConfig }
@@ -46,6 +48,7 @@ export function diffConfig(before: Config, after: Config): ConfigChange[] {
     ...linkChanges(before, after),
     ...authorizationChanges(before.authorization, after.authorization),
     ...mqttChanges(before.mqtt, after.mqtt),
+    ...retainerChanges(before.retainer, after.retainer),
     ...sysTopicsChanges(before.sys_topics, after.sys_topics),
     ...authenticationChanges(before, after),
     ...logChanges(before.log, after.log),
@@ -72,6 +75,8 @@ export function describeChange(change: ConfigChange): {
       return { change: change.type, key: 'authorization', ...fields }
     case 'mqtt_changed':
       return { change: change.type, key: 'mqtt', ...fields }
+    case 'retainer_changed':
+      return { change: change.type, key: 'retainer', ...fields }
     case 'sys_topics_changed':
       return { change: change.type, key: 'sys_topics', ...fields }
     case 'authentication_changed':
@@ -158,6 +163,11 @@ function authenticationChanges(before: Config, after: Config): ConfigChange[] {
   })
   const fields = changedFields(old, next)
   return fields.length === 0 ? [] : [{ type: 'authentication_changed', fields }]
+}
+
+function retainerChanges(before: RetainerConfig, after: RetainerConfig): ConfigChange[] {
+  const fields = changedFields(before, after)
+  return fields.length === 0 ? [] : [{ type: 'retainer_changed', fields, after }]
 }
 
 function sysTopicsChanges(before: SysTopicsConfig, after: SysTopicsConfig): ConfigChange[] {

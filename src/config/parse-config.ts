@@ -13,14 +13,16 @@ export type ParseContext = {
   readonly baseDir: string
   /** Throws what `node:fs` throws. */
   readonly readFile?: ReadFile
+  /** Milliseconds since 1970. */
+  readonly nowMs?: () => number
 }
 
 /** The text of a HOCON file as a configuration. Never rejects for bad input: all errors are in the answer. */
 export async function parseConfig(text: string, context: ParseContext): Promise<ConfigResult> {
-  const { file, env, baseDir, readFile = readTextFile } = context
+  const { file, env, baseDir, readFile = readTextFile, nowMs = Date.now } = context
   const document = await readHocon(text, { file, baseDir }, env, readFile)
   if (document.type === 'invalid') return document
-  return resolveValues(document.value, { baseDir, readFile, placeOf: document.placeOf }, document.errors)
+  return resolveValues(document.value, { baseDir, readFile, placeOf: document.placeOf, nowMs }, document.errors)
 }
 
 /** The same for a file; one that cannot be read is an error like any other. */

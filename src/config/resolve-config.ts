@@ -30,7 +30,13 @@ export type ResolveContext = {
 
 /** For the library door: the configuration as an object. Relative names of files count from the working directory. */
 export function resolveConfig(input: ConfigInput, context: Partial<ResolveContext> = {}): ConfigResult {
-  return resolveValues(input, { baseDir: '.', readFile: readTextFile, placeOf: () => ({}), nowMs: Date.now, ...context })
+  return resolveValues(input, {
+    baseDir: '.',
+    readFile: readTextFile,
+    placeOf: () => ({}),
+    nowMs: Date.now,
+    ...context,
+  })
 }
 
 export const readTextFile: ReadFile = (path) => readFileSync(path, 'utf8')
@@ -54,7 +60,19 @@ function located<Found extends { readonly path: KeyPath; readonly place?: Place 
 }
 
 function buildConfig(
-  { node, cluster, listeners, authorization, mqtt, sys_topics, log, dashboard, debug, ...parsed }: ParsedConfig,
+  {
+    node,
+    cluster,
+    listeners,
+    authorization,
+    mqtt,
+    retainer,
+    sys_topics,
+    log,
+    dashboard,
+    debug,
+    ...parsed
+  }: ParsedConfig,
   context: ResolveContext,
 ): { readonly config: Config; readonly findings: readonly Finding[]; readonly remarks: readonly Remark[] } {
   const name = cluster.name ?? 'emqxcl'
@@ -71,6 +89,7 @@ function buildConfig(
     mqtt: { ...mqtt, max_qos_allowed: mqtt.max_qos_allowed as 0 | 1 | 2 },
     authentication,
     authentication_settings: parsed.authentication_settings,
+    retainer,
     sys_topics,
     log,
     ...(dashboard === undefined ? {} : { dashboard: buildDashboard(dashboard) }),

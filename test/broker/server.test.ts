@@ -7,11 +7,12 @@ import { Connection, type Transport } from '../../src/broker/connection.ts'
 import { ListenerError } from '../../src/broker/server.ts'
 import type { Message } from '../../src/packets/message.ts'
 import { reasonCode } from '../../src/packets/reason-code.ts'
+import { listenerOf } from './listener-of.ts'
 import { ManualClock } from './manual-clock.ts'
 import { RawClient } from './raw-client.ts'
 import { publish, subscribe, TestBroker } from './test-broker.ts'
 
-const anyPort = { enable: true, host: '127.0.0.1', port: 0 }
+const anyPort = listenerOf('tcp')
 
 test('a port that is taken is said in words, and the server goes on', async (t) => {
   const broker = await TestBroker.start(t)
@@ -29,7 +30,7 @@ test('a listener that is taken away accepts no more and leaves the open connecti
   const client = await RawClient.open(second)
   t.after(() => client.destroy())
   await client.connect({ clientId: 'a' })
-  broker.server.unlisten('second')
+  broker.server.unlisten('tcp:second')
   await assert.rejects(RawClient.open(second), { code: 'ECONNREFUSED' })
   await client.nothingMore()
   await (await broker.client('b')).nothingMore()

@@ -5,6 +5,7 @@ import { Broker, type Logger } from '../../src/broker/broker.ts'
 import { systemClock, type Clock } from '../../src/broker/clock.ts'
 import { Server } from '../../src/broker/server.ts'
 import type { MqttConfig } from '../../src/config/config.ts'
+import { listenerOf } from './listener-of.ts'
 import { type PacketOf, RawClient, type Version } from './raw-client.ts'
 
 /** The defaults of the configuration file, with limits that a test can reach. */
@@ -12,10 +13,12 @@ export const mqttDefaults: MqttConfig = {
   max_packet_size: 1_048_576,
   max_inflight: 32,
   max_mqueue_len: 1000,
+  max_mqueue_bytes: Number.POSITIVE_INFINITY,
   mqueue_store_qos0: true,
   max_awaiting_rel: 100,
   max_topic_alias: 10,
   max_topic_levels: 128,
+  max_subscriptions: Number.POSITIVE_INFINITY,
   max_clientid_len: 65_535,
   max_qos_allowed: 2,
   retain_available: true,
@@ -59,7 +62,7 @@ export class TestBroker {
     const logger = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
     const broker = new Broker({ mqtt: { ...mqttDefaults, ...config }, clock, random, log: logger })
     const server = new Server(broker)
-    const address = await server.listen('test', { enable: true, host: '127.0.0.1', port: 0 })
+    const address = await server.listen('test', listenerOf('tcp'))
     const started = new TestBroker(broker, server, address, log)
     t.after(() => started.#stop())
     return started

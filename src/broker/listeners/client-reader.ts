@@ -1,0 +1,80 @@
+/** Reads one client: what comes goes to its connection, no faster than `messages_rate` and `bytes_rate` of the listener allow. */
+import type { ListenerConfig } from '../../config/listener-config.ts'
+import type { Broker } from '../broker.ts'
+import type { Timer } from '../clock.ts'
+import type { Connection } from '../connection.ts'
+import type { Counters } from '../counters.ts'
+import { TokenBucket } from '../token-bucket.ts'
+import type { ServerTransport, TransportReader } from './server-transport.ts'
+
+const nothing = Buffer.alloc(0)
+
+export class ClientReader implements TransportReader {
+  readonly transport: ServerTransport
+  readonly #connection: Connection
+  readonly #broker: Broker
+  readonly #messages: TokenBucket | undefined
+  readonly #bytes: TokenBucket | undefined
+  /** Runs while the client is held back. */
+  #held: Timer | undefined
+
+  constructor(connection: Connection, transport: ServerTransport, config: ListenerConfig, broker: Broker) {
+    this.transport = transport
+    this.#connection = connection
+    this.#broker = broker
+    const { messages_rate, messages_burst, bytes_rate, bytes_burst } = config
+    const nowMs = broker.clock.steadyMs()
+    if (Number.isFinite(messages_rate.amount)) this.#messages = new TokenBucket(messages_rate, messages_burst, nowMs)
+    if (Number.isFinite(bytes_rate.amount)) this.#bytes = new TokenBucket(bytes_rate, bytes_burst, nowMs)
+  }
+
+  read(chunk: Buffer): void {
+    if (this.#messages === undefined && this.#bytes === undefined) return this.#connection.receive(chunk)
+    const { counters } = this.#broker
+    const before = publishes(counters)
+    this.#connection.receive(chunk)
+    this.#spend(publishes(counters) - before, chunk.length)
+  }
+
+  /** The client has closed its side. */
+  ended(): void {
+    this.#connection.disconnected()
+    // What is still to be written is, but not for ever to a client that reads no more.
+    this.transport.end()
+  }
+
+  closed(): void {
+    this.#held?.cancel()
+    this.#held = undefined
+    this.#connection.disconnected()
+  }
+
+  /** Called about once a second. */
+  checkDeadlines(steadyMs: number): void {
+    // Whom we do not listen to is not silent.
+    if (this.#held !== undefined) this.#connection.receive(nothing)
+    this.#connection.checkDeadlines(steadyMs)
+    if (this.transport.isIdle(steadyMs)) this.transport.destroy()
+  }
+
+  /** What was read is done; what is above the rate is waited for before the next read. */
+  #spend(messages: number, bytes: number): void {
+    const { clock } = this.#broker
+    const nowMs = clock.steadyMs()
+    this.#messages?.take(messages, nowMs)
+    this.#bytes?.take(bytes, nowMs)
+    const waitMs = Math.max(this.#messages?.waitMs(nowMs) ?? 0, this.#bytes?.waitMs(nowMs) ?? 0)
+    if (waitMs === 0) return
+    this.transport.throttle()
+    this.#held?.cancel()
+    this.#held = clock.after(waitMs, () => {
+      this.#held = undefined
+      this.transport.unthrottle()
+    })
+  }
+}
+
+/** PUBLISH packets read so far, of all clients: only this one is read from between two looks. */
+function publishes({ publishesReceived }: Counters): number {
+  return publishesReceived[0]! + publishesReceived[1]! + publishesReceived[2]!
+}
