@@ -48,18 +48,20 @@ export class Chain {
 
   async #walk(credentials: Credentials, attempt: Attempt): Promise<ChainResult> {
     let unavailable: string | undefined
+    const ignored: string[] = []
     for (const member of this.#members) {
       const outcome = await this.#ask(member, credentials, attempt)
       if (outcome.type === 'accepted' || outcome.type === 'refused') return { result: outcome, decidedBy: member.id }
       if (outcome.type === 'busy') return refusal(reasonCode.serverBusy, outcome.words, member.id)
       if (outcome.type === 'unavailable') unavailable ??= outcome.words
+      else ignored.push(`${member.id}: ${outcome.words}`)
     }
     // Perhaps one that could not be asked knows this client: it may come again.
     if (unavailable !== undefined) return refusal(reasonCode.serverUnavailable, unavailable)
-    // The same words and code as for a wrong password, so that nobody learns which users there are.
-    if (credentials.username !== undefined || credentials.password !== undefined)
-      return refusal(reasonCode.badUserNameOrPassword, 'bad user name or password')
-    return refusal(reasonCode.notAuthorized, 'neither a user name nor a password')
+    const words = ignored.join('; ') || 'every authenticator is switched off'
+    // The same code as for a wrong password, so that nobody learns which users there are.
+    const isAnonymous = credentials.username === undefined && credentials.password === undefined
+    return refusal(isAnonymous ? reasonCode.notAuthorized : reasonCode.badUserNameOrPassword, words)
   }
 
   async #ask(member: ChainMember, credentials: Credentials, attempt: Attempt): Promise<Outcome> {

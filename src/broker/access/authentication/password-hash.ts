@@ -53,7 +53,7 @@ export class PasswordHash {
   }
 
   /**
-   * What to compare with when there is no such user, so that it costs the same. No password fits it.
+   * What to compare with when there is no such user, so that it costs the same; what comes of it is not looked at.
    * @param like the hash of some user, whose cost may differ from today's configuration
    */
   decoy(like: string | undefined): HashedPassword {

@@ -4,7 +4,10 @@
  */
 import type { Attempt } from './outcome.ts'
 
-export type Turn<T> = { readonly type: 'done'; readonly value: T } | { readonly type: 'busy' } | { readonly type: 'unwelcome' }
+export type Turn<T> =
+  | { readonly type: 'done'; readonly value: T }
+  | { readonly type: 'busy' }
+  | { readonly type: 'unwelcome' }
 
 type Waiting = { readonly begin: () => void; readonly leave: () => void; readonly attempt: Attempt }
 
