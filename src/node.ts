@@ -1,5 +1,6 @@
 /** The composition root: the one place that makes the parts of a node and ties them together. */
 import { randomInt } from 'node:crypto'
+import { join } from 'node:path'
 import { RuleAuthorizer } from './broker/access/acl/rule-authorizer.ts'
 import { Authentication } from './broker/access/authentication/authentication.ts'
 import { UserTable } from './broker/access/authentication/user-table.ts'
@@ -22,6 +23,7 @@ import { LinkGate } from './link/inbound/link-gate.ts'
 import { LinkRuntime } from './link/link-runtime.ts'
 import type { LinkStatus } from './link/status.ts'
 import { type LossCounts, LossWatch } from './metrics/loss-watch.ts'
+import { LmdbStore } from './store/lmdb-store.ts'
 import { NodeFacts } from './metrics/node-facts.ts'
 import { SysTopics } from './metrics/sys-topics.ts'
 
@@ -92,6 +94,9 @@ function enableAuthnOf({ listeners }: Config, listener: string): EnableAuthn {
   return (known === undefined ? undefined : listeners[known][name])?.enable_authn ?? true
 }
 
+/** In `node.data_dir`. */
+const STORE_FILE = 'store.mdb'
+
 /** How long what waits on links that are up may take to cross when the node stops, milliseconds. */
 const LINK_DRAIN_MS = 3_000
 
@@ -113,6 +118,7 @@ export class Node {
   readonly #sysTopics: SysTopics
   readonly #memoryWatch: MemoryWatch
   readonly #listening = new Map<string, string>()
+  #store: LmdbStore | undefined
   #phase: 'new' | 'started' | 'stopped' = 'new'
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -169,6 +175,7 @@ export class Node {
 
   async #start(): Promise<void> {
     const { node, cluster, listeners } = this.#config
+    this.#openStore(node.data_dir)
     this.#phase = 'started'
     // First the links: a peer that comes as soon as we listen finds them.
     this.#applyLinks(cluster.links)
@@ -189,6 +196,25 @@ export class Node {
     this.#log.info({ node: node.name, cluster: cluster.name, links: cluster.links.length }, 'node_started')
   }
 
+  /** What was kept is there before anything else is: links and clients find it. */
+  #openStore(dataDir: string): void {
+    const store = LmdbStore.open(join(dataDir, STORE_FILE))
+    this.#store = store
+    try {
+      this.#broker.open(store)
+    } catch (error) {
+      this.#store = undefined
+      void store.close()
+      throw error
+    }
+  }
+
+  async #closeStore(): Promise<void> {
+    await this.#broker.journal.flush()
+    this.#broker.journal.close()
+    await this.#store?.close()
+  }
+
   async #stop(): Promise<void> {
     this.#phase = 'stopped'
     await this.#server.close()
@@ -198,6 +224,7 @@ export class Node {
     this.#authentication.stop()
     await this.#links.stop(LINK_DRAIN_MS)
     this.#gate.stop()
+    await this.#closeStore()
     this.#listening.clear()
     this.#log.info({ node: this.#config.node.name }, 'node_stopped')
   }

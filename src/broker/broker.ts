@@ -1,11 +1,12 @@
 /** The MQTT server of one node: what is published, who gets it, and what links see of both. */
 import type { BrokerPort, InterestChange, LinkInlet, RouteSink } from '../link/broker-port.ts'
 import type { MqttConfig } from '../config/config.ts'
+import type { RetainerConfig } from '../config/retainer-schema.ts'
 import type { Message } from '../packets/message.ts'
 import { encodeMessage, Publication } from '../packets/publication.ts'
 import { reasonCode } from '../packets/reason-code.ts'
 import { hasWildcard, topicNameProblem } from '../topics/topic-filter.ts'
-import { parseSubscription } from '../topics/subscription.ts'
+import { parseSubscription, type Subscription as ParsedSubscription } from '../topics/subscription.ts'
 import { TopicIndex } from '../topics/topic-index.ts'
 import { type Authenticator, openAuthenticator } from './access/authenticator.ts'
 import { type Authorizer, type ClientAccess, openAuthorizer } from './access/authorizer.ts'
@@ -13,7 +14,13 @@ import type { Identity } from './access/client-info.ts'
 import type { Clock } from './clock.ts'
 import type { ConnectTerms } from './connect.ts'
 import { Counters } from './counters.ts'
+import { Journal } from './durable/journal.ts'
+import { load, type LoadedSession } from './durable/load.ts'
+import { restoreBatches } from './durable/restore-batches.ts'
+import { Limits } from './limits.ts'
+import { memoryLevel } from './memory-guard.ts'
 import { Passing } from './passing.ts'
+import { RetainPolicy } from './retain-policy.ts'
 import { Retained } from './retained.ts'
 import { Session } from './session.ts'
 import { Sessions } from './sessions.ts'
@@ -29,6 +36,7 @@ import {
   type Target,
   targetAlone,
 } from './subscription.ts'
+import type { StorePort } from './store-port.ts'
 import { systemPublication, type SystemTopic, type SystemTopics } from './system-port.ts'
 
 /** The part of a pino logger that the broker uses. */
@@ -41,10 +49,13 @@ export interface Logger {
 
 export type BrokerOptions = {
   readonly mqtt: MqttConfig
+  readonly retainer?: RetainerConfig
   readonly clock: Clock
   /** A number from 0 to below 1; for shared subscriptions and assigned ClientIDs. */
   readonly random: () => number
   readonly log: Logger
+  /** Calls at the end of this turn of the event loop; the simulator has turns of its own. */
+  readonly defer?: (call: () => void) => void
 }
 
 /** Nobody's namespace: what a node without links answers on `$LINK/#`. */
@@ -55,7 +66,7 @@ const closedInlet: LinkInlet = {
 }
 
 export class Broker implements BrokerPort {
-  #mqtt: MqttConfig
+  readonly limits: Limits
   #pickMember: ((memberCount: number) => number) | undefined
   readonly clock: Clock
   readonly random: () => number
@@ -74,7 +85,10 @@ export class Broker implements BrokerPort {
   readonly passing = new Passing()
   /** The publish that does not come from a client: a will, a message from a link. It may happen while the other one passes. */
   readonly #inner = new Passing()
-  readonly #retained = new Retained()
+  /** What goes to disk, and what has to wait for that. */
+  readonly journal: Journal
+  readonly #retained = new Retained((topic, publication) => this.journal.retained(topic, publication))
+  readonly #retainPolicy: RetainPolicy
   readonly #groups = new Map<string, ShareGroup>()
   readonly #routes = new WeakMap<RouteSink, SinkRoute>()
   /** Local subscribers of each filter. */
@@ -83,7 +97,8 @@ export class Broker implements BrokerPort {
   #systemSubscriptions = 0
 
   constructor(options: BrokerOptions) {
-    this.#mqtt = options.mqtt
+    this.limits = new Limits(options.mqtt, options.retainer)
+    this.#retainPolicy = new RetainPolicy(this.limits, this.counters, options.log)
     this.clock = options.clock
     this.random = options.random
     this.log = options.log
@@ -93,6 +108,13 @@ export class Broker implements BrokerPort {
     this.sessions = new Sessions(this.clock, {
       publishWill: (session) => this.#publishWill(session),
       ended: (session, isExpired) => this.#endSession(session, isExpired),
+      left: (session) => session.stored?.changed(),
+    })
+    this.journal = new Journal({
+      clock: options.clock,
+      log: options.log,
+      defer: options.defer ?? setImmediate,
+      wake: (session) => session.drain(this.clock.nowMs()),
     })
     this.configure(options.mqtt)
   }
@@ -107,7 +129,11 @@ export class Broker implements BrokerPort {
   publish(passing: Passing, delivery: Delivery): number {
     const { targets, groups, sinks } = delivery
     this.counters.published++
-    if (passing.view.retain) this.#retain(passing)
+    if (this.limits.memory !== memoryLevel.ok && passing.view.qos === 0) {
+      this.counters.shedMemory++
+      return 0
+    }
+    if (passing.view.retain && !this.#retain(passing)) return 0
     const exclusive = passing.ownsBytes && targets.length + groups.length === 1
     let receivers = groups.length
     // Links go first: what they keep is copied before the bytes may be patched for a single receiver.
@@ -129,6 +155,15 @@ export class Broker implements BrokerPort {
     }
     if (receivers === 0) this.counters.withoutReceivers++
     return receivers
+  }
+
+  /** Whether to acknowledge a message for these would promise that it outlasts the process. */
+  isPromise({ targets, groups }: Delivery): boolean {
+    return (
+      (this.passing.view.retain && this.journal.isOpen) ||
+      targets.some(({ session }) => session.stored !== undefined) ||
+      groups.some((group) => group.isStored)
+    )
   }
 
   deliver(message: Message): number {
@@ -188,15 +223,32 @@ export class Broker implements BrokerPort {
     return this.#systemSubscriptions > 0
   }
 
-  #retain(passing: Passing): void {
-    if (passing.view.payloadStart === passing.view.end) this.#retained.delete(passing.topic) // [MQTT-3.3.1-6]
-    else this.#retained.set(passing.publication)
+  /** Returns whether subscribers get the message, too. */
+  #retain(passing: Passing): boolean {
+    const { topic, view } = passing
+    const { retainer } = this.limits
+    if (!retainer.enable) return true
+    if (view.payloadStart === view.end) {
+      this.#retained.delete(topic) // [MQTT-3.3.1-6]
+      return !retainer.stop_publish_clear_msg
+    }
+    if (this.#retainPolicy.allows(this.#retained, topic, view.end - view.payloadStart))
+      this.#retained.set(passing.publication)
+    else passing.isRetainRefused = true
+    return true
+  }
+
+  /** Those that new subscribers are told. */
+  #retainedUnder(topicFilter: string): Iterable<Publication> {
+    const { enable, msg_expiry_interval } = this.limits.retainer
+    return enable ? this.#retained.under(topicFilter, this.clock.nowMs(), msg_expiry_interval) : []
   }
 
   #publishWill(session: Session): void {
     const { will } = session
     session.will = undefined
     if (will === undefined) return
+    session.stored?.changed()
     // It is published now: until now its life had not begun (MQTT 5, 3.1.3.2.4).
     const nowMs = this.clock.nowMs()
     const { topic, bytes, publisher } = will.publication
@@ -204,8 +256,11 @@ export class Broker implements BrokerPort {
   }
 
   /** Takes over settings that changed; they count for what comes from now on. */
-  configure(mqtt: MqttConfig): void {
-    this.#mqtt = mqtt
+  configure(mqtt: MqttConfig, retainer: RetainerConfig = this.limits.retainer): void {
+    this.limits.mqtt = mqtt
+    this.limits.retainer = retainer
+    const nowMs = this.clock.nowMs()
+    for (const session of this.sessions.all()) session.configured(nowMs)
     this.#pickMember =
       mqtt.shared_subscription_strategy === 'random'
         ? (memberCount) => Math.floor(this.random() * memberCount)
@@ -218,7 +273,7 @@ export class Broker implements BrokerPort {
   }
 
   get mqtt(): MqttConfig {
-    return this.#mqtt
+    return this.limits.mqtt
   }
 
   // ---- sessions
@@ -241,6 +296,7 @@ export class Broker implements BrokerPort {
       sessions.resume(session)
       session.publisher = publisher
       session.expiryIntervalMs = terms.sessionExpiryMs
+      this.#keep(session)
       this.#withdraw(session, access)
       this.counters.sessionsResumed++
       return { session, isResumed: true }
@@ -251,9 +307,18 @@ export class Broker implements BrokerPort {
     }
     this.counters.sessionsCreated++
     this.counters.sessions.add(1)
-    const fresh = new Session(publisher, terms.sessionExpiryMs, this.mqtt, this.counters)
+    const fresh = new Session(publisher, terms.sessionExpiryMs, this.limits, this.counters)
     sessions.add(fresh)
+    this.#keep(fresh)
     return { session: fresh, isResumed: false }
+  }
+
+  /** Sees to it that the session is on disk if it is to outlive its connection, and only then. */
+  #keep(session: Session): void {
+    if (session.expiryIntervalMs <= 0) return session.forsake()
+    if (session.stored !== undefined) return session.stored.changed()
+    const stored = this.journal.keep(session)
+    if (stored !== undefined) session.keep(stored)
   }
 
   /** Where users are known, one must not read what was kept for another, whatever ClientID it comes with. */
@@ -284,6 +349,39 @@ export class Broker implements BrokerPort {
       const member = queued.group?.choose(this.#pickMember)
       member?.session.inherit(queued, member, nowMs)
     }
+    session.end()
+  }
+
+  // ---- the store
+
+  /**
+   * Takes up what is in the store, and keeps it there from now on. To be called once, before anybody connects. Throws
+   * `DamagedRecords`, or what the store throws; then the broker is not to be used.
+   */
+  open(store: StorePort): void {
+    const { sessions, batches, retained, next } = load(store)
+    this.journal.open(store, next)
+    const byNumber = new Map([...sessions].map(([number, loaded]) => [number, this.#restore(loaded)]))
+    restoreBatches(batches, byNumber, this.journal, (key) => this.#groups.get(key))
+    for (const publication of retained) this.#retained.restore(publication)
+    for (const session of byNumber.values()) this.sessions.restore(session)
+    this.log.info({ sessions: byNumber.size, retained: retained.length }, 'store_loaded')
+  }
+
+  #restore(loaded: LoadedSession): Session {
+    const session = new Session(loaded.publisher, loaded.expiryIntervalMs, this.limits, this.counters)
+    const stored = this.journal.restore(loaded.number, session)
+    session.keep(stored)
+    session.leftAtMs = loaded.leftAtMs
+    session.will = stored.writtenWill = loaded.will
+    for (const packetId of loaded.identifiers.released) session.window.restoreReleased(packetId)
+    for (const packetId of loaded.identifiers.awaitingRel) session.awaitingRel.add(packetId)
+    for (const { name, options } of loaded.subscriptions) {
+      const parsed = parseSubscription(name)
+      if (parsed.type !== 'invalid') this.#put(session, name, parsed, options)
+    }
+    this.counters.sessions.add(1)
+    return session
   }
 
   // ---- subscriptions
@@ -304,21 +402,34 @@ export class Broker implements BrokerPort {
     // `$LINK/#` never comes here but for a share of it.
     if (reservedNamespace(topicFilter) === 'link') return reasonCode.notAuthorized
     const qos = Math.min(options.qos, this.mqtt.max_qos_allowed) as 0 | 1 | 2
+    const isNew = !session.subscriptions.has(name)
+    if (isNew && session.subscriptions.size >= this.mqtt.max_subscriptions) return reasonCode.quotaExceeded
+    const subscription = this.#put(session, name, parsed, { ...options, qos })
+    if (session.stored !== undefined) this.journal.subscriptionChanged(session.stored, name)
+    if (!isShared && (options.retainHandling === 0 || (options.retainHandling === 1 && isNew)))
+      this.#queueRetained(subscription)
+    return qos
+  }
+
+  #put(
+    session: Session,
+    name: string,
+    parsed: Exclude<ParsedSubscription, { type: 'invalid' }>,
+    granted: SubscriptionOptions,
+  ): Subscription {
+    const { topicFilter } = parsed
     const before = session.subscriptions.get(name)
-    const group = isShared ? this.#group(parsed.group, topicFilter) : undefined
-    const granted = { ...options, qos }
+    const group = parsed.type === 'shared' ? this.#group(parsed.group, topicFilter) : undefined
     const alone = targetAlone(session, granted)
     const subscription: Subscription = { ...granted, kind: 'subscription', session, name, topicFilter, group, alone }
     if (before !== undefined) this.#detach(before)
     this.#attach(subscription)
     session.subscriptions.set(name, subscription)
     if (before === undefined) {
-      this.counters.countSubscription(1, isShared)
+      this.counters.countSubscription(1, group !== undefined)
       this.#addInterest(topicFilter)
     }
-    if (!isShared && (options.retainHandling === 0 || (options.retainHandling === 1 && before === undefined)))
-      this.#queueRetained(subscription)
-    return qos
+    return subscription
   }
 
   /** Returns whether there was such a subscription. */
@@ -326,6 +437,7 @@ export class Broker implements BrokerPort {
     const subscription = session.subscriptions.get(name)
     if (subscription === undefined) return false
     session.subscriptions.delete(name)
+    if (session.stored !== undefined) this.journal.subscriptionChanged(session.stored, name)
     this.#detach(subscription)
     this.counters.countSubscription(-1, subscription.group !== undefined)
     this.#removeInterest(subscription.topicFilter)
@@ -337,7 +449,7 @@ export class Broker implements BrokerPort {
     if (group === undefined) this.index.add(subscription.topicFilter, subscription)
     else {
       if (group.isEmpty) {
-        this.#groups.set(`${group.shareName}/${group.topicFilter}`, group)
+        this.#groups.set(group.key, group)
         this.index.add(group.topicFilter, group)
       }
       group.add(subscription)
@@ -350,7 +462,7 @@ export class Broker implements BrokerPort {
     else {
       group.remove(subscription)
       if (!group.isEmpty) return
-      this.#groups.delete(`${group.shareName}/${group.topicFilter}`)
+      this.#groups.delete(group.key)
       this.index.remove(group.topicFilter, group)
     }
   }
@@ -362,7 +474,7 @@ export class Broker implements BrokerPort {
   #queueRetained(subscription: Subscription): void {
     const { topicFilter, session } = subscription
     const nowMs = this.clock.nowMs()
-    for (const publication of this.#retained.under(topicFilter, nowMs)) session.queueRetained(publication, subscription)
+    for (const publication of this.#retainedUnder(topicFilter)) session.queueRetained(publication, subscription)
     if (this.systemTopics === undefined || reservedNamespace(topicFilter) !== 'sys') return
     for (const { topic, payload } of this.systemTopics.under(topicFilter))
       session.queueRetained(systemPublication(topic, payload, true, nowMs), subscription)
@@ -407,7 +519,7 @@ export class Broker implements BrokerPort {
   }
 
   *retained(topicFilter: string): Iterable<Message> {
-    for (const publication of this.#retained.under(topicFilter, this.clock.nowMs())) yield publication.toMessage()
+    for (const publication of this.#retainedUnder(topicFilter)) yield publication.toMessage()
   }
 
   #addInterest(topicFilter: string): void {

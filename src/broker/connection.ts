@@ -12,10 +12,12 @@ import type { AuthenticationResult } from './access/authenticator.ts'
 import type { ClientAccess } from './access/authorizer.ts'
 import type { CertificateName, Identity } from './access/client-info.ts'
 import type { Broker } from './broker.ts'
+import { Promises, type Promiser } from './durable/promises.ts'
 import { ConnectionOutlet, type OutletOwner } from './connection-outlet.ts'
 import { type ConnectTerms, expiryMs, judgeConnect } from './connect.ts'
 import { answerFilters, parseConnect, parseDisconnect, parseSubscribe, parseUnsubscribe } from './control-packets.ts'
 import { LinkPeer } from './link-peer.ts'
+import { memoryLevel } from './memory-guard.ts'
 import type { Sink } from './output.ts'
 import { checkAcknowledgement, type ProtocolVersion, versionToAnswer } from './packet-rules.ts'
 import type { Session } from './session.ts'
@@ -67,7 +69,9 @@ const packetType = {
   auth: 15,
 } as const
 
-export class Connection implements PacketHandler, OutletOwner, PresentClient {
+const STORE_FAILS = 'the node can not keep what it would have to promise: its disk takes nothing'
+
+export class Connection implements PacketHandler, OutletOwner, PresentClient, Promiser {
   readonly #hub: Hub
   readonly #broker: Broker
   readonly #transport: Transport
@@ -86,6 +90,8 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
   #session: Session | undefined
   #aliases: TopicAliases | undefined
   #peer: LinkPeer | undefined
+  /** Acknowledgements that wait for the disk. */
+  #promises: Promises | undefined
   /** By the steady clock. */
   #lastReceivedAtMs: number
   /** When the packets that are being handled were read, milliseconds since 1970. */
@@ -113,7 +119,9 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
   /** Bytes were read; they are ours from now on. */
   receive(chunk: Buffer): void {
     if (this.#state === 'closed') return
-    this.#broker.counters.bytesReceived += chunk.length
+    const { counters, limits } = this.#broker
+    counters.bytesReceived += chunk.length
+    if (counters.bytesReceived + counters.bytesSent > limits.lookAtBytes) limits.look()
     if (this.#held !== undefined) this.#held.push(chunk)
     else this.#take(chunk)
   }
@@ -224,6 +232,10 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
     const { peerHost, peerPort, listener, certificate } = this.#transport
     const terms = judgeConnect(packet, mqtt, peerHost, clock.nowMs(), () => `auto-${randomId(random)}`)
     if (terms.type === 'refused') return this.#refuse(terms.reason, terms.words)
+    if (this.#broker.limits.memory !== memoryLevel.ok) {
+      this.#broker.counters.refusedBusy++
+      return this.#refuse(reasonCode.serverBusy, 'the node is short of memory; try again later')
+    }
     this.#terms = terms
     const { clientId, username, version } = terms
     const client = { clientId, username, peerHost, peerPort, protocolVersion: version, listener, certificate }
@@ -368,6 +380,7 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
     this.#state = 'closed'
     this.#held = undefined
     this.#outlet.close()
+    this.#promises?.close()
     this.#hub.closed(this)
     this.#closePeer()
     const session = this.#session
@@ -446,7 +459,7 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
     if (mqtt.payload_format_validation && !view.isPayloadAsIndicated) return this.#refusePayload()
     const { qos, packetId } = view
     if (qos === 2) {
-      if (session.awaitingRel.has(packetId)) return this.#outlet.acknowledge(0x50, packetId, 0) // [MQTT-4.3.3-10]
+      if (session.awaitingRel.has(packetId)) return this.#receiveAgain(packetId) // [MQTT-4.3.3-10]
       if (session.awaitingRel.size >= mqtt.max_awaiting_rel)
         throw new PacketFault(
           reasonCode.receiveMaximumExceeded,
@@ -455,12 +468,51 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
     } else if (qos === 1 && this.#isInUse(packetId))
       return this.#outlet.acknowledge(0x40, packetId, reasonCode.packetIdentifierInUse)
     passing.fromClient(delivery.topic, session, this.#readAtMs)
+    if (broker.journal.isFailing && qos > 0 && broker.isPromise(delivery)) return this.#refusePromise(qos, packetId)
+    const changesBefore = broker.journal.changes
     const reason = this.#mayPublish(delivery) ? this.#pass(delivery) : this.#deny('publish', delivery.topic)
     if (qos === 0 || !this.#isOpen) return
-    if (qos === 1) return this.#outlet.acknowledge(0x40, packetId, reason)
+    if (qos === 1) return this.#answer(0x40, packetId, reason, changesBefore)
     // MQTT 3.1.1 has no word for a refusal there, so that its client goes on with PUBREL.
-    if (reason < 0x80 || this.#version < 5) session.awaitingRel.add(packetId)
-    this.#outlet.acknowledge(0x50, packetId, reason)
+    if (reason < 0x80 || this.#version < 5) session.awaitRel(packetId)
+    this.#answer(0x50, packetId, reason, changesBefore)
+  }
+
+  /** Acknowledges at once, or, if something was recorded since, when that is on disk. */
+  #answer(firstByte: number, packetId: number, reason: number, changesBefore: number): void {
+    const { journal } = this.#broker
+    if (journal.changes === changesBefore && (this.#promises === undefined || this.#promises.isEmpty))
+      this.#outlet.acknowledge(firstByte, packetId, reason)
+    else this.#promised.acknowledge(firstByte, packetId, reason, journal.gatheringCommit)
+  }
+
+  get #promised(): Promises {
+    this.#promises ??= new Promises(this.#broker.journal, this)
+    return this.#promises
+  }
+
+  /** A QoS 2 message that came before: the first one may still be on its way to disk. */
+  #receiveAgain(packetId: number): void {
+    const { journal } = this.#broker
+    const commit = this.#session!.stored?.changedIn ?? 0
+    if (commit <= journal.committed && (this.#promises === undefined || this.#promises.isEmpty))
+      this.#outlet.acknowledge(0x50, packetId, 0)
+    else this.#promised.acknowledge(0x50, packetId, 0, commit)
+  }
+
+  /** The disk takes nothing, so that nothing can be promised: the message is not taken on. */
+  #refusePromise(qos: number, packetId: number): void {
+    // MQTT 3.1.1 has no word for it.
+    if (this.#version < 5) this.disconnect(reasonCode.quotaExceeded, STORE_FAILS)
+    else this.#outlet.acknowledge(qos === 1 ? 0x40 : 0x50, packetId, reasonCode.quotaExceeded)
+  }
+
+  acknowledge(firstByte: number, packetId: number, reason: number): void {
+    this.#outlet.acknowledge(firstByte, packetId, reason)
+  }
+
+  promiseBroken(): void {
+    this.disconnect(reasonCode.quotaExceeded, STORE_FAILS)
   }
 
   /** Its payload is not the UTF-8 that the publisher says it is (MQTT 5, 3.3.2.3.2). */
@@ -491,9 +543,9 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
 
   #pass(delivery: Delivery): number {
     if (delivery.reserved !== undefined) return this.#publishReserved(delivery)
-    return this.#broker.publish(this.#broker.passing, delivery) === 0
-      ? reasonCode.noMatchingSubscribers
-      : reasonCode.success
+    const receivers = this.#broker.publish(this.#broker.passing, delivery)
+    if (this.#broker.passing.isRetainRefused) return reasonCode.quotaExceeded
+    return receivers === 0 ? reasonCode.noMatchingSubscribers : reasonCode.success
   }
 
   /** What begins with `$LINK/` or `$SYS/` is never passed on, whatever happens. */
@@ -518,14 +570,7 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
   get #linkPeer(): LinkClient {
     const disconnect = (reason: number, words = ''): void => this.disconnect(reason, words)
     const { remoteAddress } = this.#transport
-    this.#peer ??= new LinkPeer(
-      this.#broker,
-      disconnect,
-      this.#session!,
-      this.#identity!,
-      this.#access!,
-      remoteAddress,
-    )
+    this.#peer ??= new LinkPeer(this.#broker, disconnect, this.#session!, this.#identity!, this.#access!, remoteAddress)
     return this.#peer
   }
 
@@ -541,24 +586,20 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
     }
     const session = this.#session!
     const { window } = session
+    const changesBefore = this.#broker.journal.changes
     switch (type) {
       case packetType.puback:
         if (!window.acknowledge(packetId)) this.#countMissed(type)
         break
       case packetType.pubrec:
         if (reason >= 0x80) window.refuse(packetId)
-        else
-          this.#outlet.acknowledge(0x62, packetId, window.receive(packetId) ? 0 : reasonCode.packetIdentifierNotFound)
+        else this.#answer(0x62, packetId, foundOrNot(session.received(packetId)), changesBefore)
         break
       case packetType.pubrel:
-        this.#outlet.acknowledge(
-          0x70,
-          packetId,
-          session.awaitingRel.delete(packetId) ? 0 : reasonCode.packetIdentifierNotFound,
-        )
+        this.#answer(0x70, packetId, foundOrNot(session.release(packetId)), changesBefore)
         break
       default:
-        if (!window.complete(packetId)) this.#countMissed(type)
+        if (!session.completed(packetId)) this.#countMissed(type)
     }
     if (session.hasWaiting) session.drain(this.#readAtMs)
   }
@@ -576,6 +617,7 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
       throw new PacketFault(reasonCode.protocolError, 'Subscription Identifier 0')
     const filters = packet.subscriptions.map(({ topic }) => topic)
     if (this.#isInUse(packet.messageId!)) return this.#refuseFilters('suback', packet.messageId!, filters)
+    const changesBefore = this.#broker.journal.changes
     const isBridge = this.#version < 5 && this.#terms!.isBridge
     const granted = packet.subscriptions.map(({ topic, qos, nl = false, rap = false, rh = 0 }) => {
       if (nl && /^\$(?:share|queue)\//.test(topic))
@@ -590,8 +632,17 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
       return code
     })
     if (!this.#isOpen) return
-    this.#outlet.control(answerFilters('suback', packet.messageId!, filters, granted, this.#version))
-    session.drain(this.#readAtMs)
+    this.#whenKept(changesBefore, () => {
+      this.#outlet.control(answerFilters('suback', packet.messageId!, filters, granted, this.#version))
+      session.drain(this.#broker.clock.nowMs())
+    })
+  }
+
+  /** Answers at once, or, if something was recorded since, when that is on disk. */
+  #whenKept(changesBefore: number, answer: () => void): void {
+    const { journal } = this.#broker
+    if (journal.changes === changesBefore) answer()
+    else this.#promised.call(answer, journal.gatheringCommit)
   }
 
   /** Whether a QoS 2 message awaits its PUBREL under this identifier. MQTT 3.1.1 has no word for it and is let pass. */
@@ -623,13 +674,20 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient {
   #unsubscribe(packet: IUnsubscribePacket): void {
     const filters = packet.unsubscriptions
     if (this.#isInUse(packet.messageId!)) return this.#refuseFilters('unsuback', packet.messageId!, filters)
+    const changesBefore = this.#broker.journal.changes
     const granted = filters.map((name) => {
       if (!this.#broker.unsubscribe(this.#session!, name)) return reasonCode.noSubscriptionExisted
       this.#broker.systemTopics?.unsubscribed(this, name)
       return reasonCode.success
     })
-    this.#outlet.control(answerFilters('unsuback', packet.messageId!, filters, granted, this.#version))
+    this.#whenKept(changesBefore, () =>
+      this.#outlet.control(answerFilters('unsuback', packet.messageId!, filters, granted, this.#version)),
+    )
   }
+}
+
+function foundOrNot(isKnown: boolean): number {
+  return isKnown ? reasonCode.success : reasonCode.packetIdentifierNotFound
 }
 
 function randomId(random: () => number): string {

@@ -45,6 +45,11 @@ export class MessageQueue {
     return (isQos0First ? this.#unacknowledged : this.#acknowledged).shift()
   }
 
+  /** The oldest message of QoS 1 or 2, which stays where it is. */
+  get firstAcknowledged(): Queued | undefined {
+    return this.#acknowledged.first
+  }
+
   /** The oldest message of QoS 0. */
   shiftQos0(): Queued | undefined {
     return this.#unacknowledged.shift()
@@ -54,6 +59,12 @@ export class MessageQueue {
   keep(isWanted: (queued: Queued) => boolean): void {
     this.#unacknowledged.keep(isWanted)
     this.#acknowledged.keep(isWanted)
+  }
+
+  /** Puts another in the place of each. */
+  replace(other: (queued: Queued) => Queued): void {
+    this.#unacknowledged.replace(other)
+    this.#acknowledged.replace(other)
   }
 
   *[Symbol.iterator](): Iterator<Queued> {
@@ -83,19 +94,23 @@ class Ring {
     return this.#length === 0 ? Number.POSITIVE_INFINITY : this.#arrivals[this.#head]!
   }
 
+  get first(): Queued | undefined {
+    return this.#slots[this.#head]
+  }
+
   push(queued: Queued, arrival: number): void {
     if (this.#length === this.#slots.length) this.#grow()
     const slot = (this.#head + this.#length) & (this.#slots.length - 1)
     this.#slots[slot] = queued
     this.#arrivals[slot] = arrival
     this.#length++
-    this.#bytes += queued.publication.bytes.length
+    this.#bytes += queued.publication.byteLength
   }
 
   shift(): Queued | undefined {
     if (this.#length === 0) return undefined
     const first = this.#slots[this.#head]!
-    this.#bytes -= first.publication.bytes.length
+    this.#bytes -= first.publication.byteLength
     this.#slots[this.#head] = undefined
     this.#head = (this.#head + 1) & (this.#slots.length - 1)
     this.#length--
@@ -107,6 +122,13 @@ class Ring {
       const arrival = this.firstArrival
       const queued = this.shift()!
       if (isWanted(queued)) this.push(queued, arrival)
+    }
+  }
+
+  replace(other: (queued: Queued) => Queued): void {
+    for (let left = this.#length; left > 0; left--) {
+      const arrival = this.firstArrival
+      this.push(other(this.shift()!), arrival)
     }
   }
 

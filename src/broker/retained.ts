@@ -5,7 +5,13 @@ import { FilterTrie } from '../topics/filter-trie.ts'
 export class Retained {
   /** A topic is a filter that matches itself alone, so that what a filter covers are the topics that it matches. */
   readonly #byTopic = new FilterTrie<Publication>()
+  readonly #changed: (topic: string, publication: Publication | undefined) => void
   #bytes = 0
+
+  /** @param changed is told of each message that is new, and of each topic that has none any more */
+  constructor(changed: (topic: string, publication: Publication | undefined) => void = () => {}) {
+    this.#changed = changed
+  }
 
   /** Those that have expired may still be among them. */
   get count(): number {
@@ -18,25 +24,42 @@ export class Retained {
   }
 
   set(publication: Publication): void {
-    this.#bytes += publication.bytes.length - this.#bytesOf(publication.topic)
+    this.restore(publication)
+    this.#changed(publication.topic, publication)
+  }
+
+  /** Takes up one that is on disk. */
+  restore(publication: Publication): void {
+    this.#bytes += publication.byteLength - this.#bytesOf(publication.topic)
     this.#byTopic.set(publication.topic, publication)
   }
 
   delete(topic: string): void {
+    if (!this.has(topic)) return
     this.#bytes -= this.#bytesOf(topic)
     this.#byTopic.delete(topic)
+    this.#changed(topic, undefined)
+  }
+
+  has(topic: string): boolean {
+    return this.#byTopic.has(topic)
   }
 
   #bytesOf(topic: string): number {
-    return this.#byTopic.get(topic)?.bytes.length ?? 0
+    return this.#byTopic.get(topic)?.byteLength ?? 0
   }
 
-  /** Those under a filter that have not expired; the expired ones are forgotten. */
-  *under(topicFilter: string, nowMs: number): Iterable<Publication> {
+  /**
+   * Those under a filter that have not expired; the expired ones are forgotten.
+   * @param expiryMs how long those live that have no expiry of their own; 0: for ever
+   */
+  *under(topicFilter: string, nowMs: number, expiryMs = 0): Iterable<Publication> {
+    const receivedAfterMs = expiryMs > 0 ? nowMs - expiryMs : Number.NEGATIVE_INFINITY
     for (const topic of this.#byTopic.coveredBy(topicFilter)) {
       const publication = this.#byTopic.get(topic)
       if (publication === undefined) continue
-      if (publication.expiresAtMs > nowMs) yield publication
+      const { expiresAtMs, receivedAtMs } = publication
+      if (Number.isFinite(expiresAtMs) ? expiresAtMs > nowMs : receivedAtMs > receivedAfterMs) yield publication
       else this.delete(topic)
     }
   }

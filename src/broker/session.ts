@@ -1,10 +1,13 @@
 /** What the server knows of one client between and during its connections (MQTT 5, 4.1). */
-import type { MqttConfig } from '../config/config.ts'
 import type { QoS } from '../packets/message.ts'
 import type { Publication, Publisher } from '../packets/publication.ts'
 import { PublishForm } from '../packets/publish-form.ts'
 import { PublishView } from '../packets/publish-view.ts'
 import type { Counters } from './counters.ts'
+import type { Limits } from './limits.ts'
+import { memoryLevel } from './memory-guard.ts'
+import { StoredDelivery } from './durable/batch.ts'
+import { QOS2_ID_MIN, qos2Id, type StoredSession } from './durable/stored-session.ts'
 import type { Passing } from './passing.ts'
 import { MessageQueue, type Queued } from './queue.ts'
 import type { ShareGroup, Subscription, Target } from './subscription.ts'
@@ -38,6 +41,10 @@ export class Session {
   /** How long the session outlives its connection, milliseconds; 0: not at all. */
   expiryIntervalMs: number
   will: Will | undefined
+  /** When the client went, milliseconds since 1970; `undefined` while it is there. */
+  leftAtMs: number | undefined
+  /** The session in the store; `undefined` for one that is not kept, or where there is no store. */
+  stored: StoredSession | undefined
   readonly subscriptions = new Map<string, Subscription>()
   /** What `targetAlone` made for this session. */
   readonly targets = new Map<string, readonly Target[]>()
@@ -49,16 +56,28 @@ export class Session {
   readonly #retained = new MessageQueue()
   /** What the client had not acknowledged when it last went, still to be sent again. */
   #resend: Unacknowledged[] = []
-  readonly #config: MqttConfig
+  readonly #limits: Limits
   readonly #counters: Counters
+  /** What the client takes unacknowledged on its present connection. */
+  #receiveMaximum = Number.POSITIVE_INFINITY
 
-  constructor(publisher: Publisher, expiryIntervalMs: number, config: MqttConfig, counters: Counters) {
+  constructor(publisher: Publisher, expiryIntervalMs: number, limits: Limits, counters: Counters) {
     this.clientId = publisher.clientId
     this.publisher = publisher
     this.expiryIntervalMs = expiryIntervalMs
-    this.window = new Window(config.max_inflight)
-    this.#config = config
+    this.window = new Window(limits.mqtt.max_inflight)
+    this.#limits = limits
     this.#counters = counters
+  }
+
+  /** Takes over settings that have changed, in so far as it does not ask for them each time. */
+  configured(nowMs: number): void {
+    this.#limitWindow()
+    if (this.hasWaiting) this.drain(nowMs)
+  }
+
+  #limitWindow(): void {
+    this.window.limit = Math.min(this.#receiveMaximum, this.#limits.mqtt.max_inflight, this.window.idMax)
   }
 
   /** Whether a message would go out at once. */
@@ -84,6 +103,34 @@ export class Session {
     return this.expiryIntervalMs > 0
   }
 
+  /** From now on the session is in the store, with all that waits for it. */
+  keep(stored: StoredSession): void {
+    this.stored = stored
+    this.window.idMax = QOS2_ID_MIN - 1
+    this.window.settled = (queued) => stored.settled(queued)
+    for (const queue of [this.queue, this.#retained]) queue.replace((queued) => this.#stored(queued))
+  }
+
+  /** From now on the session ends with its connection; what waits is still to be sent over that. */
+  forsake(): void {
+    this.stored?.end()
+    this.stored = undefined
+  }
+
+  /** A message that was on its way to this session when the process ended. In the order of their numbers. */
+  restore(delivery: StoredDelivery): void {
+    this.queue.push(delivery)
+  }
+
+  /** The session is over: nothing is to be done for any of its messages. */
+  end(): void {
+    const { stored } = this
+    if (stored === undefined) return
+    for (const one of this.window.unacknowledged()) if (one.type === 'publish') stored.settled(one.queued)
+    for (const queue of [this.queue, this.#retained]) for (const queued of queue) stored.settled(queued)
+    stored.end()
+  }
+
   /** Sends or queues what is passing. `exclusive`: no one else is to get it. */
   deliver(passing: Passing, target: Target, group: ShareGroup | undefined, exclusive: boolean): void {
     const { view } = passing
@@ -98,18 +145,15 @@ export class Session {
         return
       }
     }
-    const goesNow = outlet !== undefined && (qos === 0 || this.isReady)
+    const { stored } = this
+    // At QoS 2 only what is on disk is sent: after a crash its identifier must not be another message's.
+    const goesNow = outlet !== undefined && (qos === 0 || (this.isReady && (qos === 1 || stored === undefined)))
     const mustKeep = !goesNow || (qos > 0 && (this.#isKept || group !== undefined))
     const queued = mustKeep
-      ? {
-          publication: passing.publication,
-          qos,
-          retain,
-          subscriptionIdentifiers: target.subscriptionIdentifiers,
-          group,
-        }
+      ? this.#hold(passing.publication, qos, retain, target.subscriptionIdentifiers, group)
       : undefined
     if (!goesNow) return this.#enqueue(queued!)
+    if (stored !== undefined && queued instanceof StoredDelivery) queued.wasSent = true
     form.qos = qos
     form.retain = retain
     form.dup = false
@@ -119,16 +163,28 @@ export class Session {
     if (!outlet.publish(view, form, exclusive)) this.#tooLarge(form.packetId)
   }
 
+  #hold(
+    publication: Publication,
+    qos: QoS,
+    retain: boolean,
+    subscriptionIdentifiers: readonly number[],
+    group: ShareGroup | undefined,
+  ): Queued {
+    const { stored } = this
+    return stored !== undefined && qos > 0
+      ? stored.take(publication, qos, retain, subscriptionIdentifiers, group)
+      : { publication, qos, retain, subscriptionIdentifiers, group }
+  }
+
+  #stored({ publication, qos, retain, subscriptionIdentifiers, group }: Queued): Queued {
+    return this.#hold(publication, qos, retain, subscriptionIdentifiers, group)
+  }
+
   /** Retained messages for a subscription just made; `drain` sends them. */
   queueRetained(publication: Publication, subscription: Subscription): void {
     const { identifier } = subscription
-    this.#retained.push({
-      publication,
-      qos: Math.min(subscription.qos, publication.qos) as QoS,
-      retain: true,
-      subscriptionIdentifiers: identifier === 0 ? [] : [identifier],
-      group: undefined,
-    })
+    const qos = Math.min(subscription.qos, publication.qos) as QoS
+    this.#retained.push(this.#hold(publication, qos, true, identifier === 0 ? [] : [identifier], undefined))
   }
 
   /** Sends one message to this session alone, whatever it has subscribed to. */
@@ -150,18 +206,19 @@ export class Session {
     const { publication, group } = queued
     const qos = member.qos < publication.qos ? member.qos : publication.qos
     const { subscriptionIdentifiers } = member
-    this.#sendInTurn({ publication, qos, retain: queued.retain, subscriptionIdentifiers, group }, nowMs)
+    this.#sendInTurn(this.#hold(publication, qos, queued.retain, subscriptionIdentifiers, group), nowMs)
   }
 
   #sendInTurn(queued: Queued, nowMs: number): void {
-    if (this.outlet !== undefined && this.isReady) this.#sendQueued(this.outlet, queued, nowMs)
+    if (this.outlet !== undefined && this.isReady && this.#maySend(queued)) this.#sendQueued(this.outlet, queued, nowMs)
     else this.#enqueue(queued)
   }
 
   /** The client is back: sends again what it had not acknowledged, in the old order and under the old identifiers, then what waits. */
   resume(outlet: Outlet, receiveMaximum: number, nowMs: number): void {
     this.outlet = outlet
-    this.window.limit = Math.min(receiveMaximum, this.#config.max_inflight)
+    this.#receiveMaximum = receiveMaximum
+    this.#limitWindow()
     this.#resend = this.window.unacknowledged()
     const now = this.#resend.splice(0, this.window.limit) // [MQTT-3.3.4-9]
     for (const unacknowledged of now) this.#sendAgain(outlet, unacknowledged, nowMs)
@@ -186,7 +243,18 @@ export class Session {
     const isBlocked = this.#resend.length > 0 || this.window.isFull
     return isBlocked
       ? (this.#retained.shiftQos0() ?? this.queue.shiftQos0())
-      : (this.#retained.shift() ?? this.queue.shift())
+      : (this.#shiftSendable(this.#retained) ?? this.#shiftSendable(this.queue))
+  }
+
+  #shiftSendable(queue: MessageQueue): Queued | undefined {
+    const first = queue.firstAcknowledged
+    return first === undefined || this.#maySend(first) ? queue.shift() : queue.shiftQos0()
+  }
+
+  /** Whether it is on disk, where it has to be, and nothing else has its identifier. */
+  #maySend(queued: Queued): boolean {
+    if (queued.qos < 2 || !(queued instanceof StoredDelivery)) return true
+    return queued.isCommitted && !this.window.has(qos2Id(queued))
   }
 
   /**
@@ -205,10 +273,48 @@ export class Session {
   #sendQueued(outlet: Outlet, queued: Queued, nowMs: number): void {
     if (queued.publication.expiresAtMs <= nowMs) {
       this.#counters.droppedExpired++
-      return
+      return this.stored?.settled(queued)
     }
-    const packetId = queued.qos === 0 ? 0 : this.window.open(queued.qos, queued)
-    if (!this.#send(outlet, queued, packetId, false, nowMs)) this.#tooLarge(packetId)
+    const packetId = queued.qos === 0 ? 0 : this.#open(queued)
+    const isAgain = queued instanceof StoredDelivery && queued.wasSent
+    if (queued instanceof StoredDelivery) queued.wasSent = true
+    if (!this.#send(outlet, queued, packetId, isAgain, nowMs)) this.#tooLarge(packetId)
+  }
+
+  #open(queued: Queued): number {
+    if (queued.qos === 1 || !(queued instanceof StoredDelivery)) return this.window.open(queued.qos, queued)
+    const packetId = qos2Id(queued)
+    this.window.openAs(packetId, queued)
+    return packetId
+  }
+
+  // ---- acknowledgements
+
+  /** PUBREC. Returns false if nothing by this identifier waits for one. */
+  received(packetId: number): boolean {
+    const isKnown = this.window.receive(packetId)
+    if (isKnown) this.stored?.touch()
+    return isKnown
+  }
+
+  /** PUBCOMP. Returns false if nothing by this identifier waits for one. */
+  completed(packetId: number): boolean {
+    const isKnown = this.window.complete(packetId)
+    if (isKnown) this.stored?.touch()
+    return isKnown
+  }
+
+  /** A message of QoS 2 came under this identifier. */
+  awaitRel(packetId: number): void {
+    this.awaitingRel.add(packetId)
+    this.stored?.touch()
+  }
+
+  /** PUBREL. Returns false if no message of QoS 2 came under this identifier. */
+  release(packetId: number): boolean {
+    const isKnown = this.awaitingRel.delete(packetId)
+    if (isKnown) this.stored?.touch()
+    return isKnown
   }
 
   #sendAgain(outlet: Outlet, unacknowledged: Unacknowledged, nowMs: number): void {
@@ -238,15 +344,33 @@ export class Session {
   }
 
   #enqueue(queued: Queued): void {
-    if (this.outlet === undefined && (!this.#isKept || (queued.qos === 0 && !this.#config.mqueue_store_qos0))) {
+    const { mqtt, memory } = this.#limits
+    if (this.outlet === undefined && (!this.#isKept || (queued.qos === 0 && !mqtt.mqueue_store_qos0))) {
       this.#counters.droppedNotConnected++
       return
     }
-    if (this.queue.length >= this.#config.max_mqueue_len) {
+    if (memory === memoryLevel.critical) {
+      this.#counters.droppedMemory++
+      this.stored?.settled(queued)
+      return
+    }
+    const limit = this.#queueLimit
+    const bytesFree = mqtt.max_mqueue_bytes - queued.publication.byteLength
+    while (this.queue.length >= limit || this.queue.bytes > bytesFree) {
       this.#counters.droppedQueueFull++
-      // Where nothing may be queued, there is none that could make room.
-      if (this.queue.shift() === undefined) return
+      // What would not fit into an empty queue is itself what goes.
+      const oldest = bytesFree < 0 ? undefined : this.queue.shift()
+      this.stored?.settled(oldest ?? queued)
+      if (oldest === undefined) return
     }
     this.queue.push(queued)
+  }
+
+  /** What waits only for the disk needs no more room than if it had been sent at once. */
+  get #queueLimit(): number {
+    const { max_mqueue_len: limit } = this.#limits.mqtt
+    return this.stored === undefined || this.outlet === undefined
+      ? limit
+      : limit + Math.max(0, this.window.limit - this.window.count)
   }
 }

@@ -10,10 +10,11 @@ export class Sessions {
   readonly #wills = new Map<Session, Timer>()
   readonly #publishWill: (session: Session) => void
   readonly #ended: (session: Session, isExpired: boolean) => void
+  readonly #left: (session: Session) => void
 
   /**
    * @param effects `publishWill`: the will of this session is due; it takes it off the session. `ended`: the session is
-   * over, its subscriptions and queue go.
+   * over, its subscriptions and queue go. `left`: its client is away, and it goes on.
    */
   constructor(
     clock: Clock,
@@ -21,11 +22,13 @@ export class Sessions {
       publishWill: (session: Session) => void
       /** @param isExpired whether its client did not come back in time */
       ended: (session: Session, isExpired: boolean) => void
+      left: (session: Session) => void
     },
   ) {
     this.#clock = clock
     this.#publishWill = effects.publishWill
     this.#ended = effects.ended
+    this.#left = effects.left
   }
 
   get count(): number {
@@ -51,27 +54,42 @@ export class Sessions {
     this.#wills.get(session)?.cancel()
     this.#wills.delete(session)
     session.will = undefined
+    session.leftAtMs = undefined
   }
 
   /** The connection is gone. A will that the client still has is due after its delay, or when the session ends, whichever is first [MQTT-3.1.3-9]. */
   leave(session: Session): void {
+    if (session.expiryIntervalMs <= 0) return this.end(session)
+    session.leftAtMs = this.#clock.nowMs()
+    if (session.will !== undefined && session.will.delayMs <= 0) this.#publishWill(session)
+    this.#arm(session, 0)
+    this.#left(session)
+  }
+
+  /**
+   * Takes up a session that was on disk. Its client has been away since `leftAtMs` by the wall clock, for it is by that
+   * clock that people reckon how long a session may last, and no other goes on while the node is down.
+   */
+  restore(session: Session): void {
+    const nowMs = this.#clock.nowMs()
+    session.leftAtMs ??= nowMs
+    this.add(session)
+    this.#arm(session, Math.max(0, nowMs - session.leftAtMs))
+  }
+
+  #arm(session: Session, goneMs: number): void {
     const { will, expiryIntervalMs } = session
-    if (expiryIntervalMs <= 0) return this.end(session)
-    if (will !== undefined) {
-      if (will.delayMs <= 0) this.#publishWill(session)
-      else if (will.delayMs < expiryIntervalMs) {
-        this.#wills.set(
-          session,
-          this.#clock.after(will.delayMs, () => this.#publishWill(session)),
-        )
-      }
-    }
-    if (expiryIntervalMs < Number.POSITIVE_INFINITY) {
+    const after = (ms: number, call: () => void): Timer => this.#clock.after(Math.max(0, ms - goneMs), call)
+    if (will !== undefined && will.delayMs < expiryIntervalMs)
+      this.#wills.set(
+        session,
+        after(will.delayMs, () => this.#publishWill(session)),
+      )
+    if (expiryIntervalMs < Number.POSITIVE_INFINITY)
       this.#ends.set(
         session,
-        this.#clock.after(expiryIntervalMs, () => this.end(session, true)),
+        after(expiryIntervalMs, () => this.end(session, true)),
       )
-    }
   }
 
   /** The session is over now. */

@@ -44,6 +44,16 @@ export class ShareGroup {
     return this.#members.length === 0
   }
 
+  /** What no other group has. */
+  get key(): string {
+    return `${this.shareName}/${this.topicFilter}`
+  }
+
+  /** Whether a message for it may have to outlast the process. */
+  get isStored(): boolean {
+    return this.#members.some(({ session }) => session.stored !== undefined)
+  }
+
   add(subscription: Subscription): void {
     this.#members.push(subscription)
   }

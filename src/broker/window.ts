@@ -18,9 +18,16 @@ export type Unacknowledged =
   | { readonly type: 'publish'; readonly packetId: number; readonly queued: Queued }
   | { readonly type: 'pubrel'; readonly packetId: number }
 
+/** A message of QoS 2 whose identifier follows from the message, so that it outlives the process. */
+type Fixed = { readonly order: number; queued: Queued | undefined }
+
 export class Window {
   /** Messages that may be unacknowledged at once: Receive Maximum of the client, or ours. */
   limit: number
+  /** Identifiers above are not given out by `open`. */
+  idMax = 65_535
+  /** Is told when nothing more is to be done for a message that was kept. */
+  settled: ((queued: Queued) => void) | undefined
   #count = 0
   #nextId = 1
   /** Slot of an identifier: its low bits. Identifiers are given in order, so that two seldom want one slot. */
@@ -29,6 +36,8 @@ export class Window {
   #kept: (Queued | undefined)[] = []
   #order = 0
   #orders: number[] = []
+  /** By their identifiers, which lie above `idMax`. `queued` is gone once PUBCOMP is awaited. */
+  #fixed: Map<number, Fixed> | undefined
 
   constructor(limit: number) {
     this.limit = limit
@@ -50,8 +59,8 @@ export class Window {
     if (this.#count * 2 >= this.#states.length && this.#states.length < SLOTS_MAX) this.#grow()
     const mask = this.#states.length - 1
     let id = this.#nextId
-    while (this.#states[id & mask] !== free) id = id === 65_535 ? 1 : id + 1
-    this.#nextId = id === 65_535 ? 1 : id + 1
+    while (this.#states[id & mask] !== free) id = id >= this.idMax ? 1 : id + 1
+    this.#nextId = id >= this.idMax ? 1 : id + 1
     const slot = id & mask
     this.#states[slot] = qos === 2 ? awaitingPubrec : awaitingPuback
     this.#ids[slot] = id
@@ -63,9 +72,28 @@ export class Window {
     return id
   }
 
+  /** The same for a message of QoS 2 that has its identifier already. It must be free. */
+  openAs(packetId: number, kept: Queued): void {
+    this.#fixed ??= new Map()
+    this.#fixed.set(packetId, { order: this.#order++, queued: kept })
+    this.#count++
+  }
+
+  /** Takes up a message that the client had when the process ended, and whose PUBCOMP is to come. */
+  restoreReleased(packetId: number): void {
+    this.#fixed ??= new Map()
+    this.#fixed.set(packetId, { order: this.#order++, queued: undefined })
+    this.#count++
+  }
+
+  /** Identifiers above `idMax` whose PUBCOMP is to come, in the order of their first sending. */
+  released(): number[] {
+    return [...(this.#fixed ?? [])].filter(([, { queued }]) => queued === undefined).map(([packetId]) => packetId)
+  }
+
   /** Whether a message by this identifier is unacknowledged. */
   has(packetId: number): boolean {
-    return this.#slotOf(packetId) >= 0
+    return this.#slotOf(packetId) >= 0 || this.#fixed?.has(packetId) === true
   }
 
   /** PUBACK. Returns false if nothing by this identifier waits for one. */
@@ -76,14 +104,23 @@ export class Window {
   /** PUBREC: the message is the client's. Returns false if nothing by this identifier waits for one; a repeated PUBREC is fine. */
   receive(packetId: number): boolean {
     const slot = this.#slotOf(packetId)
-    if (slot < 0) return false
+    if (slot < 0) return this.#receiveFixed(packetId)
     const state = this.#states[slot]
     if (state === awaitingPubrec) {
       this.#states[slot] = awaitingPubcomp
-      if (this.#kept[slot] !== undefined) this.#kept[slot] = undefined
+      if (this.#kept[slot] !== undefined) this.#letGo(slot)
       return true
     }
     return state === awaitingPubcomp
+  }
+
+  #receiveFixed(packetId: number): boolean {
+    const fixed = this.#fixed?.get(packetId)
+    if (fixed === undefined) return false
+    const { queued } = fixed
+    fixed.queued = undefined
+    if (queued !== undefined) this.settled?.(queued)
+    return true
   }
 
   /** PUBCOMP. Returns false if nothing by this identifier waits for one. */
@@ -107,6 +144,11 @@ export class Window {
       else if (this.#states[slot] !== free && queued !== undefined)
         found.push({ order, what: { type: 'publish', packetId, queued } })
     }
+    for (const [packetId, { order, queued }] of this.#fixed ?? [])
+      found.push({
+        order,
+        what: queued === undefined ? { type: 'pubrel', packetId } : { type: 'publish', packetId, queued },
+      })
     return found.sort((a, b) => a.order - b.order).map(({ what }) => what)
   }
 
@@ -114,6 +156,7 @@ export class Window {
   discard(packetId: number): void {
     const slot = this.#slotOf(packetId)
     if (slot >= 0) this.#close(packetId, this.#states[slot]!)
+    else this.#closeFixed(packetId)
   }
 
   #slotOf(packetId: number): number {
@@ -123,10 +166,30 @@ export class Window {
 
   #close(packetId: number, state: number): boolean {
     const slot = this.#slotOf(packetId)
-    if (slot < 0 || this.#states[slot] !== state) return false
+    if (slot < 0) return this.#fixed !== undefined && this.#isFixed(packetId, state) && this.#closeFixed(packetId)
+    if (this.#states[slot] !== state) return false
     this.#states[slot] = free
-    if (this.#kept[slot] !== undefined) this.#kept[slot] = undefined
+    if (this.#kept[slot] !== undefined) this.#letGo(slot)
     this.#count--
+    return true
+  }
+
+  #letGo(slot: number): void {
+    const queued = this.#kept[slot]!
+    this.#kept[slot] = undefined
+    this.settled?.(queued)
+  }
+
+  #isFixed(packetId: number, state: number): boolean {
+    const fixed = this.#fixed?.get(packetId)
+    return fixed !== undefined && state === (fixed.queued === undefined ? awaitingPubcomp : awaitingPubrec)
+  }
+
+  #closeFixed(packetId: number): boolean {
+    const queued = this.#fixed?.get(packetId)?.queued
+    if (this.#fixed?.delete(packetId) !== true) return false
+    this.#count--
+    if (queued !== undefined) this.settled?.(queued)
     return true
   }
 

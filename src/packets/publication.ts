@@ -11,13 +11,22 @@ export type Publisher = {
   readonly peerHost: string | undefined
 }
 
+/** Memory that many publications share, for those that are not kept long. */
+export interface Slab {
+  /** Makes room for so many bytes in `buffer`. Returns where. */
+  reserve(length: number): number
+  readonly buffer: Buffer
+}
+
 const form = new PublishForm()
 const scratch = new PublishView()
 
 export class Publication {
   readonly topic: string
-  /** A whole PUBLISH packet without Topic Alias and Subscription Identifier. */
-  readonly bytes: Buffer
+  /** A whole PUBLISH packet without Topic Alias and Subscription Identifier: from `start` to `end` of this buffer. */
+  readonly buffer: Buffer
+  readonly start: number
+  readonly end: number
   readonly v5: boolean
   readonly publisher: Publisher
   /** When the publisher's PUBLISH arrived, milliseconds since 1970. */
@@ -34,11 +43,15 @@ export class Publication {
     publisher: Publisher,
     receivedAtMs: number,
     origin: string | undefined,
+    slab?: Slab,
   ) {
     this.topic = topic
     // A copy of its own: a slice would keep the whole read alive.
-    this.bytes = Buffer.allocUnsafeSlow(view.end - view.start)
-    view.buffer.copy(this.bytes, 0, view.start, view.end)
+    const length = view.end - view.start
+    this.start = slab === undefined ? 0 : slab.reserve(length)
+    this.buffer = slab === undefined ? Buffer.allocUnsafeSlow(length) : slab.buffer
+    this.end = this.start + length
+    view.buffer.copy(this.buffer, this.start, view.start, view.end)
     this.v5 = view.v5
     this.publisher = publisher
     this.receivedAtMs = receivedAtMs
@@ -55,21 +68,43 @@ export class Publication {
     receivedAtMs: number,
     origin: string | undefined,
   ): Publication {
-    scratch.read(packet, 0, bodyOf(packet), packet.length, true)
+    scratch.read(packet, 0, bodyOf(packet, 0), packet.length, true)
     return new Publication(topic, scratch, publisher, receivedAtMs, origin)
+  }
+
+  /** From the bytes of another publication. */
+  static restore(
+    packet: Buffer,
+    v5: boolean,
+    publisher: Publisher,
+    receivedAtMs: number,
+    origin: string | undefined,
+  ): Publication {
+    scratch.read(packet, 0, bodyOf(packet, 0), packet.length, v5)
+    const topic = packet.toString('utf8', scratch.topicStart, scratch.topicEnd)
+    return new Publication(topic, scratch, publisher, receivedAtMs, origin)
+  }
+
+  /** The whole PUBLISH packet. */
+  get bytes(): Buffer {
+    return this.buffer.subarray(this.start, this.end)
+  }
+
+  get byteLength(): number {
+    return this.end - this.start
   }
 
   /** Makes the view show this publication. */
   show(view: PublishView): void {
-    view.read(this.bytes, 0, bodyOf(this.bytes), this.bytes.length, this.v5)
+    view.read(this.buffer, this.start, bodyOf(this.buffer, this.start), this.end, this.v5)
   }
 
   get qos(): QoS {
-    return ((this.bytes[0]! >> 1) & 3) as QoS
+    return ((this.buffer[this.start]! >> 1) & 3) as QoS
   }
 
   get retain(): boolean {
-    return (this.bytes[0]! & 1) === 1
+    return (this.buffer[this.start]! & 1) === 1
   }
 
   /** What is left of its life, seconds, to be sent on [MQTT-3.3.2-6]; `Infinity` for a message that never expires. */
@@ -88,7 +123,7 @@ export class Publication {
       this.show(scratch)
       this.#message = {
         topic: this.topic,
-        payload: this.bytes.subarray(scratch.payloadStart, scratch.end),
+        payload: this.buffer.subarray(scratch.payloadStart, scratch.end),
         qos: scratch.qos,
         retain: scratch.retain,
         properties: readProperties(scratch),
@@ -103,9 +138,9 @@ export class Publication {
   }
 }
 
-/** Index of the body of the packet that begins at 0. */
-function bodyOf(packet: Buffer): number {
-  let at = 1
+/** Index of the body of the packet that begins at `start`. */
+function bodyOf(packet: Buffer, start: number): number {
+  let at = start + 1
   while (packet[at]! >= 128) at++
   return at + 1
 }

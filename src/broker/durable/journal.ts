@@ -1,0 +1,262 @@
+/**
+ * Brings what a restart must not lose to disk, many changes at a time: while one commit is on its way, changes gather, and
+ * when it is over the next begins. The broker's own state stays in memory; nothing is ever read back but at a start.
+ */
+import type { Publication } from '../../packets/publication.ts'
+import type { Clock, Timer } from '../clock.ts'
+import type { Session } from '../session.ts'
+import type { StorePort } from '../store-port.ts'
+import type { Batch, StoredDelivery } from './batch.ts'
+import { Gathering, type Waiter } from './gathering.ts'
+import { StoredSession } from './stored-session.ts'
+
+export type JournalOptions = {
+  readonly clock: Clock
+  readonly log: {
+    warn(fields: object, event: string): void
+    error(fields: object, event: string): void
+  }
+  /** Calls at the end of this turn of the event loop. */
+  readonly defer: (call: () => void) => void
+  /** Sends what waited for a commit to be over: the session has messages of QoS 2 that are on disk now. */
+  readonly wake: (session: Session) => void
+}
+
+/** A commit costs about as much as sending a hundred messages, so that under load it is better to let some gather. */
+const COMMIT_GAP_MS = 2
+const RETRY_MS_MIN = 100
+const RETRY_MS_MAX = 5_000
+/** A batch of which little is left is written anew, but not while its messages may be on the way still. */
+const SPARSE_AFTER_BATCHES = 64
+
+export class Journal {
+  /** How many changes were recorded. Whoever compares it before and after knows whether something is to be waited for. */
+  changes = 0
+  /** Number of the commit that gathers now. */
+  gatheringCommit = 1
+  /** All that was recorded in commits up to this one is on disk. */
+  committed = 0
+  readonly #options: JournalOptions
+  #store: StorePort | undefined
+  #gathering = new Gathering()
+  #state: 'idle' | 'due' | 'committing' | 'failing' | 'closed' = 'idle'
+  #begunAtMs = Number.NEGATIVE_INFINITY
+  #timer: Timer | undefined
+  #retryMs = RETRY_MS_MIN
+  #isFailing = false
+  /** As of when the last commit began. */
+  #changesBefore = 0
+  #waiters: Waiter[] = []
+  #nextSession = 1
+  #nextBatch = 1
+  /** Batches on disk that are mostly done. */
+  readonly #sparse = new Set<Batch>()
+  #quiet: (() => void)[] = []
+
+  constructor(options: JournalOptions) {
+    this.#options = options
+  }
+
+  /** Whether anything is kept beyond the process at all. */
+  get isOpen(): boolean {
+    return this.#store !== undefined
+  }
+
+  /** Whether the last commit failed. Nobody should be promised anything. */
+  get isFailing(): boolean {
+    return this.#isFailing
+  }
+
+  /** Where deliveries gather. */
+  get batch(): Batch {
+    return this.#gathering.batch
+  }
+
+  /** A session as it was found in the store, under its number. */
+  restore(number: number, session: Session): StoredSession {
+    return new StoredSession(number, session, this)
+  }
+
+  /** @param next what was found in the store: the numbers of the next session and batch */
+  open(store: StorePort, next: { readonly session: number; readonly batch: number }): void {
+    this.#store = store
+    this.#nextSession = next.session
+    this.#nextBatch = next.batch
+  }
+
+  // ---- what is recorded
+
+  /** The session is to be kept from now on; `undefined` where nothing is. */
+  keep(session: Session): StoredSession | undefined {
+    if (this.#store === undefined) return undefined
+    const stored = new StoredSession(this.#nextSession++, session, this)
+    this.#gathering.nextSession = this.#nextSession
+    this.sessionChanged(stored)
+    return stored
+  }
+
+  sessionChanged(stored: StoredSession): void {
+    this.#gathering.sessions.add(stored)
+    this.#changed()
+  }
+
+  subscriptionChanged(stored: StoredSession, name: string): void {
+    this.#gathering.subscriptionChanged(stored, name)
+    this.#changed()
+  }
+
+  progressed(stored: StoredSession): void {
+    if (stored.changedIn !== this.gatheringCommit) {
+      stored.changedIn = this.gatheringCommit
+      this.#gathering.identifiers.push(stored)
+    }
+    this.#changed()
+  }
+
+  retained(topic: string, publication: Publication | undefined): void {
+    if (this.#store === undefined) return
+    this.#gathering.retained.set(topic, publication)
+    this.#changed()
+  }
+
+  added(delivery: StoredDelivery): void {
+    this.#gathering.batch.add(delivery)
+    this.#changed()
+  }
+
+  settled(delivery: StoredDelivery): void {
+    const { batch } = delivery
+    batch.remove(delivery)
+    // What was done before its commit began leaves no trace.
+    if (batch.isWritten) this.#batchChanged(batch)
+  }
+
+  #batchChanged(batch: Batch): void {
+    if (batch.left === 0) {
+      this.#gathering.emptied.push(batch.number)
+      this.#sparse.delete(batch)
+    } else if (batch.changedIn !== this.gatheringCommit) {
+      batch.changedIn = this.gatheringCommit
+      this.#gathering.batches.push(batch)
+      if (batch.isSparse) this.#sparse.add(batch)
+    }
+    this.#changed()
+  }
+
+  /** Batches found at the start of which nothing is left. */
+  emptied(batch: number): void {
+    this.#gathering.emptied.push(batch)
+    this.#changed()
+  }
+
+  #changed(): void {
+    this.changes++
+    if (this.#state === 'idle') this.#schedule()
+  }
+
+  // ---- commits
+
+  /** Is told when a commit is over or failed, until it says that it waits no more. */
+  wait(waiter: Waiter): void {
+    this.#waiters.push(waiter)
+  }
+
+  /** Resolves when nothing waits for the disk any more, or the disk takes nothing. */
+  async flush(): Promise<void> {
+    if (this.#state === 'idle' || this.#state === 'closed' || this.#state === 'failing') return
+    await new Promise<void>((resolve) => this.#quiet.push(resolve))
+  }
+
+  /** Nothing more goes to disk. */
+  close(): void {
+    this.#state = 'closed'
+    this.#timer?.cancel()
+  }
+
+  #schedule(): void {
+    this.#state = 'due'
+    const sinceMs = this.#options.clock.steadyMs() - this.#begunAtMs
+    if (sinceMs >= COMMIT_GAP_MS) this.#options.defer(this.#begin)
+    else this.#timer = this.#options.clock.after(COMMIT_GAP_MS - sinceMs, this.#begin)
+  }
+
+  readonly #begin = (): void => {
+    if (this.#state !== 'due' && this.#state !== 'failing') return
+    this.#compact()
+    const gathering = this.#gathering
+    const commit = this.gatheringCommit
+    this.#state = 'committing'
+    this.#gathering = new Gathering()
+    this.gatheringCommit++
+    this.#changesBefore = this.changes
+    const { batch } = gathering
+    batch.close()
+    if (batch.left > 0) {
+      batch.number = this.#nextBatch++
+      batch.isWritten = true
+    }
+    const changes = gathering.changes()
+    if (changes.length === 0) return this.#done(gathering, commit)
+    this.#begunAtMs = this.#options.clock.steadyMs()
+    this.#store!.commit(changes).then(
+      () => this.#done(gathering, commit),
+      (error: unknown) => this.#failed(gathering, error),
+    )
+  }
+
+  /** Moves what is left of old batches into the one about to be written, so that a slow session can't hold on to the disk. */
+  #compact(): void {
+    for (const batch of this.#sparse) {
+      if (this.#nextBatch - batch.number < SPARSE_AFTER_BATCHES) continue
+      this.#sparse.delete(batch)
+      batch.moveTo(this.#gathering.batch)
+      this.#gathering.emptied.push(batch.number)
+    }
+  }
+
+  #done(gathering: Gathering, commit: number): void {
+    if (this.#state === 'closed') return
+    this.committed = commit
+    if (this.#isFailing) {
+      this.#isFailing = false
+      this.#retryMs = RETRY_MS_MIN
+      this.#options.log.warn({}, 'store_write_recovered')
+    }
+    this.#waiters = this.#waiters.filter((waiter) => waiter.committed(commit))
+    this.#wake(gathering.batch)
+    this.#state = 'idle'
+    if (this.changes !== this.#changesBefore) this.#schedule()
+    else this.#tellQuiet()
+  }
+
+  #wake({ deliveries }: Batch): void {
+    const sessions = new Set<Session>()
+    for (const delivery of deliveries) {
+      if (delivery === undefined || delivery.isCommitted) continue
+      delivery.isCommitted = true
+      if (delivery.qos === 2) sessions.add(delivery.owner.session)
+    }
+    for (const session of sessions) this.#options.wake(session)
+  }
+
+  /** What could not be written is still in memory, and is tried again until it can be. */
+  #failed(gathering: Gathering, error: unknown): void {
+    if (this.#state === 'closed') return
+    gathering.batch.isWritten = false
+    this.#gathering.absorb(gathering)
+    if (!this.#isFailing) {
+      this.#isFailing = true
+      this.#options.log.error({ err: error }, 'store_write_failed')
+    }
+    const waiters = this.#waiters
+    this.#waiters = waiters.filter((waiter) => waiter.failed(error))
+    this.#state = 'failing'
+    this.#timer = this.#options.clock.after(this.#retryMs, this.#begin)
+    this.#retryMs = Math.min(RETRY_MS_MAX, this.#retryMs * 2)
+    this.#tellQuiet()
+  }
+
+  #tellQuiet(): void {
+    for (const resolve of this.#quiet.splice(0)) resolve()
+  }
+}
