@@ -24,9 +24,6 @@ export interface OutletOwner {
   disconnect(reason: number, words: string): void
 }
 
-/** How long a connection may hold more unsent bytes than it should, milliseconds. EMQX's `send_timeout`. */
-const SEND_TIMEOUT_MS = 15_000
-
 const pingresp = Buffer.from([0xd0, 0])
 
 export class ConnectionOutlet implements Outlet {
@@ -82,9 +79,9 @@ export class ConnectionOutlet implements Outlet {
     this.#owner.takenOver()
   }
 
-  /** Whether the reader has been too slow for too long. */
-  isOverdue(steadyMs: number): boolean {
-    return this.isCongested && steadyMs - (this.#congestedSinceMs ??= steadyMs) > SEND_TIMEOUT_MS
+  /** Whether the reader has been too slow for longer than this. */
+  isOverdue(steadyMs: number, sendTimeoutMs: number): boolean {
+    return this.isCongested && steadyMs - (this.#congestedSinceMs ??= steadyMs) > sendTimeoutMs
   }
 
   publish(view: PublishView, form: PublishForm, exclusive: boolean): boolean {

@@ -37,6 +37,8 @@ export interface Transport extends Sink {
   /** The listener by type and name: `tcp:default`. */
   readonly listener: string
   readonly certificate: CertificateName | undefined
+  /** How long the client may leave more unread than it should, milliseconds. EMQX's `send_timeout`. */
+  readonly sendTimeoutMs: number
   /** Reads nothing more until `resume`; what was read already may still come. */
   pause(): void
   resume(): void
@@ -160,7 +162,7 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
     const keepAliveMs = (this.#terms?.keepAlive ?? 0) * 1000 * mqtt.keepalive_multiplier
     if (keepAliveMs > 0 && steadyMs - this.#lastReceivedAtMs > keepAliveMs)
       this.disconnect(reasonCode.keepAliveTimeout, 'no packet within the keep alive') // [MQTT-3.1.2-22]
-    else if (this.#outlet.isOverdue(steadyMs)) this.tooSlow()
+    else if (this.#outlet.isOverdue(steadyMs, this.#transport.sendTimeoutMs)) this.tooSlow()
   }
 
   onPacket(buffer: Buffer, start: number, body: number, end: number): boolean {

@@ -159,6 +159,7 @@ function missingFiles(ssl: TlsServerConfig, path: KeyPath): Finding[] {
   ]
 }
 
-function buildWebsocket({ validate_utf8: _, deflate_opts: __, ...websocket }: ParsedWebsocket): WebsocketConfig {
+function buildWebsocket(written: ParsedWebsocket): WebsocketConfig {
+  const { validate_utf8: _unused, deflate_opts: _unusedToo, ...websocket } = written
   return websocket
 }

@@ -92,6 +92,7 @@ class CountingTransport implements Transport {
   readonly localPort = 1
   readonly listener = 'tcp:test'
   readonly certificate = undefined
+  readonly sendTimeoutMs = 15_000
   readonly writableLength = 0
   /** Writes, of which those between cork and uncork are one. */
   writes = 0

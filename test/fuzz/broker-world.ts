@@ -151,6 +151,7 @@ class FakeSocket implements Transport {
   readonly remoteAddress: string
   readonly listener = 'tcp:default'
   readonly certificate = undefined
+  readonly sendTimeoutMs = 15_000
   isDeaf = false
   isEnded = false
   writableLength = 0

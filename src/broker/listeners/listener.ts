@@ -281,15 +281,12 @@ export class Listener {
   }
 }
 
-function bindWords({ code, message }: NodeJS.ErrnoException): string {
-  switch (code) {
-    case 'EADDRINUSE':
-      return 'another process listens there already'
-    case 'EACCES':
-      return 'this user may not (ports below 1024 need a right to them)'
-    case 'EADDRNOTAVAIL':
-      return 'this machine has no such address'
-    default:
-      return message
-  }
+const bindProblems: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another process listens there already',
+  EACCES: 'this user may not (ports below 1024 need a right to them)',
+  EADDRNOTAVAIL: 'this machine has no such address',
+}
+
+function bindWords({ code = '', message }: NodeJS.ErrnoException): string {
+  return bindProblems[code] ?? message
 }
