@@ -42,26 +42,18 @@ class TermParser {
 
   /** One term and its `.`. */
   #sentence(): void {
+    const start = this.#token
     const term = this.#term(0)
-    if (term === undefined) return this.#recover()
-    this.#terms.push(term)
+    if (term !== undefined) this.#terms.push(term)
+    if (term !== undefined && this.#token.type !== 'dot') this.#refuse('expected a `.`, which ends every rule')
+    while (this.#token.type !== 'dot' && this.#token.type !== 'end' && !this.#beginsAnother(start)) this.#at += 1
     if (this.#token.type === 'dot') this.#at += 1
-    else {
-      this.#refuse('expected a `.`, which ends every rule')
-      // A `.` that was forgotten: what begins a rule on a later line most likely is one.
-      if (!this.#beginsRule() || this.#token.line === term.line) this.#recover()
-    }
   }
 
-  #beginsRule(): boolean {
+  /** A `.` that was forgotten, or went under: what begins on a later line, no deeper than the rule did, most likely is the next one. */
+  #beginsAnother(start: TextPlace): boolean {
     const token = this.#token
-    return token.type === 'sign' && token.sign === '{'
-  }
-
-  /** To where the next rule may begin. */
-  #recover(): void {
-    while (this.#token.type !== 'dot' && this.#token.type !== 'end') this.#at += 1
-    if (this.#token.type === 'dot') this.#at += 1
+    return token.type === 'sign' && token.sign === '{' && token.line > start.line && token.column <= start.column
   }
 
   /** `undefined` after a problem was noted. */
