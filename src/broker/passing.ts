@@ -19,6 +19,8 @@ export class Passing implements PassingPublish {
   origin: string | undefined
   /** Whether the bytes of the view are nobody else's, so that a single receiver may have them patched in place. */
   ownsBytes = false
+  /** Whether it asked to be retained and there was no room for it. */
+  isRetainRefused = false
   #publication: Publication | undefined
 
   /** A publish that a client just sent and that the view shows. */
@@ -30,6 +32,7 @@ export class Passing implements PassingPublish {
     this.expirySeconds = this.view.messageExpiryInterval
     this.origin = undefined
     this.ownsBytes = true
+    this.isRetainRefused = false
     this.#publication = undefined
   }
 
@@ -43,6 +46,7 @@ export class Passing implements PassingPublish {
     this.expirySeconds = publication.expirySecondsLeft(nowMs)
     this.origin = publication.origin
     this.ownsBytes = false
+    this.isRetainRefused = false
     this.#publication = publication
   }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
 import { Counters } from '../../src/broker/counters.ts'
+import { Limits } from '../../src/broker/limits.ts'
 import { Session } from '../../src/broker/session.ts'
 import {
   planDelivery,
@@ -14,7 +15,12 @@ import {
 import { mqttDefaults } from './test-broker.ts'
 
 function session(clientId: string, isConnected = true): Session {
-  const made = new Session({ clientId, username: undefined, peerHost: undefined }, 0, mqttDefaults, new Counters())
+  const made = new Session(
+    { clientId, username: undefined, peerHost: undefined },
+    0,
+    new Limits(mqttDefaults),
+    new Counters(),
+  )
   if (isConnected)
     made.outlet = { publish: () => true, isCongested: false, pubrel: () => undefined, takenOver: () => undefined }
   return made
