@@ -2,9 +2,10 @@
  * One client's connection: packets in, packets out (MQTT 3.1.1 and 5.0, sections 3 and 4). PUBLISH and its
  * acknowledgements are read and written in place; the other packets are rare and go through `mqtt-packet`.
  */
-import type { IDisconnectPacket, ISubscribePacket, IUnsubscribePacket } from 'mqtt-packet'
+import type { IDisconnectPacket, ISubscription } from 'mqtt-packet'
 import type { LinkClient } from '../link/broker-port.ts'
 import { Framer, type PacketHandler } from '../packets/framer.ts'
+import type { PublishView } from '../packets/publish-view.ts'
 import { connackReturnCode, PacketFault, reasonCode, refusalWords } from '../packets/reason-code.ts'
 import { parseSubscription } from '../topics/subscription.ts'
 import { topicFilterProblem } from '../topics/topic-filter.ts'
@@ -16,6 +17,7 @@ import { Promises, type Promiser } from './durable/promises.ts'
 import { ConnectionOutlet, type OutletOwner } from './connection-outlet.ts'
 import { type ConnectTerms, expiryMs, judgeConnect } from './connect.ts'
 import { answerFilters, parseConnect, parseDisconnect, parseSubscribe, parseUnsubscribe } from './control-packets.ts'
+import { type FilterSlice, sliceFilters } from './filter-slices.ts'
 import { LinkPeer } from './link-peer.ts'
 import { memoryLevel } from './memory-guard.ts'
 import type { Sink } from './output.ts'
@@ -53,6 +55,8 @@ export interface Hub {
   readonly broker: Broker
   /** Calls `connection.flush` once at the end of this turn of the event loop. */
   flushLater(connection: Connection): void
+  /** Calls `connection.proceed` in the next turn of the event loop. */
+  nextTurn(connection: Connection): void
   closed(connection: Connection): void
 }
 
@@ -73,6 +77,13 @@ const packetType = {
 
 const STORE_FAILS = 'the node can not keep what it would have to promise: its disk takes nothing'
 
+/**
+ * How much one connection may do in one turn of the event loop before others have theirs, and what it is reckoned by: tenths of a
+ * microsecond, roughly. A single read may hold thousands of small packets.
+ */
+const TURN_WORK_MAX = 50_000
+const work = { packet: 20, receiver: 2, retained: 100, newTopic: 150, filter: 200 } as const
+
 export class Connection implements PacketHandler, OutletOwner, PresentClient, Promiser {
   readonly #hub: Hub
   readonly #broker: Broker
@@ -81,8 +92,12 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
   readonly #outlet: ConnectionOutlet
   readonly #openedAtMs: number
   #state: 'connecting' | 'authenticating' | 'connected' | 'closed' = 'connecting'
-  /** What was read while it was not yet known who the client is. */
+  /** What was read while it was not yet known who the client is, or while it waits for its next turn. */
   #held: Buffer[] | undefined
+  /** Work of this turn, see `TURN_WORK_MAX`. */
+  #work = 0
+  /** What is left to do of a packet that one turn is too short for. */
+  #unfinished: Iterator<void, void> | undefined
   #terms: ConnectTerms | undefined
   #identity: Identity | undefined
   #access: ClientAccess | undefined
@@ -124,6 +139,11 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
     const { counters, limits } = this.#broker
     counters.bytesReceived += chunk.length
     if (counters.bytesReceived + counters.bytesSent > limits.lookAtBytes) limits.look()
+    this.#work = 0
+    this.#takeOrHold(chunk)
+  }
+
+  #takeOrHold(chunk: Buffer): void {
     if (this.#held !== undefined) this.#held.push(chunk)
     else this.#take(chunk)
   }
@@ -135,14 +155,46 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
     this.#readAtMs = clock.nowMs()
     try {
       const taken = this.#framer.push(chunk)
-      if (taken < chunk.length) this.#hold(chunk.subarray(taken))
+      if (taken < chunk.length || this.#unfinished !== undefined) this.#hold(chunk.subarray(taken))
     } catch (error) {
       this.#fault(error)
     }
   }
 
   #hold(rest: Buffer): void {
+    if (this.#state === 'connected') {
+      this.#held = []
+      this.#transport.pause()
+      this.#hub.nextTurn(this)
+    }
     this.#held?.push(rest)
+  }
+
+  /** The next turn has come for what was too much for one. */
+  proceed(): void {
+    if (this.#state !== 'connected') return
+    this.#work = 0
+    try {
+      this.#finish()
+    } catch (error) {
+      return this.#fault(error)
+    }
+    if (this.#unfinished === undefined) this.#release()
+    else this.#hub.nextTurn(this)
+  }
+
+  /** Goes on with a large packet for as long as this turn lasts. */
+  #finish(): void {
+    while (this.#unfinished !== undefined && this.#work < TURN_WORK_MAX)
+      if (this.#unfinished.next().done === true) this.#unfinished = undefined
+  }
+
+  /** Takes what was held, and reads on unless that is more than one turn again. */
+  #release(): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    for (const chunk of held) this.#takeOrHold(chunk)
+    if (this.#held === undefined) this.#transport.resume()
   }
 
   /** The socket is gone, by whoever's doing. */
@@ -173,7 +225,8 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
       this.#connect(buffer.subarray(start, end), body - start)
     } else if (type === packetType.publish) this.#publish(buffer, start, body, end)
     else this.#other(type, buffer, start, body, end)
-    return this.#state === 'connected'
+    this.#work += work.packet
+    return this.#state === 'connected' && this.#work < TURN_WORK_MAX && this.#unfinished === undefined
   }
 
   get #version(): ProtocolVersion {
@@ -205,10 +258,12 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
         this.#outlet.pingresp()
         break
       case packetType.subscribe:
-        this.#subscribe(parseSubscribe(buffer.subarray(start, end), body - start, this.#version))
+        this.#unfinished = this.#subscribe(sliceFilters(buffer.subarray(start, end), body - start, this.#version, 1))
+        this.#finish()
         break
       case packetType.unsubscribe:
-        this.#unsubscribe(parseUnsubscribe(buffer.subarray(start, end), body - start, this.#version))
+        this.#unfinished = this.#unsubscribe(sliceFilters(buffer.subarray(start, end), body - start, this.#version, 0))
+        this.#finish()
         break
       case packetType.disconnect:
         this.#clientDisconnects(parseDisconnect(buffer.subarray(start, end), body - start, this.#version))
@@ -263,11 +318,8 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
     const { isSuperuser, attributes, expiresAtMs } = result
     if (expiresAtMs !== undefined) this.#authenticatedUntilMs = expiresAtMs
     this.#accept(terms, { ...client, isSuperuser, attributes })
-    const held = this.#held ?? []
-    this.#held = undefined
     // A client need not wait for CONNACK, so that what it sent at once is done now [MQTT-3.1.4-5].
-    for (const chunk of held) this.#take(chunk)
-    this.#transport.resume()
+    this.#release()
   }
 
   #accept(terms: ConnectTerms, identity: Identity): void {
@@ -381,6 +433,7 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#held = undefined
+    this.#unfinished = undefined
     this.#outlet.close()
     this.#promises?.close()
     this.#hub.closed(this)
@@ -450,10 +503,13 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
     view.read(buffer, start, body, end, this.#version === 5)
     broker.counters.publishesReceived[view.qos]!++
     broker.counters.payloadBytesReceived += view.end - view.payloadStart
+    this.#checkDepth(view, mqtt.max_topic_levels)
     if (view.topicAlias > 0) (this.#aliases ??= new TopicAliases()).resolve(view, mqtt.max_topic_alias)
     else if (view.topicLength === 0)
       throw new PacketFault(reasonCode.protocolError, 'neither a topic name nor a Topic Alias')
+    const { planned } = broker.index
     const delivery = broker.index.lookupBytes(view.buffer, view.topicStart, view.topicEnd)
+    if (broker.index.planned !== planned) this.#work += work.newTopic
     if (delivery === undefined || delivery.levelCount > mqtt.max_topic_levels)
       throw new PacketFault(reasonCode.topicNameInvalid, 'topic name empty, too deep, not UTF-8, or with a wildcard')
     if (view.qos > mqtt.max_qos_allowed) throw new PacketFault(reasonCode.qosNotSupported, `QoS ${view.qos}`) // [MQTT-3.2.2-11]
@@ -546,6 +602,7 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
   #pass(delivery: Delivery): number {
     if (delivery.reserved !== undefined) return this.#publishReserved(delivery)
     const receivers = this.#broker.publish(this.#broker.passing, delivery)
+    this.#work += receivers * work.receiver + (this.#broker.passing.view.retain ? work.retained : 0)
     if (this.#broker.passing.isRetainRefused) return reasonCode.quotaExceeded
     return receivers === 0 ? reasonCode.noMatchingSubscribers : reasonCode.success
   }
@@ -606,38 +663,64 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
     if (session.hasWaiting) session.drain(this.#readAtMs)
   }
 
+  /** Before anything is made of its levels: a topic of nothing but slashes has 65,536 of them. */
+  #checkDepth(view: PublishView, levelsMax: number): void {
+    if (view.topicLength < levelsMax) return
+    let levels = 1
+    for (let at = view.topicStart; at < view.topicEnd; at++) if (view.buffer[at] === 0x2f) levels++
+    if (levels > levelsMax) throw new PacketFault(reasonCode.topicNameInvalid, `a topic of ${levels} levels`)
+  }
+
   #countMissed(type: number): void {
     this.#broker.counters.acknowledgementsMissed[type]!++
   }
 
   // ---- SUBSCRIBE and UNSUBSCRIBE
 
-  #subscribe(packet: ISubscribePacket): void {
+  *#subscribe(slices: Iterable<FilterSlice>): Generator<void, void> {
     const session = this.#session!
-    const identifier = packet.properties?.subscriptionIdentifier ?? 0
-    if (packet.properties?.subscriptionIdentifier === 0)
-      throw new PacketFault(reasonCode.protocolError, 'Subscription Identifier 0')
-    const filters = packet.subscriptions.map(({ topic }) => topic)
-    if (this.#isInUse(packet.messageId!)) return this.#refuseFilters('suback', packet.messageId!, filters)
     const changesBefore = this.#broker.journal.changes
-    const isBridge = this.#version < 5 && this.#terms!.isBridge
-    const granted = packet.subscriptions.map(({ topic, qos, nl = false, rap = false, rh = 0 }) => {
-      if (nl && /^\$(?:share|queue)\//.test(topic))
-        throw new PacketFault(reasonCode.protocolError, 'No Local on a shared subscription') // [MQTT-3.8.3-4]
-      if (reservedNamespace(topic) === 'link') return this.#subscribeLink(topic, qos)
-      if (!this.#maySubscribe(topic, qos)) return this.#deny('subscribe', topic)
-      const retainHandling = rh as 0 | 1 | 2
-      const options = { qos, noLocal: nl || isBridge, retainAsPublished: rap || isBridge, retainHandling, identifier }
-      const isNew = !session.subscriptions.has(topic)
-      const code = this.#broker.subscribe(session, topic, options)
-      if (code < 0x80) this.#broker.systemTopics?.subscribed(this, topic, options, isNew)
-      return code
-    })
-    if (!this.#isOpen) return
+    const filters: string[] = []
+    const granted: number[] = []
+    let packetId = 0
+    for (const { bytes, body } of slices) {
+      if (filters.length > 0) yield
+      const { messageId, properties, subscriptions } = parseSubscribe(bytes, body, this.#version)
+      if (properties?.subscriptionIdentifier === 0)
+        throw new PacketFault(reasonCode.protocolError, 'Subscription Identifier 0')
+      packetId = messageId!
+      const isInUse = this.#isInUse(packetId)
+      for (const subscription of subscriptions) {
+        filters.push(subscription.topic)
+        granted.push(
+          isInUse
+            ? reasonCode.packetIdentifierInUse
+            : this.#subscribeOne(subscription, properties?.subscriptionIdentifier ?? 0),
+        )
+        this.#work += work.filter
+      }
+      if (!this.#isOpen) return
+    }
     this.#whenKept(changesBefore, () => {
-      this.#outlet.control(answerFilters('suback', packet.messageId!, filters, granted, this.#version))
+      this.#outlet.control(answerFilters('suback', packetId, filters, granted, this.#version))
       session.drain(this.#broker.clock.nowMs())
     })
+  }
+
+  /** Returns the reason code. */
+  #subscribeOne({ topic, qos, nl = false, rap = false, rh = 0 }: ISubscription, identifier: number): number {
+    if (nl && /^\$(?:share|queue)\//.test(topic))
+      throw new PacketFault(reasonCode.protocolError, 'No Local on a shared subscription') // [MQTT-3.8.3-4]
+    if (reservedNamespace(topic) === 'link') return this.#subscribeLink(topic, qos)
+    if (!this.#maySubscribe(topic, qos)) return this.#deny('subscribe', topic)
+    const isBridge = this.#version < 5 && this.#terms!.isBridge
+    const retainHandling = rh as 0 | 1 | 2
+    const options = { qos, noLocal: nl || isBridge, retainAsPublished: rap || isBridge, retainHandling, identifier }
+    const session = this.#session!
+    const isNew = !session.subscriptions.has(topic)
+    const code = this.#broker.subscribe(session, topic, options)
+    if (code < 0x80) this.#broker.systemTopics?.subscribed(this, topic, options, isNew)
+    return code
   }
 
   /** Answers at once, or, if something was recorded since, when that is on disk. */
@@ -650,11 +733,6 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
   /** Whether a QoS 2 message awaits its PUBREL under this identifier. MQTT 3.1.1 has no word for it and is let pass. */
   #isInUse(packetId: number): boolean {
     return this.#version === 5 && this.#session!.awaitingRel.has(packetId)
-  }
-
-  #refuseFilters(cmd: 'suback' | 'unsuback', packetId: number, filters: readonly string[]): void {
-    const reasons = filters.map(() => reasonCode.packetIdentifierInUse)
-    this.#outlet.control(answerFilters(cmd, packetId, filters, reasons, this.#version))
   }
 
   #maySubscribe(name: string, qos: 0 | 1 | 2): boolean {
@@ -673,18 +751,31 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
     }
   }
 
-  #unsubscribe(packet: IUnsubscribePacket): void {
-    const filters = packet.unsubscriptions
-    if (this.#isInUse(packet.messageId!)) return this.#refuseFilters('unsuback', packet.messageId!, filters)
+  *#unsubscribe(slices: Iterable<FilterSlice>): Generator<void, void> {
     const changesBefore = this.#broker.journal.changes
-    const granted = filters.map((name) => {
-      if (!this.#broker.unsubscribe(this.#session!, name)) return reasonCode.noSubscriptionExisted
-      this.#broker.systemTopics?.unsubscribed(this, name)
-      return reasonCode.success
-    })
+    const filters: string[] = []
+    const granted: number[] = []
+    let packetId = 0
+    for (const { bytes, body } of slices) {
+      if (filters.length > 0) yield
+      const { messageId, unsubscriptions } = parseUnsubscribe(bytes, body, this.#version)
+      packetId = messageId!
+      const isInUse = this.#isInUse(packetId)
+      for (const name of unsubscriptions) {
+        filters.push(name)
+        granted.push(isInUse ? reasonCode.packetIdentifierInUse : this.#unsubscribeOne(name))
+        this.#work += work.filter
+      }
+    }
     this.#whenKept(changesBefore, () =>
-      this.#outlet.control(answerFilters('unsuback', packet.messageId!, filters, granted, this.#version)),
+      this.#outlet.control(answerFilters('unsuback', packetId, filters, granted, this.#version)),
     )
+  }
+
+  #unsubscribeOne(name: string): number {
+    if (!this.#broker.unsubscribe(this.#session!, name)) return reasonCode.noSubscriptionExisted
+    this.#broker.systemTopics?.unsubscribed(this, name)
+    return reasonCode.success
   }
 }
 

@@ -108,6 +108,10 @@ export class Server implements Hub {
     this.#toFlush.push(connection)
   }
 
+  nextTurn(connection: Connection): void {
+    setImmediate(() => connection.proceed())
+  }
+
   closed(connection: Connection): void {
     this.#connections.delete(connection)
   }

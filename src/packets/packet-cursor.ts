@@ -1,5 +1,5 @@
 /** Reads the rare packets field by field and believes nothing: each field is of its type and within the packet (MQTT 5, 1.5 and 2.2.2). */
-import { isMqttString } from './publish-view.ts'
+import { isMqttString, tooManyUserProperties, USER_PROPERTIES_MAX } from './publish-view.ts'
 import { PacketFault, reasonCode } from './reason-code.ts'
 
 export type PropertyType = 'flag' | 'uint16' | 'uint32' | 'variable' | 'string' | 'binary' | 'pair'
@@ -16,6 +16,11 @@ export class PacketCursor {
     this.#bytes = bytes
     this.#at = start
     this.#end = end
+  }
+
+  /** Index of the next byte. */
+  get at(): number {
+    return this.#at
   }
 
   get isAtEnd(): boolean {
@@ -49,6 +54,11 @@ export class PacketCursor {
     this.#take(this.uint16())
   }
 
+  /** The same for data of so many bytes. */
+  binaryOf(length: number): void {
+    this.#take(length)
+  }
+
   /** A Variable Byte Integer in as few bytes as it needs [MQTT-1.5.5-1]. */
   variable(): number {
     let value = 0
@@ -76,8 +86,10 @@ export class PacketCursor {
       if (type !== 'pair' && seen.has(id))
         throw new PacketFault(reasonCode.protocolError, `property 0x${id.toString(16)} twice`)
       seen.add(id)
-      if (type === 'pair') pairs.push([within.string(), within.string()])
-      else within.#value(type)
+      if (type === 'pair') {
+        if (pairs.length >= USER_PROPERTIES_MAX) throw tooManyUserProperties()
+        pairs.push([within.string(), within.string()])
+      } else within.#value(type)
     }
     return pairs
   }

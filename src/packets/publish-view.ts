@@ -116,6 +116,7 @@ export class PublishView {
     this.propertiesEnd = this.payloadStart = at + length
     if (at + length > end) throw truncated()
     let seen = 0
+    let pairs = 0
     while (at < this.propertiesEnd) {
       const id = buffer[at]!
       if (id !== property.userProperty) {
@@ -123,7 +124,7 @@ export class PublishView {
         const bit = id === property.topicAlias ? 1 << 30 : 1 << (id & 31)
         if (seen & bit) throw new PacketFault(reasonCode.protocolError, `PUBLISH property 0x${id.toString(16)} twice`)
         seen |= bit
-      }
+      } else if (++pairs > USER_PROPERTIES_MAX) throw tooManyUserProperties()
       at = this.#readProperty(id, at + 1)
       if (at > this.propertiesEnd) throw truncated()
     }
@@ -178,6 +179,13 @@ export class PublishView {
       throw new PacketFault(reasonCode.malformedPacket, 'PUBLISH property is no UTF-8')
     return next
   }
+}
+
+/** More than anybody sends. Hundreds of thousands would fit a packet, and reading them would hold up everybody else. */
+export const USER_PROPERTIES_MAX = 1000
+
+export function tooManyUserProperties(): PacketFault {
+  return new PacketFault(reasonCode.quotaExceeded, `more than ${USER_PROPERTIES_MAX} User Properties`)
 }
 
 /** Whether the bytes are a UTF-8 string as MQTT allows it: well-formed, no surrogates, no U+0000 [MQTT-1.5.4-1, -2]. */

@@ -23,6 +23,8 @@ import {
 
 /** `V` has no `undefined`. */
 export class TopicIndex<D extends object, V> {
+  /** How many plans were made: lookups that the cache could not answer. */
+  planned = 0
   readonly #names: LevelNames
   /** Filters without wildcards, but for very deep ones. */
   readonly #exact: ExactFilters<Destinations<D>>
@@ -136,6 +138,7 @@ export class TopicIndex<D extends object, V> {
   }
 
   #planAndKeep(topic: string, bytes: Uint8Array, start: number, end: number): V {
+    this.planned++
     const destinations = this.#matchRead(this.#names.read(bytes, start, end), bytes[start] === dollar)
     if (this.#planning) return this.#plan(topic, destinations)
     const changes = this.#cache.changes

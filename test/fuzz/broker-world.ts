@@ -19,6 +19,7 @@ export class BrokerWorld implements Hub {
   readonly #speaker: FakeSocket
   readonly #listener: FakeSocket
   readonly #toFlush = new Set<Connection>()
+  readonly #toProceed: Connection[] = []
   readonly #open = new Map<Connection, FakeSocket>()
   /** What only a defect brings about, as the log has it. */
   readonly #faults: string[] = []
@@ -77,6 +78,13 @@ export class BrokerWorld implements Hub {
     for (const socket of this.#open.values()) if (socket.isEnded) socket.connection.disconnected()
   }
 
+  /** Gives one connection its next turn. Returns false when none waits for one. */
+  proceed(): boolean {
+    const connection = this.#toProceed.shift()
+    connection?.proceed()
+    return connection !== undefined
+  }
+
   /** The good neighbour says something. */
   speak(): void {
     const payload = `message ${this.#spoken.length}`
@@ -105,6 +113,10 @@ export class BrokerWorld implements Hub {
 
   flushLater(connection: Connection): void {
     this.#toFlush.add(connection)
+  }
+
+  nextTurn(connection: Connection): void {
+    this.#toProceed.push(connection)
   }
 
   closed(connection: Connection): void {

@@ -84,7 +84,9 @@ export const packetsTarget: FuzzTarget = {
           meter.turn(reading, () => world.receive(client, chunk))
         }
       }
-      if (operation !== 'together') meter.turn(writing, () => world.endTurn())
+      if (operation === 'together') return
+      do meter.turn(writing, () => world.endTurn())
+      while (meter.turn(reading, () => world.proceed()))
     }
     for (const { operation, client, payload } of codec.decode(input.subarray(1)))
       perform(operation, client % CLIENTS, payload)
