@@ -61,7 +61,14 @@ export type ConfigWarning = {
   readonly file?: string
   readonly line?: number
   readonly key: string
-  readonly reason: 'no_effect' | 'not_served_yet' | 'plain_port_for_tls' | 'certificate_expiry' | 'unproved_identity'
+  readonly reason:
+    | 'no_effect'
+    | 'not_served_yet'
+    | 'plain_port_for_tls'
+    | 'certificate_expiry'
+    | 'unproved_identity'
+    | 'weak_password_hash'
+    | 'nobody_admitted'
   readonly message: string
 }
 

@@ -1,11 +1,12 @@
 /** What no field can say about itself: rules between the fields of a configuration. */
-import { isDeepStrictEqual } from 'node:util'
 import { readServers } from './address.ts'
+import { authenticationRemarks } from './authentication-checks.ts'
 import type { ConfigWarning } from './config-error.ts'
 import type { Finding } from './config-issues.ts'
 import { unresolvedIn } from './hocon.ts'
 import { isSection, type KeyPath, valueAt } from './key-path.ts'
 import { listenerFindings, listenerRemarks } from './listener-checks.ts'
+import { idleTlsKeys, tlsFindings } from './tls-checks.ts'
 
 /** A warning that does not know yet where its key stands. */
 export type Remark = Omit<ConfigWarning, 'file' | 'line' | 'key'> & { readonly path: KeyPath }
@@ -16,7 +17,8 @@ export function crossFindings(raw: unknown): Finding[] {
   return [
     ...clusterNameFindings(raw, links),
     ...linkNameFindings(raw, links),
-    ...tlsFindings(links),
+    ...tlsFindings(links, ['cluster', 'links']),
+    ...tlsFindings(listAt(raw, ['authentication']), ['authentication']),
     ...listenerFindings(raw),
   ]
 }
@@ -44,30 +46,12 @@ function linkNameFindings(raw: unknown, links: readonly unknown[]): Finding[] {
   })
 }
 
-/** Node chooses protocols and ciphers by itself, so that only EMQX's own defaults mean the same here. */
-function tlsFindings(links: readonly unknown[]): Finding[] {
-  return links.flatMap((link, index) => {
-    const path = ['cluster', 'links', index, 'ssl']
-    const findings: Finding[] = []
-    const versions = valueAt(link, ['ssl', 'versions'])
-    if (Array.isArray(versions) && !isDeepStrictEqual(new Set(versions), new Set(['tlsv1.2', 'tlsv1.3']))) {
-      const message = 'other versions than ["tlsv1.3", "tlsv1.2"] cannot be chosen in this version of Isthmus'
-      findings.push({ path: [...path, 'versions'], reason: 'not_supported', message })
-    }
-    const ciphers = valueAt(link, ['ssl', 'ciphers'])
-    if (Array.isArray(ciphers) ? ciphers.length > 0 : typeof ciphers === 'string' && ciphers !== '') {
-      const message = 'ciphers cannot be chosen in this version of Isthmus; leave the key out'
-      findings.push({ path: [...path, 'ciphers'], reason: 'not_supported', message })
-    }
-    return findings
-  })
-}
-
 /** Things that will not be as somebody may think, though nothing is wrong with them. */
 export function remarks(raw: unknown): Remark[] {
   return [
     ...unservedRemarks(raw),
     ...listenerRemarks(raw),
+    ...authenticationRemarks(listAt(raw, ['authentication'])),
     ...authorizationRemarks(raw),
     ...acceptRemarks(raw),
     ...listAt(raw, ['cluster', 'links']).flatMap(linkRemarks),
@@ -141,12 +125,7 @@ function plainPortRemarks(link: unknown, at: (path: KeyPath) => KeyPath): Remark
 }
 
 const idleKeys: readonly { readonly path: KeyPath; readonly because: string }[] = [
-  ...['versions', 'ciphers'].map((key) => ({ path: ['ssl', key], because: 'Node.js chooses among TLS 1.2 and 1.3' })),
-  ...['depth', 'log_level', 'hibernate_after', 'reuse_sessions', 'secure_renegotiate', 'middlebox_comp_mode'].map(
-    (key) => {
-      return { path: ['ssl', key], because: "it belongs to Erlang's TLS" }
-    },
-  ),
+  ...idleTlsKeys,
   ...['active_n', 'sndbuf', 'recbuf', 'buffer', 'delay_send'].map((key) => {
     return { path: ['tcp_opts', key], because: "it belongs to Erlang's sockets" }
   }),

@@ -28,6 +28,10 @@ test('an empty file is a node alone with all defaults', async () => {
     node: { name: 'isthmus@127.0.0.1', data_dir: 'data' },
     cluster: { name: 'emqxcl', links: [] },
     listeners: { ...noListeners, tcp: { default: tcpListener('0.0.0.0', 1883) } },
+    authentication: [],
+    authentication_settings: {
+      failed_logins: { enable: true, max_count: 20, window_time: 60_000, ban_time: 60_000 },
+    },
     mqtt: {
       max_packet_size: 1_048_576,
       max_inflight: 1024,

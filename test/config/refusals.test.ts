@@ -196,7 +196,14 @@ const missingFeatures: readonly Case[] = [
     key: 'cluster.nats',
   },
   { ...alone('listeners.quic.default.bind = 14567', 'not_supported', /listeners over QUIC/), key: 'listeners.quic' },
-  alone('authentication = [{ password = "s3cret" }]', 'not_supported', /does not have authentication/),
+  {
+    ...alone(
+      'listeners.tcp.default.authentication = [{ password = "s3cret" }]',
+      'not_supported',
+      /does not have authentication of one listener alone/,
+    ),
+    key: 'listeners.tcp.default.authentication',
+  },
   {
     ...alone('authorization.node_cache.enable = true', 'not_supported', /cache of rights for the whole node/),
     key: 'authorization.node_cache',
