@@ -5,6 +5,8 @@ export type Bench = {
   readonly warmupMs: number
   readonly durationMs: number
   readonly topicCount: number
+  /** Clients that are connected at once and idle. */
+  readonly connections: number
   /** Filters in the table that the topic index is measured with. */
   readonly filters: number
   /** Whether a missed budget is to fail the run. */

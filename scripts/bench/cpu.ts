@@ -1,4 +1,4 @@
-/** What processes took of the processor, from Linux's /proc: user and system time of all threads. */
+/** What processes took of the machine, from Linux's /proc: user and system time of all threads, and what they wrote. */
 import { readFileSync } from 'node:fs'
 
 /** USER_HZ is 100 wherever Linux runs Node: /proc counts in steps of 10 ms. */
@@ -18,4 +18,9 @@ export function busyUs(): number {
     /^cpu .*/m.exec(readFileSync('/proc/stat', 'latin1'))?.[0] ?? ''
   ).split(/ +/)
   return [user, nice, system, irq, softirq].reduce((sum, ticks) => sum + Number(ticks), 0) * TICK_US
+}
+
+/** Bytes that a process has made the system write to a disk, at once or later; what went to sockets is not among them. */
+export function diskBytes(pid: number): number {
+  return Number(/^write_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))?.[1])
 }

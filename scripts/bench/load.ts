@@ -5,7 +5,7 @@
  * Large writes out and a walk in place over what comes in keep the generator itself far below any broker.
  * Left out: TLS, MQTT 5, payloads that compress. Latency under this load is the window's, so none is given.
  */
-import { busyUs, cpuUs } from './cpu.ts'
+import { busyUs, cpuUs, diskBytes } from './cpu.ts'
 import type { QoS } from './mqtt-bytes.ts'
 import { makeRing, Publisher } from './publisher.ts'
 import { Subscriber } from './subscriber.ts'
@@ -43,6 +43,8 @@ export type LoadResult = {
   readonly messagesPerSecond: number
   /** CPU time of each process per delivered message, microseconds, in the order of `pids`. */
   readonly cpuUsPerMessage: readonly number[]
+  /** What all processes together wrote per delivered message. */
+  readonly diskBytesPerMessage: number
   /** The generator's own. */
   readonly generatorUsPerMessage: number
   /** Cores that were busy with neither the broker nor the generator. */
@@ -68,6 +70,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     await probe(options, ends)
     await runPhase(options, phases.warmup, options.warmupMs, ends)
     const before = options.pids.map(cpuUs)
+    const diskBefore = sum(options.pids.map(diskBytes))
     const busyBefore = busyUs()
     const own = process.cpuUsage()
     const startedMs = performance.now()
@@ -80,6 +83,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
       ...counts,
       messagesPerSecond: (counts.delivered / elapsedMs) * 1000,
       cpuUsPerMessage: taken.map((us) => us / counts.delivered),
+      diskBytesPerMessage: (sum(options.pids.map(diskBytes)) - diskBefore) / counts.delivered,
       generatorUsPerMessage: (user + system) / counts.delivered,
       othersCores: Math.max(0, othersUs / elapsedMs / 1000),
     }

@@ -1,7 +1,9 @@
 /**
- * What does a message cost? Our broker beside Mosquitto in the same run, then a link of two nodes, then the topic index.
+ * What does a message cost? Our broker beside Mosquitto in the same run, then with what it
+ * acknowledges on disk, then a link of two nodes, idle connections, the topic index.
  *   npm run bench -- [--check] [--profile] [--out FILE] [--only PART[,PART]] [--cell WORDS]...
  *     [--rounds 5] [--seconds 1.5] [--warmup 0.7] [--topics 1000] [--filters 1000000]
+ *     [--connections 10000]
  * Figures are CPU time per delivered message, user and system, all threads, of the processes named: medians over the
  * rounds, lowest and highest in brackets. Rounds alternate, so that a noisy neighbour hits both sides; trust the ratio.
  * `--check` exits 1 on a missed budget. `--cell 'QoS 1'` measures only what has these words in its name. `--profile`
@@ -14,12 +16,16 @@ import { parseArgs } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import type { Bench, Part } from './bench.ts'
 import { benchBroker } from './broker.ts'
+import { benchIdle } from './idle.ts'
+import { benchDurable } from './durable.ts'
 import { benchLink } from './link.ts'
 
 /** In this order. */
 const PARTS: Readonly<Record<string, Part>> = {
   broker: benchBroker,
+  durable: benchDurable,
   link: benchLink,
+  idle: benchIdle,
   topics: benchTopics,
 }
 
@@ -35,6 +41,7 @@ const { values } = parseArgs({
     warmup: { type: 'string', default: '0.7' },
     topics: { type: 'string', default: '1000' },
     filters: { type: 'string', default: '1000000' },
+    connections: { type: 'string', default: '10000' },
   },
 })
 const lines: string[] = []
@@ -52,6 +59,7 @@ const bench: Bench = {
   durationMs: Number(values.seconds) * 1000,
   topicCount: Number(values.topics),
   filters: Number(values.filters),
+  connections: Number(values.connections),
   check: values.check,
   profile: values.profile,
   isWanted: (cell) => values.cell.some((words) => cell.includes(words)),

@@ -51,11 +51,27 @@ test('the broker beside Mosquitto', LINUX, async () => {
   rmSync(out)
 })
 
+test('the broker that keeps what it acknowledges', LINUX, async () => {
+  const { code, output } = await bench('--only', 'durable', '--cell', 'QoS 2, 64 B', '--cell', 'PUBACK')
+  assert.equal(code, 0, output)
+  assert.match(output, new RegExp(`durable QoS 2, 64 B, 1 to 1 +${FIGURE} \\| ${FIGURE} \\| .*, budget 2.5`))
+  for (const who of ['ours, in memory', 'ours, durable', 'Mosquitto, persistent'])
+    assert.match(output, new RegExp(`durable PUBACK.*${who} p50 [\\d.]+ ms, p99 [\\d.]+ ms of [1-9]`))
+  const [, inMemory, durable] = /bytes to the disk per message: (\d+) \| (\d+)/.exec(output) ?? []
+  assert.ok(Number(durable) > Number(inMemory), `kept sessions are stored, others are not: ${output}`)
+})
+
 test('the link and its profile', LINUX, async () => {
   const { code, output } = await bench('--only', 'link', '--cell', 'QoS 1', '--profile')
   assert.equal(code, 0, output)
   for (const side of ['sender', 'receiver']) assert.match(output, new RegExp(`profile of the ${side}.*\\n +[\\d.]+ % `))
   assert.match(output, new RegExp(`link QoS 1 .*sender ${FIGURE} \\+ receiver ${FIGURE}`))
+})
+
+test('idle connections', LINUX, async () => {
+  const { code, output } = await bench('--only', 'idle', '--connections', '100')
+  assert.equal(code, 0, output)
+  assert.match(output, /ours -?[\d.]+ resident, -?[\d.]+ collected, budget 12\.0/)
 })
 
 test('a part that there is not', async () => {
