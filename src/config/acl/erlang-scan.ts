@@ -46,8 +46,12 @@ class Scanner {
     return this.#tokens
   }
 
+  get #column(): number {
+    return this.#at - this.#lineStart + 1
+  }
+
   #place(): TextPlace {
-    return { line: this.#line, column: this.#at - this.#lineStart + 1 }
+    return { line: this.#line, column: this.#column }
   }
 
   /** Blanks and comments. */
@@ -72,18 +76,18 @@ class Scanner {
 
   #token(): void {
     const char = this.#text[this.#at]!
-    if (isSign(char)) this.#push({ type: 'sign', sign: char }, 1)
+    if (isSign(char)) this.#sign(char)
     else if (char === '"') this.#quoted('string', '"')
     else if (char === "'") this.#quoted('atom', "'")
     else if (char === '<') this.#binary()
     else if (char === '.') this.#dot()
-    else if (/[\d-]/.test(char)) this.#integer()
+    else if (char === '-' || (char >= '0' && char <= '9')) this.#integer()
     else this.#word(char)
   }
 
-  #push(token: TokenBody, length: number): void {
-    this.#tokens.push({ ...this.#place(), ...token })
-    this.#at += length
+  #sign(sign: Sign): void {
+    this.#tokens.push({ line: this.#line, column: this.#column, type: 'sign', sign })
+    this.#at += 1
   }
 
   #bad(message: string, length: number): void {
@@ -98,21 +102,29 @@ class Scanner {
 
   #dot(): void {
     const next = this.#text[this.#at + 1]
-    if (next === undefined || next === '%' || next === '\n' || isBlank(next)) this.#push({ type: 'dot' }, 1)
-    else this.#bad('a `.` that ends a rule is followed by a blank or a new line', 1)
+    if (next === undefined || next === '%' || next === '\n' || isBlank(next)) {
+      this.#tokens.push({ line: this.#line, column: this.#column, type: 'dot' })
+      this.#at += 1
+    } else this.#bad('a `.` that ends a rule is followed by a blank or a new line', 1)
   }
 
   #integer(): void {
-    const digits = this.#found(/-?\d+/y)
+    const digits = this.#found(patterns.integer)
     if (digits === undefined) return this.#bad('a `-` that begins no number', 1)
     if (digits.length > 9) return this.#bad('a number longer than any that may stand here', digits.length)
-    this.#push({ type: 'integer', value: Number(digits) }, digits.length)
+    this.#tokens.push({ line: this.#line, column: this.#column, type: 'integer', value: Number(digits) })
+    this.#at += digits.length
   }
 
   #word(char: string): void {
-    const word = this.#found(/[\p{L}_][\p{L}\p{N}_@]*/uy)
+    const small = this.#found(patterns.small)
+    if (small !== undefined) {
+      this.#tokens.push({ line: this.#line, column: this.#column, type: 'atom', text: small })
+      this.#at += small.length
+      return
+    }
+    const word = this.#found(patterns.word)
     if (word === undefined) return this.#bad(`\`${printable(char)}\` has no meaning here`, char.length)
-    if (/^\p{Ll}/u.test(word)) return this.#push({ type: 'atom', text: word }, word.length)
     const message = `\`${word.slice(0, 60)}\` begins like a variable, and a rule has none; words are written small, text in double quotes`
     this.#bad(message, word.length)
   }
@@ -120,11 +132,11 @@ class Scanner {
   /** `<<"text">>`, `<<"text"/utf8>>` and `<<>>`. */
   #binary(): void {
     const place = this.#place()
-    const open = this.#found(/<<[ \t]*/y)
+    const open = this.#found(patterns.open)
     if (open === undefined) return this.#bad('`<` has no meaning here; a binary is written <<"text">>', 1)
     this.#at += open.length
     const text = this.#text[this.#at] === '"' ? this.#contents('"') : ''
-    const close = this.#found(/(?:\/utf8)?[ \t]*>>/y)
+    const close = this.#found(patterns.close)
     if (text === undefined || close === undefined) {
       return this.#refuse(place, 'a binary that is not closed; it is written <<"text">>')
     }
@@ -135,7 +147,7 @@ class Scanner {
   #quoted(type: 'string' | 'atom', quote: string): void {
     const place = this.#place()
     const text = this.#contents(quote)
-    if (text !== undefined) this.#tokens.push({ ...place, type, text })
+    if (text !== undefined) this.#tokens.push({ line: place.line, column: place.column, type, text })
     else this.#refuse(place, `this ${quote === '"' ? 'text' : 'word'} has no closing ${quote} on its line`)
   }
 
@@ -166,17 +178,17 @@ class Scanner {
   }
 
   #escape(): string {
-    const hex = this.#found(/\\x(?:[\da-fA-F]{2}|\{[\da-fA-F]{1,6}\})/y)
+    const hex = this.#found(patterns.hex)
     if (hex !== undefined) {
       this.#at += hex.length
       return character(Number.parseInt(hex.replaceAll(/[\\x{}]/g, ''), 16))
     }
-    const octal = this.#found(/\\[0-7]{1,3}/y)
+    const octal = this.#found(patterns.octal)
     if (octal !== undefined) {
       this.#at += octal.length
       return character(Number.parseInt(octal.slice(1), 8))
     }
-    const control = this.#found(/\\\^[@-_a-z]/y)
+    const control = this.#found(patterns.control)
     if (control !== undefined) {
       this.#at += control.length
       return character(control.charCodeAt(2) & 31)
@@ -193,7 +205,17 @@ class Scanner {
   }
 }
 
-type TokenBody = Token extends infer Each ? (Each extends Token ? Omit<Each, keyof TextPlace> : never) : never
+/** Each looks at one place. They are made once: a pattern for each token costs more than the token. */
+const patterns = {
+  small: /\p{Ll}[\p{L}\p{N}_@]*/uy,
+  word: /[\p{L}_][\p{L}\p{N}_@]*/uy,
+  integer: /-?\d+/y,
+  open: /<<[ \t]*/y,
+  close: /(?:\/utf8)?[ \t]*>>/y,
+  hex: /\\x(?:[\da-fA-F]{2}|\{[\da-fA-F]{1,6}\})/y,
+  octal: /\\[0-7]{1,3}/y,
+  control: /\\\^[@-_a-z]/y,
+} as const
 
 const escapes: Readonly<Record<string, string>> = {
   n: '\n',

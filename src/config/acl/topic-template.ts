@@ -12,6 +12,7 @@ export type TemplateResult =
  * did there. `${$}` is a `$`.
  */
 export function parseTopicTemplate(text: string): TemplateResult {
+  if (!/[$%]/.test(text)) return checked([text])
   const parts: TopicPart[] = []
   let literal = ''
   let from = 0
@@ -31,6 +32,10 @@ export function parseTopicTemplate(text: string): TemplateResult {
   }
   literal += text.slice(from)
   if (literal !== '') parts.push(literal)
+  return checked(parts)
+}
+
+function checked(parts: readonly TopicPart[]): TemplateResult {
   const message = problemOf(parts)
   return message === undefined ? { type: 'ok', parts } : { type: 'invalid', message }
 }
