@@ -98,7 +98,7 @@ holds(
     const clock = new ManualClock()
     const broker = await TestBroker.start(t, { session_expiry_interval: 1_000 }, clock)
     const client = await broker.subscriber('a', ['t'], version)
-    clock.advance(30 * 86_400_000)
+    clock.advance(86_400_000)
     client.send(publish('t', 'x'))
     assert.equal(text(await client.next('publish')), 'x')
   },
