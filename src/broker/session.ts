@@ -148,12 +148,14 @@ export class Session {
     const { stored } = this
     // At QoS 2 only what is on disk is sent: after a crash its identifier must not be another message's.
     const goesNow = outlet !== undefined && (qos === 0 || (this.isReady && (qos === 1 || stored === undefined)))
+    let queued: Queued | undefined
     const mustKeep = !goesNow || (qos > 0 && (this.#isKept || group !== undefined))
-    const queued = mustKeep
-      ? this.#hold(passing.publication, qos, retain, target.subscriptionIdentifiers, group)
-      : undefined
+    if (stored !== undefined && qos > 0 && goesNow) {
+      const publication = passing.publicationIn(stored.slab)
+      const { subscriptionIdentifiers } = target
+      queued = stored.takeSent(publication, qos, retain, subscriptionIdentifiers, group)
+    } else if (mustKeep) queued = this.#hold(passing.publication, qos, retain, target.subscriptionIdentifiers, group)
     if (!goesNow) return this.#enqueue(queued!)
-    if (stored !== undefined && queued instanceof StoredDelivery) queued.wasSent = true
     form.qos = qos
     form.retain = retain
     form.dup = false

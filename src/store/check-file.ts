@@ -36,7 +36,7 @@ function openIfThere(file: string): number | undefined {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined
     throw new StoreError(
       'STORE_UNUSABLE',
-      `${file}: can't be read: ${cause instanceof Error ? cause.message : cause}`,
+      `${file}: can't be read: ${cause instanceof Error ? cause.message : String(cause)}`,
       {
         cause,
       },

@@ -137,7 +137,7 @@ function openRoot(file: string): RootDatabase<Buffer, Buffer> {
 function refuseIfInUse(root: RootDatabase<Buffer, Buffer>, file: string): void {
   root.readerCheck()
   root.get(LAYOUT_KEY)
-  const pids = String(root.readerList()).matchAll(/^\s*(\d+)\s/gm)
+  const pids = root.readerList().matchAll(/^\s*(\d+)\s/gm)
   const other = [...pids].map(([, pid]) => Number(pid)).find((pid) => pid !== process.pid)
   if (other !== undefined) throw inUse(file, other)
 }

@@ -8,6 +8,7 @@ import type { Session } from '../session.ts'
 import type { StorePort } from '../store-port.ts'
 import type { Batch, StoredDelivery } from './batch.ts'
 import { Gathering, type Waiter } from './gathering.ts'
+import { MessageSlab } from './message-slab.ts'
 import { StoredSession } from './stored-session.ts'
 
 export type JournalOptions = {
@@ -22,8 +23,12 @@ export type JournalOptions = {
   readonly wake: (session: Session) => void
 }
 
-/** A commit costs about as much as sending a hundred messages, so that under load it is better to let some gather. */
-const COMMIT_GAP_MS = 2
+/**
+ * A commit costs about as much as sending a few hundred messages, so that under load it is better to let some gather.
+ * A client that waits for each acknowledgement does not have to.
+ */
+const GAP_MS_MAX = 5
+const GAP_MS_PER_CHANGE = 0.01
 const RETRY_MS_MIN = 100
 const RETRY_MS_MAX = 5_000
 /** A batch of which little is left is written anew, but not while its messages may be on the way still. */
@@ -36,11 +41,13 @@ export class Journal {
   gatheringCommit = 1
   /** All that was recorded in commits up to this one is on disk. */
   committed = 0
+  readonly slab = new MessageSlab()
   readonly #options: JournalOptions
   #store: StorePort | undefined
   #gathering = new Gathering()
   #state: 'idle' | 'due' | 'committing' | 'failing' | 'closed' = 'idle'
   #begunAtMs = Number.NEGATIVE_INFINITY
+  #gapMs = 0
   #timer: Timer | undefined
   #retryMs = RETRY_MS_MIN
   #isFailing = false
@@ -176,8 +183,9 @@ export class Journal {
   #schedule(): void {
     this.#state = 'due'
     const sinceMs = this.#options.clock.steadyMs() - this.#begunAtMs
-    if (sinceMs >= COMMIT_GAP_MS) this.#options.defer(this.#begin)
-    else this.#timer = this.#options.clock.after(COMMIT_GAP_MS - sinceMs, this.#begin)
+    const leftMs = this.#gapMs - sinceMs
+    if (leftMs < 1) this.#options.defer(this.#begin)
+    else this.#timer = this.#options.clock.after(leftMs, this.#begin)
   }
 
   readonly #begin = (): void => {
@@ -188,6 +196,7 @@ export class Journal {
     this.#state = 'committing'
     this.#gathering = new Gathering()
     this.gatheringCommit++
+    this.#gapMs = Math.min(GAP_MS_MAX, (this.changes - this.#changesBefore) * GAP_MS_PER_CHANGE)
     this.#changesBefore = this.changes
     const { batch } = gathering
     batch.close()

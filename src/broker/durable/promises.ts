@@ -16,12 +16,19 @@ export interface Promiser {
   promiseBroken(error: unknown): void
 }
 
+/** Those that wait for one commit, one behind the other. */
+type Run = {
+  readonly commit: number
+  /** First byte, reason and packet identifier in one number; 0 stands for a call. */
+  readonly packets: number[]
+  readonly calls: (() => void)[]
+}
+
 export class Promises implements Waiter {
   readonly #journal: Journal
   readonly #promiser: Promiser
-  /** Four numbers each: first byte, packet identifier, reason, commit; or a call, where the first is 0. */
-  #numbers: number[] = []
-  #calls: (() => void)[] = []
+  #runs: Run[] = []
+  #last: Run | undefined
   #isWaiting = false
   #isClosed = false
 
@@ -31,54 +38,61 @@ export class Promises implements Waiter {
   }
 
   get isEmpty(): boolean {
-    return this.#numbers.length === 0
+    return this.#last === undefined
   }
 
   /** Acknowledges once all up to this commit is on disk. */
   acknowledge(firstByte: number, packetId: number, reason: number, commit: number): void {
-    this.#numbers.push(firstByte, packetId, reason, commit)
-    this.#wait()
+    const run = this.#last !== undefined && this.#last.commit >= commit ? this.#last : this.#begin(commit)
+    run.packets.push((firstByte << 24) | (reason << 16) | packetId)
   }
 
   /** Calls once all up to this commit is on disk; for the rare packets. */
   call(call: () => void, commit: number): void {
-    this.#calls.push(call)
-    this.#numbers.push(0, 0, 0, commit)
-    this.#wait()
+    const run = this.#last !== undefined && this.#last.commit >= commit ? this.#last : this.#begin(commit)
+    run.packets.push(0)
+    run.calls.push(call)
   }
 
   /** The connection is gone. */
   close(): void {
     this.#isClosed = true
-    this.#numbers = []
-    this.#calls = []
+    this.#runs = []
+    this.#last = undefined
   }
 
-  #wait(): void {
-    if (this.#isWaiting) return
+  #begin(commit: number): Run {
+    const run = { commit, packets: [], calls: [] }
+    this.#runs.push(run)
+    this.#last = run
+    if (!this.#isWaiting) this.#journal.wait(this)
     this.#isWaiting = true
-    this.#journal.wait(this)
+    return run
   }
 
   committed(commit: number): boolean {
-    const numbers = this.#numbers
-    let at = 0
-    for (; at < numbers.length && numbers[at + 3]! <= commit && !this.#isClosed; at += 4) {
-      if (numbers[at] === 0) this.#calls.shift()!()
-      else this.#promiser.acknowledge(numbers[at]!, numbers[at + 1]!, numbers[at + 2]!)
+    while (!this.#isClosed && this.#runs.length > 0 && this.#runs[0]!.commit <= commit) {
+      const run = this.#runs.shift()!
+      if (this.#runs.length === 0) this.#last = undefined
+      this.#keep(run)
     }
-    if (this.#isClosed) return false
-    if (at === numbers.length) numbers.length = 0
-    else if (at > 0) this.#numbers = numbers.slice(at)
-    this.#isWaiting = this.#numbers.length > 0
+    this.#isWaiting = this.#runs.length > 0
     return this.#isWaiting
   }
 
+  #keep({ packets, calls }: Run): void {
+    let called = 0
+    for (const packet of packets) {
+      if (this.#isClosed) return
+      if (packet === 0) calls[called++]!()
+      else this.#promiser.acknowledge(packet >> 24, packet & 0xffff, (packet >> 16) & 0xff)
+    }
+  }
+
   failed(error: unknown): boolean {
-    if (this.#isClosed) return false
-    let isBroken = false
-    for (let at = 0; at < this.#numbers.length; at += 4) if (this.#numbers[at] !== PUBREL) isBroken = true
-    if (isBroken) this.#promiser.promiseBroken(error)
-    return !this.#isClosed
+    const isBroken = this.#runs.some(({ packets }) => packets.some((packet) => packet >> 24 !== PUBREL))
+    if (isBroken && !this.#isClosed) this.#promiser.promiseBroken(error)
+    this.#isWaiting = this.#runs.length > 0
+    return this.#isWaiting
   }
 }
