@@ -611,7 +611,8 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
   #publishReserved(delivery: Delivery): number {
     if (delivery.reserved === 'sys') return reasonCode.notAuthorized
     try {
-      return this.#broker.linkInlet.publish(this.#linkPeer, this.#broker.passing.toMessage())
+      const reason = this.#broker.linkInlet.publish(this.#linkPeer, this.#broker.passing.toMessage())
+      return reason === reasonCode.notAuthorized ? this.#deny('publish', delivery.topic) : reason
     } catch (error) {
       this.#broker.log.error({ err: error, clientid: this.clientId, topic: delivery.topic }, 'link_inlet_crashed')
       return reasonCode.implementationSpecificError
@@ -744,7 +745,8 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
   #subscribeLink(topicFilter: string, qos: 0 | 1 | 2): number {
     if (topicFilterProblem(topicFilter) !== undefined) return reasonCode.topicFilterInvalid
     try {
-      return this.#broker.linkInlet.subscribe(this.#linkPeer, topicFilter, qos)
+      const reason = this.#broker.linkInlet.subscribe(this.#linkPeer, topicFilter, qos)
+      return reason === reasonCode.notAuthorized ? this.#deny('subscribe', topicFilter) : reason
     } catch (error) {
       this.#broker.log.error({ err: error, clientid: this.clientId, topic_filter: topicFilter }, 'link_inlet_crashed')
       return reasonCode.implementationSpecificError
