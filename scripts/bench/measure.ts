@@ -53,12 +53,14 @@ export async function profile(
   const directory = mkdtempSync(join(tmpdir(), 'isthmus-profile-'))
   try {
     let pids: readonly number[] = []
+    let startedUs = 0
     await measure(bench, scenario, async () => {
       const peer = await start(['--cpu-prof', `--cpu-prof-dir=${directory}`])
       pids = peer.pids
+      startedUs = Number(process.hrtime.bigint() / 1000n)
       return peer
     })
-    for (const { pid, hottest } of readProfiles(directory)) {
+    for (const { pid, hottest } of readProfiles(directory, startedUs)) {
       const who = pids.length === 1 ? 'node' : pid === pids[0] ? 'sender' : 'receiver'
       bench.print(`${cell}, profile of the ${who}: self time while not idle`)
       for (const { where, share } of hottest) bench.print(`  ${(share * 100).toFixed(1).padStart(5)} %  ${where}`)

@@ -11,6 +11,8 @@ const profileSchema = z.object({
       callFrame: z.object({ functionName: z.string(), url: z.string(), lineNumber: z.number() }),
     }),
   ),
+  /** By the machine's monotonic clock, microseconds; the first delta counts from here. */
+  startTime: z.number(),
   samples: z.array(z.number()),
   timeDeltas: z.array(z.number()),
 })
@@ -23,21 +25,28 @@ export type ProcessProfile = {
 
 const HOTTEST = 15
 
-export function readProfiles(directory: string): ProcessProfile[] {
+/** @param fromUs by the machine's monotonic clock: what came earlier, the start of the process, is left out */
+export function readProfiles(directory: string, fromUs: number): ProcessProfile[] {
   return readdirSync(directory)
     .filter((file) => file.endsWith('.cpuprofile'))
     .map((file) => {
       // CPU.<date>.<time>.<pid>.<thread>.<number>.cpuprofile
       const pid = Number(file.split('.')[3])
       const profile = profileSchema.parse(JSON.parse(readFileSync(join(directory, file), 'utf8')))
-      return { pid, hottest: hottest(profile) }
+      return { pid, hottest: hottest(profile, fromUs) }
     })
 }
 
-function hottest({ nodes, samples, timeDeltas }: z.infer<typeof profileSchema>): ProcessProfile['hottest'] {
+function hottest(
+  { nodes, startTime, samples, timeDeltas }: z.infer<typeof profileSchema>,
+  fromUs: number,
+): ProcessProfile['hottest'] {
   const whereOf = new Map(nodes.map(({ id, callFrame }) => [id, describe(callFrame)]))
   const us = new Map<string, number>()
+  let atUs = startTime
   for (const [index, id] of samples.entries()) {
+    atUs += timeDeltas[index] ?? 0
+    if (atUs < fromUs) continue
     const where = whereOf.get(id) ?? '(unknown)'
     us.set(where, (us.get(where) ?? 0) + (timeDeltas[index] ?? 0))
   }
