@@ -191,9 +191,16 @@ export class Node {
       await this.#stop()
       throw error
     }
-    // There is no authentication yet, and then whoever connects may do everything, also speak as a peer.
-    this.#log.warn({ node: node.name, link_namespace: cluster.links.length > 0 }, 'node_is_open_to_everybody')
+    this.#warnOfOpenness()
     this.#log.info({ node: node.name, cluster: cluster.name, links: cluster.links.length }, 'node_started')
+  }
+
+  /** Where nobody is asked who they are, and no rule says what they may, a client may also speak as a peer: but for `accept`. */
+  #warnOfOpenness(): void {
+    if (!this.#broker.authenticator.isOpen) return
+    const { node, cluster } = this.#config
+    const open = this.#authorizer.isOpen && cluster.links.some(({ accept }) => accept === undefined)
+    this.#log.warn({ node: node.name, link_namespace: open }, 'node_is_open_to_everybody')
   }
 
   /** What was kept is there before anything else is: links and clients find it. */

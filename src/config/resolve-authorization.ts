@@ -1,10 +1,13 @@
 /** From `authorization` as it was written to the rules themselves: a file of rules is part of the configuration, and so are its errors. */
 import { resolve } from 'node:path'
 import type * as z from 'zod'
+import type { AclRule } from './acl/acl-rule.ts'
 import { type AclProblem, parseAcl } from './acl/parse-acl.ts'
 import type { AuthorizationConfig, AuthorizationSource } from './authorization-config.ts'
 import type { authorizationSchema, authorizationSourceSchema } from './authorization-schema.ts'
 import type { Finding } from './config-issues.ts'
+import type { Config } from './config.ts'
+import type { Remark } from './cross-checks.ts'
 import { type ReadFile, reasonOf } from './hocon-include.ts'
 import type { Place } from './hocon.ts'
 import type { KeyPath } from './key-path.ts'
@@ -30,6 +33,26 @@ export function resolveAuthorization(
     authorization: { no_match, deny_action, cache: { enable, max_size }, topic_template_allow, sources: resolved },
     findings,
   }
+}
+
+/** Links that let in nobody: whoever guards a node may not know that its peers need a word, too. */
+export function closedLinkRemarks({ authentication, authorization, cluster }: Config): Remark[] {
+  const sources = authorization.sources.filter(({ enable }) => enable)
+  const isOpen = authentication.length === 0 && sources.length === 0 && authorization.no_match === 'allow'
+  if (isOpen || sources.some(({ rules }) => rules.some(opensLinks))) return []
+  return cluster.links.flatMap(({ name, accept }, index): Remark[] => {
+    if (accept !== undefined) return []
+    const message = `lets nobody speak as ${name}: add accept { username = ... }, or a rule such as {allow, {username, "..."}, all, ["$LINK/#"]}.`
+    return [{ path: ['cluster', 'links', index, 'accept'], reason: 'link_accepts_nobody', message }]
+  })
+}
+
+function opensLinks({ permission, topics }: AclRule): boolean {
+  if (permission === 'deny' || topics === 'all') return false
+  return topics.some((topic) => {
+    const first = topic.type === 'eq' ? topic.topic : topic.parts[0]
+    return typeof first === 'string' && first.startsWith('$LINK/')
+  })
 }
 
 type SourceResult = { readonly source: AuthorizationSource; readonly findings: readonly Finding[] }

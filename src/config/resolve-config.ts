@@ -11,7 +11,7 @@ import type { ReadFile } from './hocon-include.ts'
 import type { Place } from './hocon.ts'
 import { formatKeyPath, type KeyPath } from './key-path.ts'
 import { buildAuthentication } from './resolve-authentication.ts'
-import { resolveAuthorization } from './resolve-authorization.ts'
+import { closedLinkRemarks, resolveAuthorization } from './resolve-authorization.ts'
 import { buildListeners } from './resolve-listeners.ts'
 
 export type ConfigResult =
@@ -96,7 +96,7 @@ function buildConfig(
     ...(debug === undefined ? {} : { debug }),
   }
   const told = [...links.flatMap((link) => link.findings), ...rights.findings, ...built.findings, ...findings]
-  return { config, findings: told, remarks: built.remarks }
+  return { config, findings: told, remarks: [...built.remarks, ...closedLinkRemarks(config)] }
 }
 
 function buildLink(
