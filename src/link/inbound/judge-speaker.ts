@@ -31,28 +31,30 @@ export function judgeSpeaker(
   accept: AcceptConfig | undefined,
   rules: ReturnType<LinkClient['verdict']>,
 ): SpeakerVerdict {
-  const who = describe(client)
-  if (rules === 'denied') {
-    return refused('denied_by_rule', `${who} may not speak as ${peer}: a rule of authorization denies it`)
-  }
+  if (rules === 'denied') return refused('denied_by_rule', client, peer, 'a rule of authorization denies it')
   if (accept !== undefined) {
-    const missing = misfits(client, accept)
-    if (missing.length === 0) return { type: 'accepted' }
-    return refused('not_accepted', `${who} may not speak as ${peer}: accept wants ${missing.join(' and ')}`)
+    return fits(client, accept) ? accepted : refused('not_accepted', client, peer, `accept wants ${wanted(accept)}`)
   }
-  if (rules === 'allowed' || client.brokerIsOpen) return { type: 'accepted' }
-  const words = `${who} may not speak as ${peer}: the link has no accept, and no rule of authorization allows it`
-  return refused('nobody_accepts', words)
+  if (rules === 'allowed' || client.brokerIsOpen) return accepted
+  return refused('nobody_accepts', client, peer, 'the link has no accept, and no rule of authorization allows it')
 }
 
-/** What `accept` asks for and the client is not. */
-function misfits(client: Speaker, { username, clientid_prefix, cert_common_name }: AcceptConfig): string[] {
-  const wanted = [
-    ['username', username, client.username === username],
-    ['clientid_prefix', clientid_prefix, client.clientId.startsWith(clientid_prefix ?? '')],
-    ['cert_common_name', cert_common_name, client.certificateCommonName === cert_common_name],
-  ] as const
-  return wanted.flatMap(([key, value, fits]) => (value === undefined || fits ? [] : [`${key} ${JSON.stringify(value)}`]))
+/** Asked for every packet. */
+const accepted: SpeakerVerdict = { type: 'accepted' }
+
+function fits(client: Speaker, { username, clientid_prefix, cert_common_name }: AcceptConfig): boolean {
+  return (
+    (username === undefined || client.username === username) &&
+    (clientid_prefix === undefined || client.clientId.startsWith(clientid_prefix)) &&
+    (cert_common_name === undefined || client.certificateCommonName === cert_common_name)
+  )
+}
+
+function wanted(accept: AcceptConfig): string {
+  const parts = Object.entries(accept).flatMap(([key, value]) =>
+    value === undefined ? [] : [`${key} ${quoted(value)}`],
+  )
+  return parts.join(' and ')
 }
 
 /** What a stranger calls itself may be long. */
@@ -66,6 +68,6 @@ function describe({ clientId, username, certificateCommonName }: Speaker): strin
 
 const quoted = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text)
 
-function refused(reason: SpeakerRefusal, words: string): SpeakerVerdict {
-  return { type: 'refused', reason, words }
+function refused(reason: SpeakerRefusal, client: Speaker, peer: string, because: string): SpeakerVerdict {
+  return { type: 'refused', reason, words: `${describe(client)} may not speak as ${peer}: ${because}` }
 }

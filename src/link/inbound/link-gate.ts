@@ -47,9 +47,10 @@ export class LinkGate implements LinkInlet {
     const topic = parseLinkTopic(message.topic)
     switch (topic.type) {
       case 'route':
-        if (!this.#maySpeak(client, topic.sender, 'publish', message.topic, message.qos))
-          return reasonCode.notAuthorized
-        return this.#routes.publish(client, topic.sender, message)
+        if (this.#maySpeak(client, topic.sender, 'publish', message.topic, message.qos))
+          return this.#routes.publish(client, topic.sender, message)
+        this.#routes.dismiss(client)
+        return reasonCode.notAuthorized
       case 'msg':
         if (!this.#maySpeak(client, topic.sender, 'publish', message.topic, message.qos))
           return reasonCode.notAuthorized

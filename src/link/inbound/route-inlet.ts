@@ -64,6 +64,13 @@ export class RouteInlet {
     this.#ports.changed(session.peer)
   }
 
+  /** Ends the connection of an actor that may speak no more: rules or the link's `accept` changed. */
+  dismiss(client: LinkClient): void {
+    if (!this.#sessions.has(client)) return
+    this.closed(client)
+    client.disconnect(reasonCode.notAuthorized, 'not accepted any more')
+  }
+
   /** Ends the connections of a peer whose link is gone: only so does it learn why, and only so does it come back with its routes. */
   disconnectPeer(name: string, words: string): void {
     for (const [client, session] of this.#sessions) {
