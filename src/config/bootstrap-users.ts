@@ -56,7 +56,8 @@ export function parseBootstrapUsers(
       users.push(user)
     } else problems.push({ line, message: `this user_id stands in line ${first} already` })
   }
-  return problems.length > 0 ? { type: 'invalid', problems } : { type: 'ok', users }
+  if (problems.length === 0) return { type: 'ok', users }
+  return { type: 'invalid', problems: problems.toSorted((a, b) => a.line - b.line) }
 }
 
 function rowsOf(text: string, file: string, type: BootstrapType): Rows {
@@ -90,7 +91,9 @@ function csvRows(text: string, type: BootstrapType): Rows {
     })
   } catch (error) {
     if (!(error instanceof CsvError)) throw error
-    return failed(Number(error['lines'] ?? 1), csvWords[error.code] ?? `this is no CSV (${error.code})`)
+    // A lone carriage return is a line to the parser, and to no editor.
+    const line = Math.min(Number(error['lines'] ?? 1), lineAt(text, text.length))
+    return failed(line, csvWords[error.code] ?? `this is no CSV (${error.code})`)
   }
   const starts = startLines(records)
   const filled = records

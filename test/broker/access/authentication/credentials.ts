@@ -53,7 +53,11 @@ export type Line = {
 }
 
 /** A log that keeps its lines. */
-export function recordingLog(): { readonly log: Logger; readonly lines: readonly Line[]; events(): string[] } {
+export function recordingLog(): {
+  readonly log: Logger
+  readonly lines: readonly Line[]
+  readonly events: () => string[]
+} {
   const lines: Line[] = []
   const write = (level: keyof Logger) => (fields: object, event: string) =>
     void lines.push({ level, event, fields: { ...fields } })
@@ -61,6 +65,21 @@ export function recordingLog(): { readonly log: Logger; readonly lines: readonly
     log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
     lines,
     events: () => lines.map(({ event }) => event),
+  }
+}
+
+/** A promise that somebody else keeps. */
+export class Latch<T = void> {
+  readonly promise: Promise<T>
+  #open: ((value: T) => void) | undefined
+  constructor() {
+    this.promise = new Promise((resolve) => {
+      this.#open = resolve
+    })
+  }
+
+  open(value: T): void {
+    this.#open?.(value)
   }
 }
 
