@@ -2,7 +2,7 @@
  * What does a message cost? Our broker beside Mosquitto in the same run, then with what it
  * acknowledges on disk, then a link of two nodes, idle connections, the topic index.
  *   npm run bench -- [--check] [--profile] [--out FILE] [--only PART[,PART]] [--cell WORDS]...
- *     [--rounds 5] [--seconds 1.5] [--warmup 0.7] [--topics 1000] [--filters 1000000]
+ *     [--rounds 3] [--seconds 1.5] [--warmup 0.7] [--topics 1000] [--filters 1000000]
  *     [--connections 10000]
  * Figures are CPU time per delivered message, user and system, all threads, of the processes named: medians over the
  * rounds, lowest and highest in brackets. Rounds alternate, so that a noisy neighbour hits both sides; trust the ratio.
@@ -36,7 +36,7 @@ const { values } = parseArgs({
     out: { type: 'string' },
     only: { type: 'string', default: Object.keys(PARTS).join() },
     cell: { type: 'string', multiple: true, default: [''] },
-    rounds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '1.5' },
     warmup: { type: 'string', default: '0.7' },
     topics: { type: 'string', default: '1000' },
