@@ -109,6 +109,7 @@ export class Node {
   #config: Config
   readonly #log: Logger
   readonly #broker: Broker
+  readonly #users = new UserTable()
   readonly #authentication: Authentication
   readonly #authorizer: RuleAuthorizer
   readonly #server: Server
@@ -128,7 +129,7 @@ export class Node {
     this.#log = log
     this.#broker = new Broker({ mqtt: config.mqtt, retainer: config.retainer, clock, random, log })
     this.#authentication = new Authentication(config, {
-      users: new UserTable(),
+      users: this.#users,
       clock,
       log,
       enableAuthn: (listener) => enableAuthnOf(this.#config, listener),
@@ -209,6 +210,7 @@ export class Node {
     this.#store = store
     try {
       this.#broker.open(store)
+      this.#users.open(store)
     } catch (error) {
       this.#store = undefined
       void store.close()

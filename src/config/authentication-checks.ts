@@ -1,7 +1,25 @@
-/** What in `authentication` will not be as somebody may think. */
+/** What in `authentication` does not go together, and what will not be as somebody may think. */
+import type { Finding } from './config-issues.ts'
 import type { Remark } from './cross-checks.ts'
-import { type KeyPath, valueAt } from './key-path.ts'
+import { isSection, type KeyPath, valueAt } from './key-path.ts'
+import { listenerTypes } from './listener-config.ts'
 import { idleTlsKeys } from './tls-checks.ts'
+
+/** A client is asked at all only if there is somebody to ask. */
+export function authenticationFindings(raw: unknown): Finding[] {
+  const chain = valueAt(raw, ['authentication'])
+  if (Array.isArray(chain) && chain.length > 0) return []
+  return listenerTypes.flatMap((type) => {
+    const listeners = valueAt(raw, ['listeners', type])
+    return Object.keys(isSection(listeners) ? listeners : {}).flatMap((name): Finding[] => {
+      const path = ['listeners', type, name, 'enable_authn']
+      if (valueAt(raw, path) !== 'quick_deny_anonymous') return []
+      const message =
+        'has nothing to be quicker than: authentication is empty, so nobody is asked; add an authenticator'
+      return [{ path, value: 'quick_deny_anonymous', reason: 'bad_value', message }]
+    })
+  })
+}
 
 export function authenticationRemarks(written: readonly unknown[]): Remark[] {
   return [

@@ -79,6 +79,10 @@ const columnsOf = {
 type Parsed = { readonly record: readonly string[]; readonly lines: number }
 
 function csvRows(text: string, type: BootstrapType): Rows {
+  // To the parser it is a line, and to no editor.
+  const lone = text.search(/\r(?!\n)/)
+  if (lone >= 0)
+    return failed(lineAt(text, lone), 'a carriage return without a line feed; lines end as in Unix or Windows')
   const records: Parsed[] = []
   try {
     parse(text, {
@@ -91,9 +95,7 @@ function csvRows(text: string, type: BootstrapType): Rows {
     })
   } catch (error) {
     if (!(error instanceof CsvError)) throw error
-    // A lone carriage return is a line to the parser, and to no editor.
-    const line = Math.min(Number(error['lines'] ?? 1), lineAt(text, text.length))
-    return failed(line, csvWords[error.code] ?? `this is no CSV (${error.code})`)
+    return failed(Number(error['lines'] ?? 1), csvWords[error.code] ?? `this is no CSV (${error.code})`)
   }
   const starts = startLines(records)
   const filled = records
@@ -119,7 +121,7 @@ function csvRows(text: string, type: BootstrapType): Rows {
 /** A record may span lines; the parser counts those up to its end. */
 function startLines(records: readonly Parsed[]): number[] {
   return records.map(({ record, lines }) => {
-    const within = record.reduce((sum, field) => sum + (field.match(/\r\n|\n|\r/g)?.length ?? 0), 0)
+    const within = record.reduce((sum, field) => sum + (field.match(/\n/g)?.length ?? 0), 0)
     return Math.max(1, lines - within)
   })
 }

@@ -1,6 +1,6 @@
 /** What no field can say about itself: rules between the fields of a configuration. */
 import { readServers } from './address.ts'
-import { authenticationRemarks } from './authentication-checks.ts'
+import { authenticationFindings, authenticationRemarks } from './authentication-checks.ts'
 import type { ConfigWarning } from './config-error.ts'
 import type { Finding } from './config-issues.ts'
 import { unresolvedIn } from './hocon.ts'
@@ -20,6 +20,7 @@ export function crossFindings(raw: unknown): Finding[] {
     ...tlsFindings(links, ['cluster', 'links']),
     ...tlsFindings(listAt(raw, ['authentication']), ['authentication']),
     ...listenerFindings(raw),
+    ...authenticationFindings(raw),
   ]
 }
 

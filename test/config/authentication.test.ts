@@ -312,3 +312,13 @@ for (const { what, chain, warned } of [
       warned.map((words) => `authentication${words}`),
     )
   })
+
+test('to refuse those without a name first, somebody must be there to ask', async () => {
+  const listener = 'listeners.tcp.default.enable_authn = quick_deny_anonymous'
+  const read = await parse(listener)
+  assert.deepEqual(read.type === 'invalid' && read.errors.map(({ key, reason }) => [key, reason]), [
+    ['listeners.tcp.default.enable_authn', 'bad_value'],
+  ])
+  const guarded = await parse(`${listener}\nauthentication = [{ ${builtIn} }]`)
+  assert.equal(guarded.type === 'ok' && guarded.config.listeners.tcp['default']?.enable_authn, 'quick_deny_anonymous')
+})

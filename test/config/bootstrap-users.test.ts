@@ -174,6 +174,11 @@ for (const { what, file = 'u.csv', type = 'plain', text, problems } of [
     problems: ['2: a double quote within a quoted value must be written twice'],
   },
   {
+    what: 'line ends of long ago',
+    text: 'user_id,password\ra,p\r',
+    problems: ['1: a carriage return without a line feed; lines end as in Unix or Windows'],
+  },
+  {
     what: 'a user_id that is too long',
     text: `user_id,password\n${'ä'.repeat(513)},p\n`,
     problems: ['2: user_id is longer than 1024 bytes'],
@@ -217,10 +222,12 @@ for (const { what, file = 'u.csv', type = 'plain', text, problems } of [
 
 const userId = fc
   .string({ minLength: 1, maxLength: 20, unit: 'binary' })
-  .filter((id) => userIdProblem(id) === undefined)
+  .filter((id) => userIdProblem(id) === undefined && !id.includes('\r'))
 const user = fc.record({
   user_id: userId,
-  password: fc.string({ minLength: 1, maxLength: 20, unit: 'binary' }).filter((text) => !/\p{Surrogate}/u.test(text)),
+  password: fc
+    .string({ minLength: 1, maxLength: 20, unit: 'binary' })
+    .filter((text) => !/[\p{Surrogate}\r]/u.test(text)),
   is_superuser: fc.boolean(),
 })
 const list = fc.uniqueArray(user, { maxLength: 8, selector: ({ user_id }) => user_id })

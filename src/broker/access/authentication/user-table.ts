@@ -8,13 +8,17 @@ export type User = HashedPassword & { readonly user_id: string; readonly is_supe
 const CHANGES_MAX = 1000
 
 export class UserTable {
-  readonly #store: StorePort | undefined
+  #store: StorePort | undefined
   readonly #users = new Map<string, User>()
 
-  /** Reads all users of the store. Throws if an entry is no user: somebody else wrote it, or the store is damaged. */
+  /** Until a store is opened users live as long as the table. */
   constructor(store?: StorePort) {
+    if (store !== undefined) this.open(store)
+  }
+
+  /** Reads all users of the store, and keeps them there from now on. Throws if an entry is no user: the store is damaged. */
+  open(store: StorePort): void {
     this.#store = store
-    if (store === undefined) return
     for (const [key, value] of store.entries('users')) {
       const user = decodeUser(key.toString(), value)
       this.#users.set(user.user_id, user)
