@@ -26,14 +26,17 @@ export type InboundStatus = {
   readonly late: boolean
   /** The last time that we turned the peer away; `undefined` once it was let in again. */
   readonly lastRefusal: Refusal | undefined
+  /** It was let in, and then turned away. */
+  readonly dismissed: boolean
   /** Milliseconds since 1970; `undefined` if no message was ever accepted. */
   readonly lastMessageAtMs: number | undefined
   readonly messages: InboundLedgerSnapshot
 }
 
 /** The same in the words of the link's status. */
-export function inboundFact({ actors, admissions, stale, late, lastRefusal }: InboundStatus): InboundFact {
-  if (actors.length > 0 && !stale) return late ? { state: 'late' } : { state: 'live', admissions }
+export function inboundFact(status: InboundStatus): InboundFact {
+  const { actors, admissions, stale, late, dismissed, lastRefusal } = status
+  if (actors.length > 0 && !stale && !dismissed) return late ? { state: 'late' } : { state: 'live', admissions }
   if (lastRefusal !== undefined) return { state: 'refused', reason: lastRefusal.words }
   return { state: stale ? 'stale' : 'absent' }
 }
@@ -46,6 +49,8 @@ export class InboundPeer {
   readonly name: string
   readonly ledger = new InboundLedger()
   lastRefusal: Refusal | undefined
+  /** An actor of it lost its connection because it may not speak; its routes stay for as long as a silent one's. */
+  isDismissed = false
   lastMessageAtMs: number | undefined
   readonly #ports: InboundPorts
   readonly #replica: Replica
@@ -130,6 +135,7 @@ export class InboundPeer {
       stale: this.#replica.stale,
       late: this.#replica.late,
       lastRefusal: this.lastRefusal,
+      dismissed: this.isDismissed,
       lastMessageAtMs: this.lastMessageAtMs,
       messages: this.ledger.snapshot(),
     }

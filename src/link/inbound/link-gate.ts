@@ -13,7 +13,7 @@ import { InboundPeers } from './inbound-peers.ts'
 import type { InboundPorts } from './inbound-ports.ts'
 import { judgeMessage } from './judge-message.ts'
 import { judgeSpeaker } from './judge-speaker.ts'
-import { parseLinkTopic } from './link-topic.ts'
+import { parseLinkTopic, routeTopic } from './link-topic.ts'
 import { rejectionWords } from './refusal.ts'
 import type { Refusal } from './refusal.ts'
 import { RouteInlet } from './route-inlet.ts'
@@ -49,7 +49,7 @@ export class LinkGate implements LinkInlet {
       case 'route':
         if (this.#maySpeak(client, topic.sender, 'publish', message.topic, message.qos))
           return this.#routes.publish(client, topic.sender, message)
-        this.#routes.dismiss(client)
+        this.#routes.dismiss(client, topic.sender)
         return reasonCode.notAuthorized
       case 'msg':
         if (!this.#maySpeak(client, topic.sender, 'publish', message.topic, message.qos))
@@ -67,9 +67,10 @@ export class LinkGate implements LinkInlet {
     this.#routes.closed(client)
   }
 
-  /** To be called after links were added, changed or removed, and after an outbox was made or given up. */
+  /** To be called after links or the rules about them changed, and after an outbox was made or given up. */
   linksChanged(): void {
     this.#peers.reconcile((name, words) => this.#routes.disconnectPeer(name, words))
+    this.#routes.review((client, peer) => this.#maySpeak(client, peer, 'publish', routeTopic(peer), 1))
   }
 
   /** Leaves no timer behind. Connections are the broker's to close. */

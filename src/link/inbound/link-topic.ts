@@ -11,6 +11,11 @@ export type LinkTopic =
 
 const prefix = '$LINK/cluster/'
 
+/** Where the actors of this cluster publish their routes. */
+export function routeTopic(sender: string): string {
+  return `${prefix}route/${sender}`
+}
+
 /** Reads a topic or a filter: one with a wildcard is `other`, since nobody may listen to more than its own answers. */
 export function parseLinkTopic(topic: string): LinkTopic {
   if (!topic.startsWith(prefix) || /[+#]/.test(topic)) return { type: 'other' }

@@ -64,11 +64,19 @@ export class RouteInlet {
     this.#ports.changed(session.peer)
   }
 
-  /** Ends the connection of an actor that may speak no more: rules or the link's `accept` changed. */
-  dismiss(client: LinkClient): void {
-    if (!this.#sessions.has(client)) return
+  /** Ends the connection of an actor that may not speak as `sender` (any more: rules or the link's `accept` changed). */
+  dismiss(client: LinkClient, sender: string): void {
+    const session = this.#sessions.get(client)
+    if (session === undefined) return
+    const peer = this.#peers.of(sender)
+    if (session.peer === sender && peer !== undefined) peer.isDismissed = true
     this.closed(client)
-    client.disconnect(reasonCode.notAuthorized, 'not accepted any more')
+    client.disconnect(reasonCode.notAuthorized, 'not accepted')
+  }
+
+  /** Asks again of each actor whether it may speak for its peer. */
+  review(maySpeak: (client: LinkClient, peer: string) => boolean): void {
+    for (const [client, { peer }] of this.#sessions) if (!maySpeak(client, peer)) this.dismiss(client, peer)
   }
 
   /** Ends the connections of a peer whose link is gone: only so does it learn why, and only so does it come back with its routes. */
@@ -118,6 +126,7 @@ export class RouteInlet {
   #admit(client: LinkClient, peer: InboundPeer, { actor, incarnation }: ActorInit): void {
     this.#sessions.set(client, { peer: peer.name, actor, incarnation })
     peer.lastRefusal = undefined
+    peer.isDismissed = false
     this.#ports.log.info({ link: peer.name, actor, incarnation, clientid: client.clientId }, 'cluster_link_actor_init')
     this.#ports.changed(peer.name)
   }

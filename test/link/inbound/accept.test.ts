@@ -170,6 +170,7 @@ test('a peer whose connection turns to speak as another loses it', async () => {
   await Promise.resolve()
   assert.equal(init(bench, b, 'cl.c'), notAuthorized)
   assert.equal(b.disconnected?.reasonCode, notAuthorized)
+  assert.deepEqual(bench.gate.inboundFact('cl.b'), { state: 'live', admissions: 1 })
 })
 
 test('a refusal is in the status of the link that was meant, and told once a connection', () => {
@@ -195,12 +196,29 @@ test('a connection that speaks as ever new clusters is told of once a second', (
   assert.equal(bench.logged.length, 2)
 })
 
-test('a peer that is refused after it was let in has its connection ended at its next word', async () => {
+test('a peer that fits no more after an edit loses its connection at once', async () => {
   const bench = guarded()
   const b = peer('b')
   init(bench, b, 'cl.b')
   await Promise.resolve()
   bench.setLink('cl.b', { accept: { username: 'another' } })
+  assert.equal(b.disconnected?.reasonCode, notAuthorized)
+  const fact = bench.gate.inboundFact('cl.b')
+  assert.ok(fact.state === 'refused')
+  assert.match(fact.reason, /accept wants username "another"/)
+  bench.setLink('cl.b', { accept: { username: 'b' } })
+  init(bench, peer('b'), 'cl.b')
+  assert.equal(bench.gate.inboundFact('cl.b').state, 'live')
+})
+
+test('a peer that rules no longer let speak has its connection ended at its next word', async () => {
+  const bench = new GateBench('cl.local')
+  bench.setLink('cl.b')
+  const b = peer('b')
+  b.rules = 'allowed'
+  init(bench, b, 'cl.b')
+  await Promise.resolve()
+  b.rules = 'denied'
   const heartbeat = encodeRouteMessage({ type: 'heartbeat', actor: 'n1', incarnation: 1 })
   assert.equal(bench.gate.publish(b, publishOf('$LINK/cluster/route/cl.b', heartbeat)), notAuthorized)
   assert.equal(b.disconnected?.reasonCode, notAuthorized)
