@@ -11,7 +11,7 @@ import { parseSubscription } from '../topics/subscription.ts'
 import { topicFilterProblem } from '../topics/topic-filter.ts'
 import type { AuthenticationResult } from './access/authenticator.ts'
 import type { ClientAccess } from './access/authorizer.ts'
-import type { CertificateName, Identity } from './access/client-info.ts'
+import { type CertificateName, type Identity, identityOf, noAttributes } from './access/client-info.ts'
 import type { Broker } from './broker.ts'
 import { Promises, type Promiser } from './durable/promises.ts'
 import { ConnectionOutlet, type OutletOwner } from './connection-outlet.ts'
@@ -297,7 +297,7 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
     const { clientId, username, version } = terms
     const client = { clientId, username, peerHost, peerPort, protocolVersion: version, listener, certificate }
     const { authenticator } = this.#broker
-    if (authenticator.isOpen) return this.#accept(terms, { ...client, isSuperuser: false, attributes: {} })
+    if (authenticator.isOpen) return this.#accept(terms, identityOf(client, false, noAttributes))
     this.#state = 'authenticating'
     this.#held = []
     this.#transport.pause()
@@ -317,7 +317,7 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
     if (result.type === 'refused') return this.#refuse(result.reason, result.words)
     const { isSuperuser, attributes, expiresAtMs } = result
     if (expiresAtMs !== undefined) this.#authenticatedUntilMs = expiresAtMs
-    this.#accept(terms, { ...client, isSuperuser, attributes })
+    this.#accept(terms, identityOf(client, isSuperuser, attributes))
     // A client need not wait for CONNACK, so that what it sent at once is done now [MQTT-3.1.4-5].
     this.#release()
   }
@@ -524,7 +524,7 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
           `more than ${mqtt.max_awaiting_rel} messages of QoS 2 await PUBREL`,
         )
     } else if (qos === 1 && this.#isInUse(packetId))
-      return this.#outlet.acknowledge(0x40, packetId, reasonCode.packetIdentifierInUse)
+      return this.#answer(0x40, packetId, reasonCode.packetIdentifierInUse, broker.journal.changes)
     passing.fromClient(delivery.topic, session, this.#readAtMs)
     if (broker.journal.isFailing && qos > 0 && broker.isPromise(delivery)) return this.#refusePromise(qos, packetId)
     const changesBefore = broker.journal.changes
@@ -562,7 +562,7 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
   #refusePromise(qos: number, packetId: number): void {
     // MQTT 3.1.1 has no word for it.
     if (this.#version < 5) this.disconnect(reasonCode.quotaExceeded, STORE_FAILS)
-    else this.#outlet.acknowledge(qos === 1 ? 0x40 : 0x50, packetId, reasonCode.quotaExceeded)
+    else this.#answer(qos === 1 ? 0x40 : 0x50, packetId, reasonCode.quotaExceeded, this.#broker.journal.changes)
   }
 
   acknowledge(firstByte: number, packetId: number, reason: number): void {
@@ -577,7 +577,7 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
   #refusePayload(): void {
     const { qos, packetId } = this.#broker.passing.view
     if (qos === 0) throw new PacketFault(reasonCode.payloadFormatInvalid, refusalWords(reasonCode.payloadFormatInvalid))
-    this.#outlet.acknowledge(qos === 1 ? 0x40 : 0x50, packetId, reasonCode.payloadFormatInvalid)
+    this.#answer(qos === 1 ? 0x40 : 0x50, packetId, reasonCode.payloadFormatInvalid, this.#broker.journal.changes)
   }
 
   /** What is under `$LINK/` the link's inlet judges. */

@@ -1,6 +1,7 @@
 /** Chapters 3.14 and 4.1 to 4.6: DISCONNECT, sessions, delivery and its order. */
 import assert from 'node:assert/strict'
 import { reasonCode } from '../../src/packets/reason-code.ts'
+import { MemoryStore } from '../broker/durable/memory-store.ts'
 import { ManualClock } from '../broker/manual-clock.ts'
 import { hex, type PacketOf, type RawClient, type Version } from '../broker/raw-client.ts'
 import { publish, subscribe, TestBroker } from '../broker/test-broker.ts'
@@ -309,6 +310,47 @@ holds(
     ids.reverse()
     receiver.send(...ids.map((messageId) => ({ cmd: 'pubrec', messageId }) as const))
     for (const messageId of ids) assert.equal((await receiver.next('pubrel')).messageId, messageId)
+  },
+)
+
+holds(
+  'acknowledgements keep their order where some wait for the disk and others need not',
+  { 4: '4.6.0-6', 5: '' },
+  async (t, version) => {
+    const broker = await TestBroker.start(t, { payload_format_validation: true })
+    const store = new MemoryStore(false)
+    broker.broker.open(store)
+    const away = broker.subscriber('away', ['kept'], version, kept(version))
+    while (store.pending.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    store.isPrompt = true
+    store.settle()
+    await (await away).destroy()
+    await broker.connections(0)
+    const publisher = await broker.client('publisher', version)
+    store.isPrompt = false
+    const properties = { payloadFormatIndicator: true }
+    publisher.send(
+      publish('kept', 'x', { qos: 1, messageId: 1 }),
+      publish('nobody', 'x', { qos: 1, messageId: 2 }),
+      publish('$SYS/x', 'x', { qos: 1, messageId: 3 }),
+      publish('kept', 'x', { qos: 2, messageId: 4 }),
+      publish('kept', 'x', { qos: 1, messageId: 4 }),
+      publish('kept', Buffer.from([0xff]), { qos: 1, messageId: 5, ...(version === 5 ? { properties } : {}) }),
+      publish('nobody', 'x', { qos: 2, messageId: 6 }),
+      publish('nobody', 'x', { qos: 1, messageId: 7 }),
+    )
+    await publisher.nothingMore()
+    const settling = setInterval(() => store.settle(), 1)
+    t.after(() => clearInterval(settling))
+    const got: [string, number | undefined][] = []
+    while (got.length < 8) {
+      const { packet } = await publisher.receive()
+      got.push([packet.cmd, packet.messageId])
+    }
+    assert.deepEqual(
+      got,
+      [1, 2, 3, 4, 4, 5, 6, 7].map((id, i) => [i === 3 || i === 6 ? 'pubrec' : 'puback', id]),
+    )
   },
 )
 
