@@ -65,6 +65,9 @@ const closedInlet: LinkInlet = {
   closed: () => undefined,
 }
 
+/** How many subscriptions of a session that is over go in one turn of the event loop. */
+const UNSUBSCRIBED_PER_TURN = 500
+
 export class Broker implements BrokerPort {
   readonly limits: Limits
   #pickMember: ((memberCount: number) => number) | undefined
@@ -343,13 +346,24 @@ export class Broker implements BrokerPort {
     this.counters.sessionsTerminated++
     if (isExpired) this.counters.sessionsExpired++
     const held = [...session.heldForGroups()]
-    for (const name of session.subscriptions.keys()) this.unsubscribe(session, name)
+    this.#unsubscribeAll(session)
     const nowMs = this.clock.nowMs()
     for (const queued of held) {
       const member = queued.group?.choose(this.#pickMember)
       member?.session.inherit(queued, member, nowMs)
     }
     session.end()
+  }
+
+  /**
+   * A session may have hundreds of thousands of subscriptions, and nobody else is to wait for them to go: what they still match
+   * meanwhile is dropped. Shares go at once, for others are to have their messages, and so does what is on disk.
+   */
+  #unsubscribeAll(session: Session): void {
+    let left = UNSUBSCRIBED_PER_TURN
+    for (const [name, { group }] of session.subscriptions)
+      if (group !== undefined || session.stored !== undefined || left-- > 0) this.unsubscribe(session, name)
+    if (session.subscriptions.size > 0) this.clock.after(0, () => this.#unsubscribeAll(session))
   }
 
   // ---- the store
@@ -421,7 +435,21 @@ export class Broker implements BrokerPort {
     const before = session.subscriptions.get(name)
     const group = parsed.type === 'shared' ? this.#group(parsed.group, topicFilter) : undefined
     const alone = targetAlone(session, granted)
-    const subscription: Subscription = { ...granted, kind: 'subscription', session, name, topicFilter, group, alone }
+    const { qos, noLocal, retainAsPublished, retainHandling, identifier } = granted
+    // No spread: all subscriptions are to share one shape, or each costs one of its own.
+    const subscription: Subscription = {
+      kind: 'subscription',
+      qos,
+      noLocal,
+      retainAsPublished,
+      retainHandling,
+      identifier,
+      session,
+      name,
+      topicFilter,
+      group,
+      alone,
+    }
     if (before !== undefined) this.#detach(before)
     this.#attach(subscription)
     session.subscriptions.set(name, subscription)

@@ -18,7 +18,7 @@ export class Fuzzer {
   readonly corpus: readonly CorpusEntry[]
   readonly #seed: number
   readonly #good: readonly Buffer[]
-  readonly #meter = new Meter(false)
+  readonly #meter = new Meter()
 
   constructor(target: FuzzTarget, seed: number) {
     this.target = target
@@ -46,19 +46,19 @@ export class Fuzzer {
     if (threw !== undefined) return threw
     const { worstMs, allocated } = this.#meter
     if (worstMs > STALL_MS) {
-      const leastMs = Math.min(...(await this.#again(input)).map((meter) => meter.worstMs))
+      const leastMs = Math.min(...(await this.#again(input, 0)).map((meter) => meter.worstMs))
       if (leastMs > STALL_MS) return { kind: 'stalled', words: `${leastMs.toFixed(1)} ms in one turn, each time` }
       this.#meter.worstMs = leastMs
     }
     if (allocated === undefined) return undefined
-    const each = (await this.#again(input)).map((meter) => meter.allocated)
-    return each.includes(undefined) ? undefined : { kind: 'allocated', words: allocated }
+    const each = (await this.#again(input, allocated.turn)).map((meter) => meter.allocated)
+    return each.includes(undefined) ? undefined : { kind: 'allocated', words: allocated.words }
   }
 
-  async #again(input: Buffer): Promise<readonly Meter[]> {
+  async #again(input: Buffer, looksAt: number): Promise<readonly Meter[]> {
     const meters: Meter[] = []
     for (let left = REPETITIONS; left > 0; left--) {
-      const meter = new Meter(true)
+      const meter = new Meter(looksAt)
       await this.#run(input, meter)
       meters.push(meter)
     }

@@ -22,18 +22,23 @@ export const STALL_MS = 20
 export class Meter {
   /** Longest turn since `reset`, milliseconds of this look's kind. */
   worstMs = 0
-  /** The first limit that was passed since `reset`. */
-  allocated: string | undefined
-  readonly #isExact: boolean
+  /** The first limit that was passed since `reset`, and in which turn. */
+  allocated: { readonly turn: number; readonly words: string } | undefined
+  #turns = 0
+  readonly #looksAt: number | undefined
 
-  /** @param isExact the second look; the first one takes the time that went by, and what was garbage before for what was freed */
-  constructor(isExact: boolean) {
-    this.#isExact = isExact
+  /**
+   * @param looksAt makes it the second look: it takes CPU time of the process, which is nobody else's fault, and before the turn of
+   * this number it collects the garbage, so that what was freed within it was its own. The first look takes the time that went by.
+   */
+  constructor(looksAt?: number) {
+    this.#looksAt = looksAt
   }
 
   reset(): void {
     this.worstMs = 0
     this.allocated = undefined
+    this.#turns = 0
   }
 
   /** What `work` does until it returns, or until what it returns has settled, counts as one turn. */
@@ -52,8 +57,8 @@ export class Meter {
   }
 
   #begin(): Turn {
-    // So that what a collection takes away within the turn is the turn's own.
-    if (this.#isExact) collectGarbage()
+    this.#turns++
+    if (this.#turns === this.#looksAt) collectGarbage()
     buffers.largest = buffers.total = 0
     return { heapBytes: getHeapStatistics().used_heap_size, atMs: this.#nowMs() }
   }
@@ -62,15 +67,19 @@ export class Meter {
     this.worstMs = Math.max(this.worstMs, this.#nowMs() - atMs)
     const grownBytes = getHeapStatistics().used_heap_size - heapBytes
     if (buffers.largest > limits.bufferBytesMax)
-      this.allocated ??= `a buffer of ${buffers.largest} bytes, ${limits.bufferBytesMax} are allowed`
+      this.#note(`a buffer of ${buffers.largest} bytes, ${limits.bufferBytesMax} are allowed`)
     if (buffers.total > limits.buffersBytesMax)
-      this.allocated ??= `buffers of ${buffers.total} bytes in one turn, ${limits.buffersBytesMax} are allowed`
+      this.#note(`buffers of ${buffers.total} bytes in one turn, ${limits.buffersBytesMax} are allowed`)
     if (grownBytes > limits.heapBytesMax)
-      this.allocated ??= `${grownBytes} bytes of heap in one turn, ${limits.heapBytesMax} are allowed`
+      this.#note(`${grownBytes} bytes of heap in one turn, ${limits.heapBytesMax} are allowed`)
+  }
+
+  #note(words: string): void {
+    this.allocated ??= { turn: this.#turns, words }
   }
 
   #nowMs(): number {
-    if (!this.#isExact) return performance.now()
+    if (this.#looksAt === undefined) return performance.now()
     const { user, system } = process.cpuUsage()
     return (user + system) / 1000
   }

@@ -68,7 +68,7 @@ const repeat: Mutation = (bytes, random, { dictionary, bytesMax }) => {
   const unit = dictionary.length > 0 && random.chance(0.5) ? random.pick(dictionary) : piece(bytes, random)
   if (unit.length === 0) return bytes
   const times = random.size(Math.floor(bytesMax / unit.length))
-  return insert(bytes, random, Buffer.concat(Array.from({ length: times }, () => unit)))
+  return insert(bytes, random, Buffer.alloc(times * unit.length, unit))
 }
 
 const splice: Mutation = (bytes, random, { others }) => {
