@@ -166,6 +166,13 @@ for (const version of versions) {
   })
 }
 
+test('each test that the page names exists', () => {
+  const page = readFileSync('test/conformance/README.md', 'utf8')
+  const mentioned = [...page.matchAll(/`[^`]+\.test\.ts` “[^”]+”/g)].map(([mention]) => `  - ${mention}`)
+  assert.ok(mentioned.length > 0)
+  for (const line of mentioned) assert.ok(existing.has(line), `there is no test${line.slice(3)}`)
+})
+
 test('every number in a comment or a name is one of a statement', () => {
   const known = new Set(versions.flatMap(allNumbers))
   for (const top of ['src', 'actors', 'test', 'scripts'])
