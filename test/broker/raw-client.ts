@@ -1,7 +1,8 @@
 /** A client that sends whatever a test wants, byte by byte if need be, and hands over what comes back, packet by packet. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { connect } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { generate, type IConnectPacket, type Packet, parser } from 'mqtt-packet'
 
 const DEADLINE_MS = 10_000
@@ -14,14 +15,15 @@ export type Received = { readonly packet: Packet; readonly bytes: Buffer }
 
 export class RawClient {
   version: Version
-  readonly #socket: Socket
+  readonly #socket: Duplex
   readonly #received: Received[] = []
   readonly #ended: Promise<void>
   #rest: Buffer = Buffer.alloc(0)
   #isEnded = false
   #wake: (() => void) | undefined
 
-  private constructor(socket: Socket, version: Version) {
+  /** Over a connection that stands, of whatever kind, on which nothing was read yet. */
+  constructor(socket: Duplex, version: Version = 5) {
     this.#socket = socket
     this.version = version
     socket.on('data', (chunk: Buffer) => this.#read(chunk))

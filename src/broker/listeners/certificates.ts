@@ -107,9 +107,10 @@ export class Certificates {
   /** Once a day, while a certificate runs out or has run out. */
   #warn(): void {
     const { clock, listener, log } = this.#ports
-    if (clock.steadyMs() - this.#warnedAtMs < DAY_MS) return
-    this.#warnedAtMs = clock.steadyMs()
     const nowMs = clock.nowMs()
+    // By the wall clock, which certificates go by; one that is set back makes it warn again.
+    if (Math.abs(nowMs - this.#warnedAtMs) < DAY_MS) return
+    this.#warnedAtMs = nowMs
     for (const certificate of this.#material.certificates) {
       const reason = expiryWords(certificate, nowMs)
       if (reason === undefined) continue

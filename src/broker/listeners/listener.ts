@@ -176,11 +176,15 @@ export class Listener {
   }
 
   #buildWebsocket(config: ListenerConfig & { readonly websocket: WebsocketConfig }, packetBytesMax: number) {
-    const { clock } = this.#ports.broker
+    const { clock, log } = this.#ports.broker
     const steadyMs = () => clock.steadyMs()
     return new WebsocketLayer(config.websocket, packetBytesMax, {
       upgraded: (socket, websocket, peer) => {
         this.#handshakes.leave(socket)
+        // A frame that is too long or malformed; the end follows.
+        websocket.on('error', (error) => {
+          log.info({ listener: this.id, peer: formatPeer(peer), reason: error.message }, 'websocket_error')
+        })
         this.#ports.arrived(new WebsocketTransport(websocket, socket, this.id, peer, config, steadyMs), config)
       },
       refused: (socket, words) => this.#count(socket, 'websocket_handshake', words),
@@ -250,6 +254,7 @@ export class Listener {
     const { log } = this.#ports.broker
     secure.on('error', (error) => log.debug({ err: error, peer: formatPeer(peer) }, 'socket_error'))
     this.#handshakes.leave(plain)
+    secure.once('close', () => this.#handshakes.leave(secure))
     const { websocket } = this.#layers
     if (websocket === undefined) this.#arrive(secure, peer)
     else this.#enterWebsocket(secure, peer, websocket)
@@ -277,6 +282,7 @@ export class Listener {
   }
 
   #expired(socket: Socket): void {
+    this.#layers.tls?.forget(socket)
     this.#refuse(socket, 'handshake_timeout', 'it took too long before MQTT began')
   }
 }

@@ -60,8 +60,8 @@ function parseV1(bytes: Buffer): ProxyResult {
   if (protocol === 'UNKNOWN') return { ...header, source: undefined }
   const isAddress = protocol === 'TCP4' ? isIPv4 : protocol === 'TCP6' ? isIPv6 : undefined
   if (isAddress === undefined) return invalid('PROXY line with an unknown protocol')
-  if (fields.length !== 6 || !isAddress(source) || !isAddress(destination))
-    return invalid('PROXY line with bad addresses')
+  if (fields.length !== 6) return invalid('PROXY line that has not six fields')
+  if (!isAddress(source) || !isAddress(destination)) return invalid('PROXY line with bad addresses')
   if (!isPort(sourcePort) || !isPort(destinationPort)) return invalid('PROXY line with bad ports')
   return { ...header, source: { host: plainHost(source), port: Number(sourcePort) } }
 }

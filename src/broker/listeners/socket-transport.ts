@@ -8,7 +8,6 @@ export class SocketTransport implements ServerTransport {
   readonly listener: string
   readonly peerHost: string
   readonly peerPort: number
-  readonly localPort: number
   readonly certificate: CertificateName | undefined
   readonly sendTimeoutMs: number
   readonly #socket: Socket
@@ -20,13 +19,17 @@ export class SocketTransport implements ServerTransport {
     this.listener = listener
     this.peerHost = peer.host
     this.peerPort = peer.port
-    this.localPort = socket.localPort ?? 0
     this.certificate = peer.certificate
     this.sendTimeoutMs = sendTimeoutMs
   }
 
   get remoteAddress(): string {
     return formatPeer({ host: this.peerHost, port: this.peerPort })
+  }
+
+  /** Asked for when it is told: a socket that was asked once remembers the answer as an object. */
+  get localPort(): number {
+    return this.#socket.localPort ?? 0
   }
 
   get writableLength(): number {

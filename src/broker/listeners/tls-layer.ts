@@ -14,7 +14,7 @@ export class TlsLayer {
   readonly #server: TlsServer
   readonly #config: TlsServerConfig
   readonly #outcome: TlsOutcome
-  /** What was wrapped, by its two ends: Node tells of the wrapping socket alone. */
+  /** What is in its handshake, by its two ends: Node tells of the wrapping socket alone. */
   readonly #wrapped = new Map<string, { readonly socket: Socket; readonly peer: Peer }>()
 
   /** @param options certificate and key as `readTlsMaterial` gives them */
@@ -41,12 +41,16 @@ export class TlsLayer {
   wrap(socket: Socket, peer: Peer): void {
     const key = endsOf(socket)
     this.#wrapped.set(key, { socket, peer })
-    socket.once('close', () => this.#wrapped.delete(key))
+    socket.once('close', () => {
+      // Node closes a connection over a certificate that it does not like, and then no longer says whose it was.
+      if (this.#wrapped.delete(key))
+        this.#outcome.refused(socket, 'it ended in the handshake, or showed a bad certificate')
+    })
     this.#server.emit('connection', socket)
   }
 
   #secured(secure: TLSSocket): void {
-    const wrapped = this.#wrapped.get(endsOf(secure))
+    const wrapped = this.#take(secure)
     if (wrapped === undefined) return void secure.destroy()
     const problem = this.#certificateProblem(secure)
     if (problem === undefined) {
@@ -67,12 +71,21 @@ export class TlsLayer {
   }
 
   #failed(error: Error, secure: TLSSocket): void {
-    const wrapped = this.#wrapped.get(endsOf(secure))
+    const wrapped = this.#take(secure)
     secure.destroy()
-    if (wrapped === undefined) return
-    const problem = secure.authorizationError
-    // Node says no more than "reset" of a certificate that it did not like.
-    this.#outcome.refused(wrapped.socket, problem ? `client certificate: ${String(problem)}` : reasonOf(error))
+    if (wrapped !== undefined) this.#outcome.refused(wrapped.socket, reasonOf(error))
+  }
+
+  /** The connection is to be closed for a reason of the caller's own. */
+  forget(socket: Socket): void {
+    this.#wrapped.delete(endsOf(socket))
+  }
+
+  #take(secure: TLSSocket): { readonly socket: Socket; readonly peer: Peer } | undefined {
+    const key = endsOf(secure)
+    const wrapped = this.#wrapped.get(key)
+    this.#wrapped.delete(key)
+    return wrapped
   }
 }
 

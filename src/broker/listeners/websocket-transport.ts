@@ -19,7 +19,6 @@ export class WebsocketTransport implements ServerTransport {
   readonly peerHost: string
   readonly peerPort: number
   readonly certificate: CertificateName | undefined
-  readonly localPort: number
   readonly sendTimeoutMs: number
   readonly #websocket: WebSocket
   readonly #socket: Socket
@@ -45,13 +44,17 @@ export class WebsocketTransport implements ServerTransport {
     this.listener = listener
     this.peerHost = peer.host
     this.peerPort = peer.port
-    this.localPort = socket.localPort ?? 0
     this.certificate = peer.certificate
     this.sendTimeoutMs = config.tcp_options.send_timeout
   }
 
   get remoteAddress(): string {
     return formatPeer({ host: this.peerHost, port: this.peerPort })
+  }
+
+  /** Asked for when it is told: a socket that was asked once remembers the answer as an object. */
+  get localPort(): number {
+    return this.#socket.localPort ?? 0
   }
 
   get writableLength(): number {
