@@ -155,6 +155,7 @@ export class Node {
       broker: this.#broker,
       link: (peer) => this.#config.cluster.links.find(({ name }) => name === peer),
       sinkOf: (peer) => this.#links.sinkOf(peer),
+      termBytesMax: () => this.#config.mqtt.max_packet_size,
       log,
       changed: (peer) => this.#links.setInbound(peer, this.#gate.inboundFact(peer)),
     })

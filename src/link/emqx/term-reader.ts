@@ -142,6 +142,7 @@ export class TermReader {
     const sign = this.#uint8()
     if (sign > 1) throw new Malformed(`sign ${sign} of an integer`)
     const at = this.#need(length)
+    if (length > bigBytesMax) throw new Malformed(`an integer of ${length} bytes`)
     // Six bytes hold every time in milliseconds, and fit a double.
     if (length >= 1 && length <= 6) {
       const magnitude = this.#bytes.readUIntLE(at, length)
@@ -205,6 +206,8 @@ export class TermReader {
   #map(depth: number): TermMap {
     const size = this.#uint32()
     if (size * 2 > this.#bytes.length - this.#at) throw new Malformed('cut off')
+    // Each key is compared with the others, which is as much work again.
+    this.#count(size)
     const entries: (readonly [Term, Term])[] = []
     for (let index = 0; index < size; index += 1) {
       const key = this.term(depth + 1)
@@ -274,6 +277,9 @@ function finite(value: number): Float {
   if (!Number.isFinite(value)) throw new Malformed('float beyond all bounds')
   return new Float(value)
 }
+
+/** Larger ones mean nothing to anybody, and making a number of them takes more than linear time. */
+const bigBytesMax = 4096
 
 const atomCharactersMax = 255
 

@@ -11,6 +11,8 @@ export type InboundPorts = {
   readonly link: (peer: string) => LinkConfig | undefined
   /** The outbox in which messages for the peer gather; `undefined` while there is none. */
   readonly sinkOf: (peer: string) => RouteSink | undefined
+  /** How large a term may become when it is inflated, bytes: as large as a packet. Left out, as large as one is by default. */
+  readonly termBytesMax?: () => number
   readonly log: Record<'debug' | 'info' | 'warn', (fields: object, event: string) => void>
   /** What `inboundStatus(peer)` says may have changed, other than by messages. */
   readonly changed: (peer: string) => void

@@ -17,6 +17,7 @@ import { parseLinkTopic, routeTopic } from './link-topic.ts'
 import { rejectionWords } from './refusal.ts'
 import type { Refusal } from './refusal.ts'
 import { RouteInlet } from './route-inlet.ts'
+import { termLimits } from './term-limits.ts'
 
 /** At most one line in so many milliseconds tells of refused messages. */
 const refusedLogMs = 1_000
@@ -133,7 +134,7 @@ export class LinkGate implements LinkInlet {
       this.#logRefused(client, sender, 'unknown_cluster', words)
       return reasonCode.notAuthorized
     }
-    const verdict = judgeMessage(link, localCluster, () => decodeLinkMessage(payload))
+    const verdict = judgeMessage(link, localCluster, () => decodeLinkMessage(payload, termLimits(this.#ports)))
     if (verdict.type === 'refused') {
       peer.ledger.refuse(verdict.reason)
       this.#logRefused(client, sender, verdict.reason, verdict.words)

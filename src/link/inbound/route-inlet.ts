@@ -13,6 +13,7 @@ import type { InboundPeers } from './inbound-peers.ts'
 import type { InboundPorts } from './inbound-ports.ts'
 import { disconnectCode, rejectionWords } from './refusal.ts'
 import type { InitRejection, RouteFault } from './refusal.ts'
+import { termLimits } from './term-limits.ts'
 
 /** An actor of a peer that introduced itself on a connection. */
 type RouteSession = { readonly peer: string; readonly actor: string; readonly incarnation: number }
@@ -87,7 +88,7 @@ export class RouteInlet {
   }
 
   #serve(client: LinkClient, sender: string, publish: Message): Outcome {
-    const message = decodeRouteMessage(publish.payload)
+    const message = decodeRouteMessage(publish.payload, termLimits(this.#ports))
     switch (message.type) {
       case 'actor_init':
         return this.#actorInit(client, sender, message, publish)

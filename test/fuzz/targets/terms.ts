@@ -10,7 +10,7 @@ import { TermMaker } from '../term-maker.ts'
 
 /** As many as a node takes with default settings. */
 const BYTES_MAX = 1_048_576
-const limits = { bufferBytesMax: BYTES_MAX + 1024, buffersBytesMax: 4 * BYTES_MAX, heapBytesMax: 64 * 2 ** 20 }
+const limits = { bufferBytesMax: BYTES_MAX + 1024, buffersBytesMax: 4 * BYTES_MAX, heapBytesMax: 32 * 2 ** 20 }
 const dictionary = [
   '83',
   '8350',
