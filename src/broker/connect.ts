@@ -74,14 +74,7 @@ export function judgeConnect(
   const sessionExpiryMs = Math.min(asked, config.session_expiry_interval)
   const imposed = version === 5 && config.server_keepalive !== 'disabled' ? config.server_keepalive : undefined
   const packetBytesMax = properties.maximumPacketSize ?? Number.POSITIVE_INFINITY
-  const connack: ConnectTerms['connack'] = {
-    ...(assigned ? { assignedClientIdentifier: clientId } : {}),
-    ...(sessionExpiryMs !== asked ? { sessionExpiryInterval: Math.floor(sessionExpiryMs / 1000) } : {}),
-    ...(imposed !== undefined ? { serverKeepAlive: imposed } : {}),
-    ...(config.max_qos_allowed < 2 ? { maximumQoS: config.max_qos_allowed } : {}),
-    ...(properties.requestResponseInformation === true && config.response_information !== ''
-      ? { responseInformation: config.response_information }
-      : {}),
+  const connack: NonNullable<IConnackPacket['properties']> = {
     receiveMaximum: config.max_awaiting_rel,
     maximumPacketSize: config.max_packet_size,
     topicAliasMaximum: config.max_topic_alias,
@@ -90,6 +83,13 @@ export function judgeConnect(
     subscriptionIdentifiersAvailable: true,
     sharedSubscriptionAvailable: config.shared_subscription,
   }
+  // No spread: the terms live as long as the connection, and are to share a shape with others.
+  if (assigned) connack.assignedClientIdentifier = clientId
+  if (sessionExpiryMs !== asked) connack.sessionExpiryInterval = Math.floor(sessionExpiryMs / 1000)
+  if (imposed !== undefined) connack.serverKeepAlive = imposed
+  if (config.max_qos_allowed < 2) connack.maximumQoS = config.max_qos_allowed
+  if (properties.requestResponseInformation === true && config.response_information !== '')
+    connack.responseInformation = config.response_information
   // Nothing that it says may be left out, so that a client that can't take it can't be served [MQTT-3.1.2-24].
   const connackBytes = encodeControlPacket(
     { cmd: 'connack', sessionPresent: false, reasonCode: reasonCode.success, properties: connack },

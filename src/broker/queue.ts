@@ -73,11 +73,15 @@ export class MessageQueue {
   }
 }
 
+/** Shared by all queues that nothing ever waited in: `#grow` makes new ones. */
+const noSlots: (Queued | undefined)[] = []
+const noArrivals: number[] = []
+
 /** Both ends are cheap however long it is. */
 class Ring {
-  #slots: (Queued | undefined)[] = []
+  #slots: (Queued | undefined)[] = noSlots
   /** When the message in each slot came, as a count of all that came to the queue. */
-  #arrivals: number[] = []
+  #arrivals: number[] = noArrivals
   #head = 0
   #length = 0
   #bytes = 0

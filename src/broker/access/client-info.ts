@@ -29,3 +29,21 @@ export type Identity = ClientInfo & {
   /** EMQX's `client_attrs`: for `${client_attrs.NAME}` in rules. */
   readonly attributes: Readonly<Record<string, string>>
 }
+
+export const noAttributes: Identity['attributes'] = {}
+
+/** No spread: one lives as long as each connection, and they are to share one shape. */
+export function identityOf(client: ClientInfo, isSuperuser: boolean, attributes: Identity['attributes']): Identity {
+  const { clientId, username, peerHost, peerPort, protocolVersion, listener, certificate } = client
+  return {
+    clientId,
+    username,
+    peerHost,
+    peerPort,
+    protocolVersion,
+    listener,
+    certificate,
+    isSuperuser,
+    attributes,
+  }
+}
