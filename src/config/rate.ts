@@ -14,7 +14,7 @@ export const unlimited: Rate = { amount: Number.POSITIVE_INFINITY, periodMs: 100
 export function parseRate(written: string, unit: 'count' | 'bytes'): Rate | undefined {
   const text = written.trim().toLowerCase()
   if (text === 'infinity') return unlimited
-  const match = /^(\d[^/]*)\/(\d*)\s*([a-z][^/]*)$/.exec(text)
+  const match = /^(\d[^/]*)\/\s*(\d*)\s*([a-z][^/]*)$/.exec(text)
   if (match === null) return undefined
   const [, amountText = '', count = '', periodUnit = ''] = match
   const amount = unit === 'bytes' ? parseByteSize(amountText) : wholeNumber(amountText)

@@ -46,6 +46,12 @@ export async function openDoor<Type extends ListenerType>(
   return { broker, config, address, port: Number(address.split(':')[1]), id: `${type}:door` }
 }
 
+/** As the log names the first client that connected. */
+export function firstPeer(broker: TestBroker): unknown {
+  const fields = broker.log.find(({ event }) => event === 'client_connected')?.fields ?? {}
+  return 'peer' in fields ? fields.peer : undefined
+}
+
 /** What the listener says of itself. */
 export function statusOf({ broker, id }: Door) {
   const status = broker.server.listeners().find((listener) => listener.id === id)
@@ -59,7 +65,7 @@ const DEADLINE_MS = 30_000
 export async function until(holds: () => boolean): Promise<void> {
   const lateMs = Date.now() + DEADLINE_MS
   while (!holds()) {
-    assert.ok(Date.now() < lateMs, `this never came true: ${holds}`)
+    assert.ok(Date.now() < lateMs, `this never came true: ${String(holds)}`)
     await new Promise((resolve) => setTimeout(resolve, 2))
   }
 }

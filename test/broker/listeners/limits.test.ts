@@ -131,15 +131,15 @@ test('a listener that is started anew counts on, and so does its limit', async (
 test('a flood of CONNECT: each gets its answer, and a client that is inside is served in between', async (t) => {
   const door = await openDoor(t, 'tcp')
   const inside = await client(t, door, 'inside')
-  let answered = 0
+  const answers: string[] = []
   const flood = Array.from({ length: 300 }, async (_, i) => {
     await client(t, door, `flood-${i}`)
-    answered++
+    answers.push(`flood-${i}`)
   })
   const seen: number[] = []
-  while (answered < 300) {
+  while (answers.length < 300) {
     await inside.nothingMore()
-    seen.push(answered)
+    seen.push(answers.length)
   }
   await Promise.all(flood)
   // Had it waited for the end of the flood, it would have been served once.

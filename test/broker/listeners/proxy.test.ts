@@ -1,22 +1,15 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import test from 'node:test'
-import { WebSocket } from 'ws'
-import { createWebSocketStream } from 'ws'
+import { createWebSocketStream, WebSocket } from 'ws'
 import { ManualClock } from '../manual-clock.ts'
 import { hex, RawClient } from '../raw-client.ts'
-import type { TestBroker } from '../test-broker.ts'
-import { ended, openDoor, statusOf, tcp, tls, until } from './doors.ts'
+import { ended, firstPeer, openDoor, statusOf, tcp, tls, until } from './doors.ts'
 import { proxyV2, tlv } from './proxy-header.ts'
 
 const proxied = { proxy_protocol: true }
 const source = { host: '192.0.2.7', port: 4711 }
 const v1 = Buffer.from('PROXY TCP4 192.0.2.7 192.0.2.8 4711 1883\r\n')
-
-function peerOf(broker: TestBroker): unknown {
-  const connected = broker.log.find(({ event }) => event === 'client_connected')
-  return (connected?.fields as { peer?: unknown } | undefined)?.peer
-}
 
 for (const { version, header } of [
   { version: 1, header: v1 },
@@ -45,7 +38,7 @@ for (const { version, header } of [
         socket.write(connect)
       }
       await client.next('connack')
-      assert.equal(peerOf(broker), '192.0.2.7:4711')
+      assert.equal(firstPeer(broker), '192.0.2.7:4711')
       await client.nothingMore()
     }
   })
@@ -54,7 +47,7 @@ for (const { version, header } of [
     const { broker, port } = await openDoor(t, 'ssl', proxied)
     const client = new RawClient(await tls(t, port, {}, header))
     await client.connect({ clientId: 'c' })
-    assert.equal(peerOf(broker), '192.0.2.7:4711')
+    assert.equal(firstPeer(broker), '192.0.2.7:4711')
     await client.nothingMore()
   })
 
@@ -68,7 +61,7 @@ for (const { version, header } of [
       await once(websocket, 'open')
       const client = new RawClient(createWebSocketStream(websocket))
       await client.connect({ clientId: 'c' })
-      assert.equal(peerOf(broker), '192.0.2.7:4711')
+      assert.equal(firstPeer(broker), '192.0.2.7:4711')
       await client.nothingMore()
     })
   }
@@ -79,7 +72,7 @@ test('a proxy that speaks for itself keeps its own address', async (t) => {
   const socket = await tcp(t, port)
   socket.write(proxyV2({ command: 0 }))
   await new RawClient(socket).connect({ clientId: 'c' })
-  assert.equal(peerOf(broker), `127.0.0.1:${socket.localPort}`)
+  assert.equal(firstPeer(broker), `127.0.0.1:${socket.localPort}`)
 })
 
 test('a certificate for which the proxy vouches is the client’s', async (t) => {

@@ -3,13 +3,12 @@ import { once } from 'node:events'
 import { get } from 'node:http'
 import test from 'node:test'
 import { deflateRawSync } from 'node:zlib'
-import type { IConnectPacket } from 'mqtt-packet'
+import { generate, type IConnectPacket } from 'mqtt-packet'
 import { WebSocket } from 'ws'
 import { ManualClock } from '../manual-clock.ts'
 import { parsePacket } from '../raw-client.ts'
 import { publish, subscribe } from '../test-broker.ts'
-import { generate } from 'mqtt-packet'
-import { ended, openDoor, statusOf, tcp, until, websocket, websocketClient } from './doors.ts'
+import { ended, firstPeer, openDoor, statusOf, tcp, until, websocket, websocketClient } from './doors.ts'
 
 const connect: IConnectPacket = {
   cmd: 'connect',
@@ -276,8 +275,6 @@ for (const { when, options, headers, host, port } of [
     const door = await openDoor(t, 'ws', { websocket: options })
     const client = await websocketClient(t, `ws://127.0.0.1:${door.port}/mqtt`, { headers })
     await client.connect({ clientId: 'c' })
-    const connected = door.broker.log.find(({ event }) => event === 'client_connected')
-    const peer = String((connected?.fields as { peer?: string }).peer)
-    assert.match(peer, new RegExp(`^${host}:${port ?? '\\d+'}$`))
+    assert.match(String(firstPeer(door.broker)), new RegExp(`^${host}:${port ?? '\\d+'}$`))
   })
 }
