@@ -29,6 +29,8 @@ export type JournalOptions = {
  */
 const GAP_MS_MAX = 5
 const GAP_MS_PER_CHANGE = 0.01
+/** How long a change may stay in memory that nobody waits for: a message was delivered, a client went. */
+const LAZY_MS = 50
 const RETRY_MS_MIN = 100
 const RETRY_MS_MAX = 5_000
 /** A batch of which little is left is written anew, but not while its messages may be on the way still. */
@@ -45,7 +47,8 @@ export class Journal {
   readonly #options: JournalOptions
   #store: StorePort | undefined
   #gathering = new Gathering()
-  #state: 'idle' | 'due' | 'committing' | 'failing' | 'closed' = 'idle'
+  /** `lazy`: the changes so far can wait a little. `due`: a commit begins as soon as it is its turn. */
+  #state: 'idle' | 'lazy' | 'due' | 'committing' | 'failing' | 'closed' = 'idle'
   #begunAtMs = Number.NEGATIVE_INFINITY
   #gapMs = 0
   #timer: Timer | undefined
@@ -147,18 +150,24 @@ export class Journal {
       this.#gathering.batches.push(batch)
       if (batch.isSparse) this.#sparse.add(batch)
     }
-    this.#changed()
+    this.#changedQuietly()
   }
 
   /** Batches found at the start of which nothing is left. */
   emptied(batch: number): void {
     this.#gathering.emptied.push(batch)
-    this.#changed()
+    this.#changedQuietly()
   }
 
   #changed(): void {
     this.changes++
-    if (this.#state === 'idle') this.#schedule()
+    if (this.#state === 'idle' || this.#state === 'lazy') this.#schedule()
+  }
+
+  /** Nobody waits for it, so that it may go with what others wait for. */
+  #changedQuietly(): void {
+    this.changes++
+    if (this.#state === 'idle') this.#delay()
   }
 
   // ---- commits
@@ -171,6 +180,7 @@ export class Journal {
   /** Resolves when nothing waits for the disk any more, or the disk takes nothing. */
   async flush(): Promise<void> {
     if (this.#state === 'idle' || this.#state === 'closed' || this.#state === 'failing') return
+    if (this.#state === 'lazy') this.#schedule()
     await new Promise<void>((resolve) => this.#quiet.push(resolve))
   }
 
@@ -180,7 +190,13 @@ export class Journal {
     this.#timer?.cancel()
   }
 
+  #delay(): void {
+    this.#state = 'lazy'
+    this.#timer = this.#options.clock.after(LAZY_MS, () => this.#schedule())
+  }
+
   #schedule(): void {
+    this.#timer?.cancel()
     this.#state = 'due'
     const sinceMs = this.#options.clock.steadyMs() - this.#begunAtMs
     const leftMs = this.#gapMs - sinceMs
@@ -234,8 +250,9 @@ export class Journal {
     this.#waiters = this.#waiters.filter((waiter) => waiter.committed(commit))
     this.#wake(gathering.batch)
     this.#state = 'idle'
-    if (this.changes !== this.#changesBefore) this.#schedule()
-    else this.#tellQuiet()
+    if (this.changes === this.#changesBefore) this.#tellQuiet()
+    else if (this.#waiters.length > 0 || this.#quiet.length > 0) this.#schedule()
+    else this.#delay()
   }
 
   #wake({ deliveries }: Batch): void {

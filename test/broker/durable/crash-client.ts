@@ -1,10 +1,17 @@
 /** A client with a memory of its own that keeps to the letter of QoS 1 and 2 (MQTT 5, 4.3 and 4.4), whatever becomes of the server. */
 import assert from 'node:assert/strict'
 import { generate, type Packet, parser } from 'mqtt-packet'
-import type { Wire } from './crash-world.ts'
+/** The connection of a client. What it sends gathers until it is delivered, and so does what comes. */
+export interface Wire {
+  readonly isOpen: boolean
+  readonly toServer: Buffer[]
+  readonly toClient: Buffer[]
+  deliverToServer(): void
+  cut(): void
+}
 
-/** So many identifiers a client uses. */
-const IDS = 6
+/** Few identifiers come back soon, so that a reuse that goes wrong shows. */
+export type Habits = { readonly identifiers: number; readonly receiveMaximum: number }
 
 export type Sent = { readonly qos: 1 | 2; readonly text: string; packetId: number; state: 'sent' | 'released' }
 
@@ -12,6 +19,7 @@ export class CrashClient {
   readonly id: string
   readonly isKept: boolean
   readonly #filter: string | undefined
+  readonly habits: Habits
   #wire: Wire | undefined
   #parser = parser({ protocolVersion: 5 })
   #isAccepted = false
@@ -27,7 +35,13 @@ export class CrashClient {
   /** Texts received as an application gets them: QoS 1 perhaps twice, QoS 2 once. */
   readonly got: { readonly text: string; readonly qos: number }[] = []
 
-  constructor(id: string, isKept: boolean, filter?: string) {
+  constructor(
+    id: string,
+    isKept: boolean,
+    filter?: string,
+    habits: Habits = { identifiers: 6, receiveMaximum: 3 },
+  ) {
+    this.habits = habits
     this.id = id
     this.isKept = isKept
     this.#filter = filter
@@ -54,7 +68,7 @@ export class CrashClient {
       clientId: this.id,
       clean: !this.isKept,
       keepalive: 0,
-      properties: { sessionExpiryInterval: this.isKept ? 0xffffffff : 0, receiveMaximum: 3 },
+      properties: { sessionExpiryInterval: this.isKept ? 0xffffffff : 0, receiveMaximum: this.habits.receiveMaximum },
     })
   }
 
@@ -66,7 +80,7 @@ export class CrashClient {
   }
 
   publish(qos: 1 | 2, text: string): void {
-    if (this.#outgoing.length === IDS) return
+    if (this.#outgoing.length === this.habits.identifiers) return
     while (this.#outgoing.some(({ packetId }) => packetId === this.#nextId)) this.#bumpId()
     const sent: Sent = { qos, text, packetId: this.#nextId, state: 'sent' }
     this.#bumpId()
@@ -74,9 +88,8 @@ export class CrashClient {
     if (this.isAccepted) this.#sendPublish(sent, false)
   }
 
-  /** Identifiers come back soon, so that a reuse that goes wrong shows. */
   #bumpId(): void {
-    this.#nextId = (this.#nextId % IDS) + 1
+    this.#nextId = (this.#nextId % this.habits.identifiers) + 1
   }
 
   get unfinished(): number {
@@ -111,28 +124,19 @@ export class CrashClient {
   }
 
   #handle(packet: Packet): void {
-    switch (packet.cmd) {
-      case 'connack':
-        return this.#accepted(packet.sessionPresent)
-      case 'suback':
-        assert.deepEqual(packet.granted, [2])
-        this.isSubscribed = true
-        return undefined
-      case 'publish':
-        return this.#incoming(packet.qos, packet.messageId ?? 0, packet.payload.toString())
-      case 'pubrel':
-        this.#received.delete(packet.messageId!)
-        return this.#send({ cmd: 'pubcomp', messageId: packet.messageId! })
-      case 'puback':
-        return this.#done(packet.messageId!, 1, packet.reasonCode ?? 0)
-      case 'pubrec':
-        return this.#pubrec(packet.messageId!, packet.reasonCode ?? 0)
-      case 'pubcomp':
-        return this.#forget(packet.messageId!, 'released')
-      default:
-        // DISCONNECT: the server closes, and the test connects again.
-        return undefined
-    }
+    if (packet.cmd === 'connack') this.#accepted(packet.sessionPresent)
+    else if (packet.cmd === 'suback') {
+      assert.deepEqual(packet.granted, [2])
+      this.isSubscribed = true
+    } else if (packet.cmd === 'publish') {
+      this.#incoming(packet.qos, packet.messageId ?? 0, packet.payload.toString())
+    } else if (packet.cmd === 'pubrel') {
+      this.#received.delete(packet.messageId!)
+      this.#send({ cmd: 'pubcomp', messageId: packet.messageId! })
+    } else if (packet.cmd === 'puback') this.#done(packet.messageId!, 1, packet.reasonCode ?? 0)
+    else if (packet.cmd === 'pubrec') this.#pubrec(packet.messageId!, packet.reasonCode ?? 0)
+    else if (packet.cmd === 'pubcomp') this.#forget(packet.messageId!, 'released')
+    // After DISCONNECT the server closes, and the test connects again.
   }
 
   #accepted(sessionPresent: boolean): void {

@@ -3,13 +3,12 @@
  * test says so, and the process may crash between any two of these steps.
  */
 import assert from 'node:assert/strict'
-import type { Packet } from 'mqtt-packet'
 import { Broker } from '../../../src/broker/broker.ts'
 import { Connection, type Hub, type Transport } from '../../../src/broker/connection.ts'
 import { ManualClock } from '../manual-clock.ts'
 import { mqttDefaults } from '../test-broker.ts'
 import { MemoryStore } from './memory-store.ts'
-import type { CrashClient } from './crash-client.ts'
+import type { CrashClient, Wire } from './crash-client.ts'
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
@@ -48,7 +47,7 @@ class Life {
 }
 
 /** The two ends of a connection, with what is under way in each direction. */
-export class Wire implements Transport {
+class Pipe implements Transport, Wire {
   readonly remoteAddress = '127.0.0.1:1'
   readonly peerHost = '127.0.0.1'
   readonly peerPort = 1
@@ -111,7 +110,7 @@ export class CrashWorld {
 
   connect(client: CrashClient): void {
     client.lost()
-    const wire = new Wire()
+    const wire = new Pipe()
     wire.attach(new Connection(this.#life.hub, wire))
     client.connect(wire)
   }
@@ -151,5 +150,3 @@ export class CrashWorld {
     }
   }
 }
-
-export type AnyPacket = Packet
