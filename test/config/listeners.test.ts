@@ -11,8 +11,9 @@ import { formatRate, parseRate } from '../../src/config/rate.ts'
 const pemDirectory = join(process.cwd(), 'test/fixtures/tls/listeners')
 const nowMs = () => Date.UTC(2026, 0, 1)
 
+const readFile = (path: string): string => readFileSync(path, 'utf8')
+
 async function parse(text: string, at = nowMs) {
-  const readFile = (path: string) => readFileSync(path, 'utf8')
   return parseConfig(text, { file: 'isthmus.conf', env: {}, baseDir: pemDirectory, readFile, nowMs: at })
 }
 
@@ -153,21 +154,22 @@ for (const text of [
   })
 }
 
+async function expiryWarnings(atMs: number) {
+  const result = await parse(ssl(own), () => atMs)
+  assert.ok(result.type === 'ok')
+  return result.warnings
+}
+
 test('a certificate that runs out within 30 days, or has, is told where the configuration is checked', async () => {
   const year = Date.UTC(2126, 9, 29)
-  const warnings = async (at: number) => {
-    const result = await parse(ssl(own), () => at)
-    assert.ok(result.type === 'ok')
-    return result.warnings.map(({ key, reason, line, message }) => ({ key, reason, line, message }))
-  }
-  assert.deepEqual(await warnings(year - 31 * 86_400_000), [])
-  const [soon] = await warnings(year - 10 * 86_400_000)
+  assert.deepEqual(await expiryWarnings(year - 31 * 86_400_000), [])
+  const [soon] = await expiryWarnings(year - 10 * 86_400_000)
   assert.deepEqual(
     [soon?.key, soon?.reason, soon?.line],
     ['listeners.ssl.default.ssl_options.certfile', 'certificate_expiry', 2],
   )
   assert.match(soon?.message ?? '', /CN=localhost expires on 2126-10-29 .* in 10 days; renew it/)
-  assert.match((await warnings(year + 2 * 86_400_000))[0]?.message ?? '', /expired on 2126-10-29/)
+  assert.match((await expiryWarnings(year + 2 * 86_400_000))[0]?.message ?? '', /expired on 2126-10-29/)
 })
 
 test('what belongs to Erlang, and a burst beside no rate, are remarked', async () => {
