@@ -3,7 +3,8 @@ import type * as z from 'zod'
 import type { ConfigError, ConfigErrorReason, RefusedTopic } from './config-error.ts'
 import { allowedKeys, everyKey, notSupported } from './config-schema.ts'
 import { alternatives } from './fields.ts'
-import { type Place, unresolvedIn } from './hocon.ts'
+import type { Place } from './hocon.ts'
+import { unresolvedIn } from './hocon-unresolved.ts'
 import { isSection, type KeyPath, valueAt } from './key-path.ts'
 import { nearestKey } from './nearest-key.ts'
 
@@ -16,11 +17,24 @@ export type Finding = Omit<ConfigError, 'file' | 'line' | 'key'> & {
 
 /** `raw` is what was validated. */
 export function findingsOf(issues: readonly z.core.$ZodIssue[], raw: unknown): Finding[] {
-  return issues.flatMap((issue) => {
+  return someOf(issues).flatMap((issue) => {
     const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))
-    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...path, key], raw))
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.slice(0, toldMax).map((key) => unknownKey([...path, key], raw))
     const value = valueAt(raw, path)
     return holdsUnresolved(value) ? [] : [refusedValue(issue, path, value)]
+  })
+}
+
+/** Nobody reads more at once, and to find the key that was meant takes its time. */
+const toldMax = 100
+
+function someOf(issues: readonly z.core.$ZodIssue[]): readonly z.core.$ZodIssue[] {
+  let left = toldMax
+  return issues.filter((issue) => {
+    const isTold = left > 0
+    left -= issue.code === 'unrecognized_keys' ? issue.keys.length : 1
+    return isTold
   })
 }
 

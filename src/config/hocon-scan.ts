@@ -28,7 +28,8 @@ export type HoconProblem = {
 }
 
 /** A path as a key of a map. */
-export const keyOf = (path: KeyPath): string => JSON.stringify(path.map(String))
+export const keyOf = (path: KeyPath): string => path.map(nameOf).join('')
+const nameOf = (part: string | number): string => `.${JSON.stringify(String(part))}`
 
 /** `text` has `\n` as its only line end. */
 export function scanHocon(text: string): HoconScan | HoconProblem {
@@ -52,6 +53,10 @@ class ScanFault extends Error {
 
 /** Deeper than any configuration, shallower than the stack. */
 const depthMax = 64
+const tooDeep = `nested deeper than ${depthMax} levels`
+/** A key or an element of an array: `key` is `keyOf` its path, `depth` how long that is. */
+type Spot = { readonly key: string; readonly depth: number }
+const rootSpot: Spot = { key: '', depth: 0 }
 /** `|`, which HOCON allows without quotes, would start an expression. */
 const unquotedRun = /[^$"{}[\]:=,+#`^?!@*&\\|\s\p{Cc}\p{Zs}\u2028\u2029]+/uy
 const quotedRun = /"((?:\\(?:["'\\/bfnrt]|u[\da-fA-F]{4})|[^"\\\p{Cc}])*)"/uy
@@ -81,8 +86,8 @@ class Scanner {
     const open = this.at
     const braced = this.text[open] === '{'
     if (this.text[open] === '[') this.fail('a configuration is made of keys; `[` begins a list')
-    if (braced) this.braced([])
-    else this.fields([], undefined)
+    if (braced) this.braced(rootSpot)
+    else this.fields(rootSpot, undefined)
     const close = this.at - 1
     if (braced) {
       this.skipBlank()
@@ -92,16 +97,16 @@ class Scanner {
     return { type: 'ok', lines: this.lines, includes: this.includes, braces }
   }
 
-  private braced(path: KeyPath): void {
+  private braced(spot: Spot): void {
     this.enter()
     this.at++
-    this.fields(path, this.line)
+    this.fields(spot, this.line)
     this.at++
     this.depth--
   }
 
   /** Up to the `}` that ends them, or to the end of the text if no brace opened them. */
-  private fields(path: KeyPath, openedOn: number | undefined): void {
+  private fields(spot: Spot, openedOn: number | undefined): void {
     for (;;) {
       this.skipBlank()
       while (this.text[this.at] === ',') {
@@ -117,7 +122,7 @@ class Scanner {
         if (openedOn !== undefined) return
         this.fail('this `}` closes nothing')
       }
-      if (!this.include()) this.field(path)
+      if (!this.include()) this.field(spot)
     }
   }
 
@@ -134,26 +139,28 @@ class Scanner {
     return true
   }
 
-  private field(path: KeyPath): void {
+  private field(section: Spot): void {
     const line = this.line
-    const names = this.key()
-    const full = [...path, ...names]
-    for (let length = path.length + 1; length <= full.length; length++) this.mark(full.slice(0, length), line)
+    let spot = section
+    for (const name of this.key()) {
+      spot = this.within(spot, name)
+      this.mark(spot, line)
+    }
     this.skipBlank()
     const next = this.text[this.at]
-    if (next === '{') return this.value(full, line)
+    if (next === '{') return this.value(spot, line)
     if (next !== '=' && next !== ':' && !this.text.startsWith('+=', this.at)) {
       // The name is not repeated: where the quotes or the `=` went astray, it may be a password.
       this.fail('this key has no value: `=` is missing after it', 'syntax_error', line)
     }
     const appends = next === '+'
     this.at += appends ? 2 : 1
-    if (!appends) this.counts.delete(keyOf(full))
-    const count = this.counts.get(keyOf(full)) ?? 0
-    this.value(full, line)
-    if (appends && (this.counts.get(keyOf(full)) ?? 0) === count) {
-      this.mark([...full, count], line)
-      this.counts.set(keyOf(full), count + 1)
+    if (!appends) this.counts.delete(spot.key)
+    const count = this.counts.get(spot.key) ?? 0
+    this.value(spot, line)
+    if (appends && (this.counts.get(spot.key) ?? 0) === count) {
+      this.mark(this.within(spot, count), line)
+      this.counts.set(spot.key, count + 1)
     }
   }
 
@@ -197,7 +204,7 @@ class Scanner {
   }
 
   /** Pieces that follow each other make one value: `${base} { more = 1 }`, `10 s`. */
-  private value(path: KeyPath, keyLine: number): void {
+  private value(spot: Spot, keyLine: number): void {
     this.skipBlank()
     let pieces = 0
     for (; ; pieces++) {
@@ -208,8 +215,8 @@ class Scanner {
         this.checkComment()
         break
       }
-      if (next === '{') this.braced(path)
-      else if (next === '[') this.array(path)
+      if (next === '{') this.braced(spot)
+      else if (next === '[') this.array(spot)
       else if (next === '"') this.quoted()
       else if (next === '$') this.substitution()
       else this.unquoted()
@@ -217,11 +224,11 @@ class Scanner {
     if (pieces === 0) this.fail('this key has no value', 'syntax_error', keyLine)
   }
 
-  private array(path: KeyPath): void {
+  private array(spot: Spot): void {
     const openedOn = this.line
     this.enter()
     this.at++
-    let index = this.counts.get(keyOf(path)) ?? 0
+    let index = this.counts.get(spot.key) ?? 0
     for (;;) {
       this.skipBlank()
       while (this.text[this.at] === ',') {
@@ -235,14 +242,14 @@ class Scanner {
           `the \`[\` of line ${openedOn} is never closed${next === undefined ? '' : ' before this `}`'}; ${listHint}`,
         )
       }
-      const element = [...path, index]
+      const element = this.within(spot, index)
       this.mark(element, this.line)
-      this.counts.delete(keyOf(element))
+      this.counts.delete(element.key)
       this.value(element, this.line)
       index++
     }
     this.at++
-    this.counts.set(keyOf(path), index)
+    this.counts.set(spot.key, index)
     this.depth--
   }
 
@@ -313,11 +320,16 @@ class Scanner {
   }
 
   private enter(): void {
-    if (++this.depth > depthMax) this.fail(`nested deeper than ${depthMax} levels`)
+    if (++this.depth > depthMax) this.fail(tooDeep)
   }
 
-  private mark(path: KeyPath, line: number): void {
-    this.lines.set(keyOf(path), line)
+  private mark(spot: Spot, line: number): void {
+    this.lines.set(spot.key, line)
+  }
+
+  private within({ key, depth }: Spot, part: string | number): Spot {
+    if (depth === depthMax) this.fail(tooDeep)
+    return { key: key + nameOf(part), depth: depth + 1 }
   }
 
   private match(pattern: RegExp): RegExpExecArray | undefined {

@@ -2,10 +2,11 @@
  * A HOCON text as plain values, with the place of each key. `@pushcorn/hocon-parser` merges and substitutes; before it sees the
  * text, `hocon-scan.ts` has found it well formed and free of what would run code, and included files stand in it already.
  */
-import parser from '@pushcorn/hocon-parser'
 import type { ConfigError } from './config-error.ts'
 import { expandIncludes, type HoconOrigin, type HoconPlace, plainLines, type ReadFile } from './hocon-include.ts'
 import { keyOf, scanHocon } from './hocon-scan.ts'
+import { readOnThread } from './hocon-thread.ts'
+import { unresolvedIn } from './hocon-unresolved.ts'
 import { formatKeyPath, isSection, type KeyPath } from './key-path.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
@@ -49,45 +50,21 @@ type Resolved =
   | { readonly type: 'ok'; readonly value: Record<string, unknown> }
   | { readonly type: 'invalid'; readonly errors: readonly ConfigError[] }
 
-/** The parser stops at the first substitution that finds nothing; it is given a mark to find and asked again, so that all are told. */
 async function substitute(text: string, env: Env, whereIs: (line: number | undefined) => Place): Promise<Resolved> {
-  const scope: Record<string, unknown> = { ...env }
-  for (let marks = 0; ; marks++) {
-    try {
-      const value = (await parser.Context.resolve({ text, strict: true, env: false, scope: { ...scope } })) ?? {}
+  const answer = await readOnThread({ text, env: { ...env } })
+  switch (answer.type) {
+    case 'ok': {
+      const { value } = answer
       return isSection(value) ? { type: 'ok', value } : syntaxError(whereIs(1), 'a configuration is made of keys')
-    } catch (error) {
-      const said = error instanceof Error ? error.message : String(error)
-      const name = /^Unable to resolve '([^']+)'/.exec(said)?.[1]
-      if (name === undefined || marks >= marksMax || !mark(scope, name)) {
-        return syntaxError(whereIs(Number(/\bline: (\d+)/.exec(said)?.[1] ?? Number.NaN)), explain(said))
-      }
     }
+    case 'failed':
+      return syntaxError(whereIs(Number(/\bline: (\d+)/.exec(answer.said)?.[1] ?? Number.NaN)), explain(answer.said))
+    case 'too_large':
+      return syntaxError(
+        whereIs(1),
+        'this comes to more values than any configuration has; do substitutions repeat each other?',
+      )
   }
-}
-
-const marksMax = 100
-
-/** Puts a mark where a substitution by this name looks. False if one stands there already. */
-function mark(scope: Record<string, unknown>, name: string): boolean {
-  const names = name.replaceAll('"', '').split('.')
-  let at = scope
-  for (const part of names.slice(0, -1)) {
-    const next = Object.hasOwn(at, part) ? at[part] : undefined
-    const inner: Record<string, unknown> = isSection(next) ? next : {}
-    at[part] = inner
-    at = inner
-  }
-  const last = names.at(-1) ?? name
-  if (unresolvedIn(at[last]) !== undefined) return false
-  at[last] = `\0unresolved ${name}\0`
-  return true
-}
-
-/** The name of a substitution in this value that found nothing. That was told already: nothing else is wrong with the value. */
-export function unresolvedIn(value: unknown): string | undefined {
-  // No text of a file holds U+0000: the scanner refuses it.
-  return typeof value === 'string' ? /\0unresolved ([^\0]*)\0/.exec(value)?.[1] : undefined
 }
 
 function unresolvedErrors(value: unknown, path: KeyPath, placeOf: (path: KeyPath) => Place): ConfigError[] {
