@@ -50,7 +50,8 @@ export class TokenBucket {
   /** How long until nothing is owed, milliseconds, rounded up; 0 if nothing is. */
   waitMs(nowMs: number): number {
     this.#fill(nowMs)
-    return this.#tokens >= 0 ? 0 : Math.ceil(-this.#tokens / this.#perMs)
+    // What is not exact in binary must not become a millisecond of its own.
+    return this.#tokens >= 0 ? 0 : Math.max(0, Math.ceil(-this.#tokens / this.#perMs - 1e-6))
   }
 
   #draw(count: number): void {

@@ -91,8 +91,8 @@ test('after the wait nothing is owed, and a moment before something was', () => 
       const bucket = new TokenBucket(rate(amount, periodMs), undefined, 0)
       bucket.take(count, 0)
       const waitMs = bucket.waitMs(0)
-      if (waitMs > 1) assert.ok(bucket.waitMs(waitMs - 1) > 0)
-      // Sums of fractions: a wait may be a hair short.
+      // Sums of fractions: a wait may be a hair too short or too long, and then is a millisecond off.
+      if (waitMs > 2) assert.ok(bucket.waitMs(waitMs - 2) > 0)
       assert.ok(bucket.waitMs(waitMs) <= 1)
     }),
   )
