@@ -1,5 +1,5 @@
 /** What processes took of the machine, from Linux's /proc: user and system time of all threads, and what they wrote. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 
 /** USER_HZ is 100 wherever Linux runs Node: /proc counts in steps of 10 ms. */
 const TICK_US = 10_000
@@ -20,7 +20,12 @@ export function busyUs(): number {
   return [user, nice, system, irq, softirq].reduce((sum, ticks) => sum + Number(ticks), 0) * TICK_US
 }
 
-/** Bytes that a process has made the system write to a disk, at once or later; what went to sockets is not among them. */
+/**
+ * Bytes that a process has made the system write to a disk, at once or later; what went to sockets or to files in memory
+ * (tmpfs) is not among them. 0 where the system does not tell.
+ */
 export function diskBytes(pid: number): number {
-  return Number(/^write_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))?.[1])
+  const file = `/proc/${pid}/io`
+  if (!existsSync(file)) return 0
+  return Number(/^write_bytes: (\d+)$/m.exec(readFileSync(file, 'latin1'))?.[1])
 }
