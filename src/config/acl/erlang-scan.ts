@@ -158,9 +158,9 @@ class Scanner {
   #contents(quote: string): string | undefined {
     const parts: string[] = []
     this.#at += 1
-    const end = this.#lineEnd()
-    for (let from = this.#at; this.#at < end;) {
+    for (let from = this.#at; this.#at < this.#text.length;) {
       const char = this.#text[this.#at]!
+      if (char === '\n') return undefined
       if (char === quote) {
         parts.push(this.#text.slice(from, this.#at))
         this.#at += 1
@@ -173,7 +173,6 @@ class Scanner {
       }
       this.#at += 1
     }
-    this.#at = end
     return undefined
   }
 
