@@ -132,7 +132,7 @@ function soonest(
 const isPem = (written: string): boolean => written.includes('-----BEGIN')
 
 /** From when on a certificate that expires is worth a warning. */
-export const expiryWarningMs = 30 * 86_400_000
+const expiryWarningMs = 30 * 86_400_000
 
 /** In words, for whoever must renew it; `undefined` while there is time. */
 export function expiryWords({ subject, notAfterMs }: CertificateFile, nowMs: number): string | undefined {

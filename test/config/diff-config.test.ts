@@ -68,6 +68,18 @@ for (const { when, before = base, after, changes } of [
     changes: ['listener_removed listeners.tcp.x', 'listener_added listeners.tcp.y'],
   },
   {
+    when: 'a listener of another type has the name of one that went',
+    before: { listeners: { tcp: { x: { bind: 1 } } } },
+    after: { listeners: { ws: { x: { bind: 1 } } } },
+    changes: ['listener_removed listeners.tcp.x', 'listener_added listeners.ws.x'],
+  },
+  {
+    when: 'options of a listener changed',
+    before: { listeners: { ws: { x: { bind: 1 } } } },
+    after: { listeners: { ws: { x: { bind: 1, max_connections: 7, websocket: { compress: true } } } } },
+    changes: ['listener_changed listeners.ws.x max_connections,websocket.compress'],
+  },
+  {
     when: 'a listener moved',
     before: { listeners: { tcp: { x: { bind: 1 } } } },
     after: { listeners: { tcp: { x: { bind: '[::]:2' } } } },

@@ -1,13 +1,16 @@
-/** Reads one client: what comes goes to its connection, no faster than `messages_rate` and `bytes_rate` of the listener allow. */
+/** Reads one client: what comes goes to its connection, no faster than the rates of the listener allow: its own and those of all. */
 import type { ListenerConfig } from '../../config/listener-config.ts'
 import type { Broker } from '../broker.ts'
 import type { Timer } from '../clock.ts'
 import type { Connection } from '../connection.ts'
 import type { Counters } from '../counters.ts'
 import { TokenBucket } from '../token-bucket.ts'
+import type { ListenerRates } from './listener-rates.ts'
 import type { ServerTransport, TransportReader } from './server-transport.ts'
 
 const nothing = Buffer.alloc(0)
+/** Whoever has to wait waits that long at least, so that there is no timer for each message. */
+const HOLD_MS_MIN = 20
 
 export class ClientReader implements TransportReader {
   readonly transport: ServerTransport
@@ -15,21 +18,33 @@ export class ClientReader implements TransportReader {
   readonly #broker: Broker
   readonly #messages: TokenBucket | undefined
   readonly #bytes: TokenBucket | undefined
+  readonly #ofAll: ListenerRates
+  readonly #holdMsMin: number
   /** Runs while the client is held back. */
   #held: Timer | undefined
 
-  constructor(connection: Connection, transport: ServerTransport, config: ListenerConfig, broker: Broker) {
+  constructor(
+    connection: Connection,
+    transport: ServerTransport,
+    config: ListenerConfig,
+    ofAll: ListenerRates,
+    broker: Broker,
+  ) {
     this.transport = transport
     this.#connection = connection
     this.#broker = broker
+    this.#ofAll = ofAll
     const { messages_rate, messages_burst, bytes_rate, bytes_burst } = config
+    // A bucket holds no more than one period brings.
+    this.#holdMsMin = Math.min(HOLD_MS_MIN, messages_rate.periodMs, bytes_rate.periodMs)
     const nowMs = broker.clock.steadyMs()
     if (Number.isFinite(messages_rate.amount)) this.#messages = new TokenBucket(messages_rate, messages_burst, nowMs)
     if (Number.isFinite(bytes_rate.amount)) this.#bytes = new TokenBucket(bytes_rate, bytes_burst, nowMs)
   }
 
   read(chunk: Buffer): void {
-    if (this.#messages === undefined && this.#bytes === undefined) return this.#connection.receive(chunk)
+    if (this.#messages === undefined && this.#bytes === undefined && !this.#ofAll.isLimited)
+      return this.#connection.receive(chunk)
     const { counters } = this.#broker
     const before = publishes(counters)
     this.#connection.receive(chunk)
@@ -63,11 +78,12 @@ export class ClientReader implements TransportReader {
     const nowMs = clock.steadyMs()
     this.#messages?.take(messages, nowMs)
     this.#bytes?.take(bytes, nowMs)
-    const waitMs = Math.max(this.#messages?.waitMs(nowMs) ?? 0, this.#bytes?.waitMs(nowMs) ?? 0)
+    const ofAllMs = this.#ofAll.isLimited ? this.#ofAll.take(messages, bytes, nowMs) : 0
+    const waitMs = Math.max(ofAllMs, this.#messages?.waitMs(nowMs) ?? 0, this.#bytes?.waitMs(nowMs) ?? 0)
     if (waitMs === 0) return
     this.transport.throttle()
     this.#held?.cancel()
-    this.#held = clock.after(waitMs, () => {
+    this.#held = clock.after(Math.max(waitMs, this.#holdMsMin), () => {
       this.#held = undefined
       this.transport.unthrottle()
     })

@@ -10,10 +10,6 @@ export class Handshakes {
     this.#expired = expired
   }
 
-  get count(): number {
-    return this.#deadlines.size
-  }
-
   /** The socket, one the listener has accepted, enters its next handshake. */
   enter(socket: Socket, deadlineMs: number): void {
     this.#deadlines.set(socket, deadlineMs)

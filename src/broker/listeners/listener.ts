@@ -16,6 +16,7 @@ import type { Broker } from '../broker.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import { Certificates, certificateWords } from './certificates.ts'
 import { Handshakes } from './handshakes.ts'
+import { ListenerRates } from './listener-rates.ts'
 import { formatPeer, type Peer, peerOf, proxiedPeer } from './peer.ts'
 import { takeProxyHeader } from './proxy-header.ts'
 import { type RefusalReason, Refusals } from './refusals.ts'
@@ -47,7 +48,7 @@ export type ListenerPorts = {
   readonly broker: Broker
   readonly load: ListenerLoad
   /** A client has arrived: its first bytes of MQTT may follow. */
-  readonly arrived: (transport: ServerTransport, config: ListenerConfig) => void
+  readonly arrived: (transport: ServerTransport, config: ListenerConfig, rates: ListenerRates) => void
 }
 
 /** What lies between the socket and MQTT, by the options that count for new connections. */
@@ -68,6 +69,7 @@ export class Listener {
   readonly #server: NetServer
   readonly #handshakes = new Handshakes((socket) => this.#expired(socket))
   readonly #connRate: TokenBucket
+  readonly #rates: ListenerRates
   #layers: Layers
 
   private constructor(name: string, config: ListenerConfig, ports: ListenerPorts) {
@@ -75,7 +77,9 @@ export class Listener {
     this.id = listenerId(config.type, name)
     this.#ports = ports
     this.#layers = this.#buildLayers(config)
-    this.#connRate = new TokenBucket(config.max_conn_rate, config.max_conn_burst, ports.broker.clock.steadyMs())
+    const nowMs = ports.broker.clock.steadyMs()
+    this.#connRate = new TokenBucket(config.max_conn_rate, config.max_conn_burst, nowMs)
+    this.#rates = new ListenerRates(config, nowMs)
     this.#server = createServer((socket) => this.#accept(socket))
   }
 
@@ -112,7 +116,9 @@ export class Listener {
     const layers = this.#buildLayers(config)
     this.#layers.certificates?.stop()
     this.#layers = layers
-    this.#connRate.configure(config.max_conn_rate, config.max_conn_burst, this.#ports.broker.clock.steadyMs())
+    const nowMs = this.#ports.broker.clock.steadyMs()
+    this.#connRate.configure(config.max_conn_rate, config.max_conn_burst, nowMs)
+    this.#rates.configure(config, nowMs)
     return true
   }
 
@@ -185,7 +191,11 @@ export class Listener {
         websocket.on('error', (error) => {
           log.info({ listener: this.id, peer: formatPeer(peer), reason: error.message }, 'websocket_error')
         })
-        this.#ports.arrived(new WebsocketTransport(websocket, socket, this.id, peer, config, steadyMs), config)
+        this.#ports.arrived(
+          new WebsocketTransport(websocket, socket, this.id, peer, config, steadyMs),
+          config,
+          this.#rates,
+        )
       },
       refused: (socket, words) => this.#count(socket, 'websocket_handshake', words),
     })
@@ -262,7 +272,11 @@ export class Listener {
 
   #arrive(socket: Socket, peer: Peer): void {
     const { config } = this.#layers
-    this.#ports.arrived(new SocketTransport(socket, this.id, peer, config.tcp_options.send_timeout), config)
+    this.#ports.arrived(
+      new SocketTransport(socket, this.id, peer, config.tcp_options.send_timeout),
+      config,
+      this.#rates,
+    )
   }
 
   #refuse(socket: Socket, reason: RefusalReason, words: string): void {
