@@ -56,6 +56,8 @@ export class LmdbStore implements StorePort {
       refuseIfInUse(root, file)
       claimLayout(root, file)
       const tables = TABLES.map((name) => [name, root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' })])
+      // From here on this process stands in the table of readers, until it ends or the store is closed.
+      root.get(LAYOUT_KEY)
       LmdbStore.#open.add(path)
       return new LmdbStore(path, root, Object.fromEntries(tables) as Tables)
     } catch (error) {
