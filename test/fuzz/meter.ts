@@ -2,6 +2,7 @@
  * Watches what one turn of the event loop takes: its time and its memory. Both are looked at twice. The first look is cheap and may
  * be wrong, because a busy machine or the garbage collector was at work; the second one measures CPU time.
  */
+import { existsSync, readFileSync } from 'node:fs'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
@@ -28,7 +29,7 @@ export class Meter {
   readonly #looksAt: number | undefined
 
   /**
-   * @param looksAt makes it the second look: it takes CPU time of the process, which is nobody else's fault, and before the turn of
+   * @param looksAt makes it the second look: it takes the CPU time of this thread, which is nobody else's fault, and before the turn of
    * this number it collects the garbage, so that what was freed within it was its own. The first look takes the time that went by.
    */
   constructor(looksAt?: number) {
@@ -51,16 +52,27 @@ export class Meter {
       this.#end(turn, limits)
       throw error
     }
-    if (result instanceof Promise) return result.finally(() => this.#end(turn, limits)) as T
+    if (result instanceof Promise) return this.#settled(result, turn, limits) as T
     this.#end(turn, limits)
     return result
+  }
+
+  /** Only what this thread did counts, not what it waited for. */
+  async #settled(result: Promise<unknown>, turn: Turn, limits: TurnLimits): Promise<unknown> {
+    try {
+      return await result
+    } finally {
+      const { active } = performance.eventLoopUtilization(turn.loop)
+      this.#end(this.#looksAt === undefined ? { ...turn, atMs: this.#nowMs() - active } : turn, limits)
+    }
   }
 
   #begin(): Turn {
     this.#turns++
     if (this.#turns === this.#looksAt) collectGarbage()
     buffers.largest = buffers.total = 0
-    return { heapBytes: getHeapStatistics().used_heap_size, atMs: this.#nowMs() }
+    const loop = performance.eventLoopUtilization()
+    return { heapBytes: getHeapStatistics().used_heap_size, atMs: this.#nowMs(), loop }
   }
 
   #end({ heapBytes, atMs }: Turn, limits: TurnLimits): void {
@@ -79,13 +91,15 @@ export class Meter {
   }
 
   #nowMs(): number {
-    if (this.#looksAt === undefined) return performance.now()
-    const { user, system } = process.cpuUsage()
-    return (user + system) / 1000
+    return this.#looksAt === undefined ? performance.now() : cpuMs()
   }
 }
 
-type Turn = { readonly heapBytes: number; readonly atMs: number }
+type Turn = {
+  readonly heapBytes: number
+  readonly atMs: number
+  readonly loop: ReturnType<typeof performance.eventLoopUtilization>
+}
 
 /** What was asked for since the turn began: `largest` at once, `total` in all, bytes. */
 const buffers = { largest: 0, total: 0 }
@@ -110,6 +124,16 @@ function note(bytes: number): void {
   buffers.total += bytes
   if (bytes > buffers.largest) buffers.largest = bytes
 }
+
+/** Of this thread, to a few milliseconds, where the system tells it; else of the process, which may be more. */
+function cpuMs(): number {
+  if (tellsThreads) return Number(readFileSync(threadStatistics, 'latin1').split(' ', 1)[0]) / 1e6
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+const threadStatistics = '/proc/thread-self/schedstat'
+const tellsThreads = existsSync(threadStatistics)
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void

@@ -84,8 +84,8 @@ class TextMaker {
     const random = this.#random
     const kind = random.fraction()
     if (kind < 0.05) return this.#nest()
-    if (kind < 0.12) return this.#grow()
-    if (kind < 0.18) return this.#many()
+    if (kind < 0.051) return this.#grow()
+    if (kind < 0.11) return this.#many()
     const files = random.chance(0.2) ? `\n--- more.conf\n${this.#fields(1)}` : ''
     return `${this.#fields(0)}${files}`
   }

@@ -1,0 +1,31 @@
+/**
+ * A minute for each target, all at once and behind everything else that runs. The seed is another one each time, so that the minutes
+ * add up; what is found is told with the command that shows it again. ISTHMUS_FUZZ_SECONDS: less, or more.
+ */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
+import { constants, setPriority } from 'node:os'
+import { text } from 'node:stream/consumers'
+import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { targets } from './targets.ts'
+
+const seconds = process.env['ISTHMUS_FUZZ_SECONDS'] ?? '60'
+const seed = randomInt(2 ** 31)
+const script = fileURLToPath(new URL('../../scripts/fuzz.js', import.meta.url))
+
+describe(`fuzzed for ${seconds} s, seed ${seed}`, { concurrency: targets.length }, () => {
+  for (const { name } of targets) {
+    test(name, async (t) => {
+      const args = ['--enable-source-maps', script, '--target', name, '--seconds', seconds, '--seed', String(seed)]
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], signal: t.signal })
+      if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL)
+      const [said, complaint, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
+      assert.equal(code, 0, said + complaint)
+      assert.match(said, /: nothing found in \d+ inputs/)
+      t.diagnostic(said.trim())
+    })
+  }
+})
