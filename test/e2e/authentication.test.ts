@@ -30,7 +30,8 @@ function configOf(t: TestContext, more: Partial<ConfigInput> = {}): ConfigInput 
   }
 }
 
-async function startNode(t: TestContext, { file: _, ...config }: ConfigInput & { readonly file: string }) {
+async function startNode(t: TestContext, { file, ...config }: ConfigInput & { readonly file: string }) {
+  t.diagnostic(file)
   const lines: Line[] = []
   const write = (fields: object, event: string) => void lines.push({ event, fields })
   const node = createNode(config, { log: { debug: write, info: write, warn: write, error: write } })
