@@ -18,9 +18,11 @@ const basisWritten: readonly (readonly [string, string])[] = [
   ['messages_burst', '"20/1h"'],
   ['bytes_rate', '"21KB/s"'],
   ['bytes_burst', '"22MB/60m"'],
+  ['max_messages_rate', '"30/s"'],
+  ['max_bytes_rate', '"31KB/s"'],
   ['proxy_protocol', 'true'],
   ['proxy_protocol_timeout', '23s'],
-  ['enable_authn', 'quick_deny_anonymous'],
+  ['enable_authn', 'false'],
   ['access_rules', '["deny 10.0.0.0/8, allow ::1", "deny all"]'],
   ['acceptors', '24'],
   ['tcp_backend', 'gen_tcp'],
@@ -111,9 +113,11 @@ const basis = (port: number): ListenerBasis => ({
   messages_burst: { amount: 20, periodMs: 3_600_000 },
   bytes_rate: { amount: 21_504, periodMs: 1000 },
   bytes_burst: { amount: 23_068_672, periodMs: 3_600_000 },
+  max_messages_rate: { amount: 30, periodMs: 1000 },
+  max_bytes_rate: { amount: 31_744, periodMs: 1000 },
   proxy_protocol: true,
   proxy_protocol_timeout: 23_000,
-  enable_authn: 'quick_deny_anonymous',
+  enable_authn: false,
   access_rules: ['deny 10.0.0.0/8, allow ::1', 'deny all'],
   tcp_options: { backlog: 25, nodelay: false, keepalive: 26_000, send_timeout: 29_000 },
 })
@@ -160,6 +164,8 @@ const rates = {
   messages_burst: '20/1h',
   bytes_rate: '21KB/1s',
   bytes_burst: '22MB/1h',
+  max_messages_rate: '30/1s',
+  max_bytes_rate: '31KB/1s',
 }
 const tcp_options = { backlog: 25, nodelay: false, keepalive: '26,27,28', send_timeout: 29_000 }
 
@@ -198,6 +204,8 @@ export function tcpListener(host: string, port: number, enable = true): Listener
     max_conn_rate: unlimited,
     messages_rate: unlimited,
     bytes_rate: unlimited,
+    max_messages_rate: unlimited,
+    max_bytes_rate: unlimited,
     proxy_protocol: false,
     proxy_protocol_timeout: 3000,
     enable_authn: true,
