@@ -24,7 +24,9 @@ export type Bench = {
 export type Part = (bench: Bench) => Promise<void>
 
 export function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN
+  const sorted = numbers.toSorted((a, b) => a - b)
+  const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]]
+  return low === undefined || high === undefined ? Number.NaN : (low + high) / 2
 }
 
 /** `0.240 (0.230-0.310)`: median, lowest, highest. */
