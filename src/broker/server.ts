@@ -7,6 +7,7 @@ import type { Timer } from './clock.ts'
 import { Connection, type Hub } from './connection.ts'
 import { ClientReader } from './listeners/client-reader.ts'
 import { Listener, ListenerLoad } from './listeners/listener.ts'
+import type { ListenerRates } from './listeners/listener-rates.ts'
 import type { RefusalReason } from './listeners/refusals.ts'
 import type { ServerTransport } from './listeners/server-transport.ts'
 
@@ -54,7 +55,8 @@ export class Server implements Hub {
     const ports = {
       broker: this.broker,
       load,
-      arrived: (transport: ServerTransport, terms: ListenerConfig) => this.#arrived(transport, terms),
+      arrived: (transport: ServerTransport, terms: ListenerConfig, rates: ListenerRates) =>
+        this.#arrived(transport, terms, rates),
     }
     const listener = await Listener.start(name, config, ports)
     this.#loads.set(id, load)
@@ -131,9 +133,9 @@ export class Server implements Hub {
     }
   }
 
-  #arrived(transport: ServerTransport, config: ListenerConfig): void {
+  #arrived(transport: ServerTransport, config: ListenerConfig, rates: ListenerRates): void {
     const connection = new Connection(this, transport)
-    const reader = new ClientReader(connection, transport, config, this.broker)
+    const reader = new ClientReader(connection, transport, config, rates, this.broker)
     this.#connections.set(connection, reader)
     transport.open(reader)
   }

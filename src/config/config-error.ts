@@ -66,7 +66,8 @@ export type ConfigWarning = {
     | 'not_served_yet'
     | 'plain_port_for_tls'
     | 'certificate_expiry'
-    | 'unproved_identity' | 'link_accepts_nobody'
+    | 'unproved_identity'
+    | 'link_accepts_nobody'
     | 'weak_password_hash'
     | 'nobody_admitted'
   readonly message: string

@@ -28,6 +28,9 @@ export type ListenerBasis = {
   /** Bytes that one client may send. */
   readonly bytes_rate: Rate
   readonly bytes_burst?: Rate
+  /** The same for all clients of the listener together. Ours, not EMQX's. */
+  readonly max_messages_rate: Rate
+  readonly max_bytes_rate: Rate
   /** Every connection begins with a PROXY protocol header, version 1 or 2. */
   readonly proxy_protocol: boolean
   readonly proxy_protocol_timeout: number

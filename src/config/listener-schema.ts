@@ -106,6 +106,8 @@ const basis = {
   messages_burst: rate('count').optional(),
   bytes_rate: rate('bytes').default(unlimited),
   bytes_burst: rate('bytes').optional(),
+  max_messages_rate: rate('count').default(unlimited),
+  max_bytes_rate: rate('bytes').default(unlimited),
   proxy_protocol: flag().default(false),
   proxy_protocol_timeout: duration({ min: 1 }).default(3_000),
   enable_authn: z

@@ -81,6 +81,7 @@ function buildBasis(
   }
   if (address.type === 'invalid') return undefined
   const { enable, max_connections, max_conn_rate, messages_rate, bytes_rate } = listener
+  const { max_messages_rate, max_bytes_rate } = listener
   const { proxy_protocol, proxy_protocol_timeout, enable_authn, access_rules } = listener
   const { backlog, nodelay, keepalive, send_timeout } = tcp_options
   return {
@@ -94,6 +95,8 @@ function buildBasis(
     ...(messages_burst === undefined ? {} : { messages_burst }),
     bytes_rate,
     ...(bytes_burst === undefined ? {} : { bytes_burst }),
+    max_messages_rate,
+    max_bytes_rate,
     proxy_protocol,
     proxy_protocol_timeout,
     enable_authn,

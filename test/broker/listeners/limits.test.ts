@@ -105,6 +105,33 @@ test('bytes_rate: the same by bytes, and a keep alive does not run out for whom 
   await fast.nothingMore()
 })
 
+for (const { key, written, payload } of [
+  { key: 'max_messages_rate', written: '10/s', payload: '' },
+  { key: 'max_bytes_rate', written: '10KB/s', payload: '.'.repeat(1000) },
+])
+  test(`${key}: all clients of the listener have it together`, async (t) => {
+    const clock = new ManualClock()
+    const door = await openDoor(t, 'tcp', { [key]: written }, { clock })
+    const witness = await door.broker.subscriber('witness', [{ topic: 't', qos: 0 }])
+    const [first, second] = [await client(t, door, 'first'), await client(t, door, 'second')]
+    first.send(...Array.from({ length: 30 }, () => publish('t', `first ${payload}`)))
+    await witness.publishes(30)
+    // The first has used up three seconds of both: what the second sends now still comes, and then it waits as well.
+    second.send(publish('t', `second ${payload}`))
+    await witness.publishes(1)
+    second.send(publish('t', `late ${payload}`))
+    clock.advance(1_500)
+    await witness.nothingMore()
+    clock.advance(5_000)
+    assert.match(String((await witness.next('publish')).payload), /^late/)
+    const unlimited = { amount: Number.POSITIVE_INFINITY, periodMs: 1000 }
+    door.broker.server.reconfigure('door', { ...door.config, [key]: unlimited })
+    for (let round = 0; round < 3; round++) {
+      first.send(...Array.from({ length: 30 }, () => publish('t', `free ${payload}`)))
+      await witness.publishes(30)
+    }
+  })
+
 test('other limits count for what comes then, and no connection ends', async (t) => {
   const door = await openDoor(t, 'tcp', { max_connections: 1 })
   const first = await client(t, door, 'first')
