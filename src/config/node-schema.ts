@@ -17,8 +17,8 @@ import { bind } from './listener-schema.ts'
 
 export const nodeSchema = section({
   name: textLike(/^[^@\s]+@[^@\s]+$/, 'bad_name', 'name@host, such as "a1@127.0.0.1"').default('isthmus@127.0.0.1'),
-  max_memory: maxMemory().default('70%'),
   data_dir: text('the name of a directory').min(1, { error: 'expected the name of a directory' }).default('data'),
+  max_memory: maxMemory().default('70%'),
 })
 
 /** Bytes, or a percentage of what there is, which stays one until the node knows its machine. */

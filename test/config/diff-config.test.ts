@@ -92,6 +92,24 @@ for (const { when, before = base, after, changes } of [
     changes: ['mqtt_changed mqtt max_inflight,idle_timeout'],
   },
   {
+    when: 'retained messages got other limits',
+    before: {},
+    after: { retainer: { backend: { max_retained_messages: 5 } } },
+    changes: ['retainer_changed retainer backend.max_retained_messages'],
+  },
+  {
+    when: 'the node is to say nothing of itself any more',
+    before: {},
+    after: { sys_topics: { enable: false } },
+    changes: ['sys_topics_changed sys_topics enable'],
+  },
+  {
+    when: 'the node may have more memory',
+    before: {},
+    after: { node: { max_memory: '80%' } },
+    changes: ['needs_restart node.max_memory'],
+  },
+  {
     when: 'the log speaks louder',
     before: {},
     after: { log: { level: 'debug' } },

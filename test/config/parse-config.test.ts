@@ -9,7 +9,7 @@ import { example, good, withLink } from './texts.ts'
 
 test("the design's example is good, and what this version does not serve is said", async () => {
   const { config, warnings } = await good(example)
-  assert.deepEqual(config.node, { name: 'a1@127.0.0.1', data_dir: 'data/a1' })
+  assert.deepEqual(config.node, { name: 'a1@127.0.0.1', data_dir: 'data/a1', max_memory: '70%' })
   assert.equal(config.cluster.links[0]?.clientid, 'link-us-east')
   assert.deepEqual(config.listeners, { ...noListeners, tcp: { default: tcpListener('127.0.0.1', 1883) } })
   assert.deepEqual(
@@ -25,7 +25,7 @@ test('an empty file is a node alone with all defaults', async () => {
   const { config, warnings } = await good('')
   assert.deepEqual(warnings, [])
   assert.deepEqual(config, {
-    node: { name: 'isthmus@127.0.0.1', data_dir: 'data' },
+    node: { name: 'isthmus@127.0.0.1', data_dir: 'data', max_memory: '70%' },
     cluster: { name: 'emqxcl', links: [] },
     listeners: { ...noListeners, tcp: { default: tcpListener('0.0.0.0', 1883) } },
     authentication: [],
@@ -36,10 +36,12 @@ test('an empty file is a node alone with all defaults', async () => {
       max_packet_size: 1_048_576,
       max_inflight: 1024,
       max_mqueue_len: 1000,
+      max_mqueue_bytes: Number.POSITIVE_INFINITY,
       mqueue_store_qos0: true,
       max_awaiting_rel: 1024,
       max_topic_alias: 65_535,
       max_topic_levels: 128,
+      max_subscriptions: Number.POSITIVE_INFINITY,
       max_clientid_len: 65_535,
       max_qos_allowed: 2,
       retain_available: true,
@@ -60,6 +62,24 @@ test('an empty file is a node alone with all defaults', async () => {
       cache: { enable: true, max_size: 32 },
       topic_template_allow: { plus: false, hash: false, slash: false },
       sources: [],
+    },
+    retainer: {
+      enable: true,
+      msg_expiry_interval: 0,
+      max_payload_size: 1_048_576,
+      stop_publish_clear_msg: false,
+      backend: { type: 'built_in_database', max_retained_messages: 0 },
+    },
+    sys_topics: {
+      enable: true,
+      sys_msg_interval: 60_000,
+      sys_heartbeat_interval: 30_000,
+      sys_event_messages: {
+        client_connected: true,
+        client_disconnected: true,
+        client_subscribed: false,
+        client_unsubscribed: false,
+      },
     },
     log: { level: 'info' },
   })
