@@ -34,7 +34,7 @@ const LAZY_MS = 50
 const RETRY_MS_MIN = 100
 const RETRY_MS_MAX = 5_000
 /** A batch of which little is left is written anew, but not while its messages may be on the way still. */
-const SPARSE_AFTER_BATCHES = 64
+const SPARSE_AFTER_BATCHES = 16
 
 export class Journal {
   /** How many changes were recorded. Whoever compares it before and after knows whether something is to be waited for. */
@@ -148,7 +148,6 @@ export class Journal {
     } else if (batch.changedIn !== this.gatheringCommit) {
       batch.changedIn = this.gatheringCommit
       this.#gathering.batches.push(batch)
-      if (batch.isSparse) this.#sparse.add(batch)
     }
     this.#changedQuietly()
   }
@@ -231,6 +230,7 @@ export class Journal {
 
   /** Moves what is left of old batches into the one about to be written, so that a slow session can't hold on to the disk. */
   #compact(): void {
+    for (const batch of this.#gathering.batches) if (batch.left > 0 && batch.isSparse) this.#sparse.add(batch)
     for (const batch of this.#sparse) {
       if (this.#nextBatch - batch.number < SPARSE_AFTER_BATCHES) continue
       this.#sparse.delete(batch)

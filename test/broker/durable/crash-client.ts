@@ -35,12 +35,7 @@ export class CrashClient {
   /** Texts received as an application gets them: QoS 1 perhaps twice, QoS 2 once. */
   readonly got: { readonly text: string; readonly qos: number }[] = []
 
-  constructor(
-    id: string,
-    isKept: boolean,
-    filter?: string,
-    habits: Habits = { identifiers: 6, receiveMaximum: 3 },
-  ) {
+  constructor(id: string, isKept: boolean, filter?: string, habits: Habits = { identifiers: 6, receiveMaximum: 3 }) {
     this.habits = habits
     this.id = id
     this.isKept = isKept

@@ -33,6 +33,11 @@ export class MemoryStore implements StorePort {
     return this.#tables.get(table)?.size ?? 0
   }
 
+  /** How many bytes its values have. */
+  bytes(table: Table): number {
+    return [...(this.#tables.get(table)?.values() ?? [])].reduce((sum, { length }) => sum + length, 0)
+  }
+
   commit(changes: readonly Change[]): Promise<void> {
     return new Promise((resolve, reject) => {
       // As they are now: the caller may use the memory again once the commit is over.

@@ -25,7 +25,12 @@ test('messages queued for a client that is away are there, in order, with all th
   const before = await start(t, store)
   const filters = [{ topic: 'a/#', qos: 2 as const, rap: true, properties: {} }]
   const subscriber = await before.client('s', 5, kept)
-  subscriber.send({ cmd: 'subscribe', messageId: 1, subscriptions: filters, properties: { subscriptionIdentifier: 77 } })
+  subscriber.send({
+    cmd: 'subscribe',
+    messageId: 1,
+    subscriptions: filters,
+    properties: { subscriptionIdentifier: 77 },
+  })
   await subscriber.next('suback')
   await subscriber.destroy()
   const publisher = await before.client('p')
