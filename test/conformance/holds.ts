@@ -2,6 +2,9 @@
 import test, { type TestContext } from 'node:test'
 import type { Version } from '../broker/raw-client.ts'
 
+/** So that a server that never answers is a test that fails, on the slowest machine too. */
+const TIMEOUT_MS = 120_000
+
 const versionNames: Readonly<Record<Version, string>> = { 3: '3.1', 4: '3.1.1', 5: '5.0' }
 
 /**
@@ -17,6 +20,7 @@ export function holds(
     const numbers = statements[version]
     if (numbers === undefined) continue
     const tags = numbers === '' ? [] : numbers.split(' ').map((number) => `[MQTT-${number}]`)
-    void test([`MQTT ${versionNames[version]}: ${name}`, ...tags].join(' '), (t) => body(t, version))
+    const whole = [`MQTT ${versionNames[version]}: ${name}`, ...tags].join(' ')
+    void test(whole, { timeout: TIMEOUT_MS }, (t) => body(t, version))
   }
 }
