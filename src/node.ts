@@ -7,6 +7,7 @@ import { UserTable } from './broker/access/authentication/user-table.ts'
 import { Broker, type Logger } from './broker/broker.ts'
 import { type Clock, systemClock } from './broker/clock.ts'
 import { MemoryWatch } from './broker/memory-watch.ts'
+import { DamagedRecords } from './broker/durable/load.ts'
 import { Server } from './broker/server.ts'
 import { SoloCluster } from './cluster/solo/solo-cluster.ts'
 import type { Config, LinkConfig } from './config/config.ts'
@@ -24,6 +25,7 @@ import { LinkRuntime } from './link/link-runtime.ts'
 import type { LinkStatus } from './link/status.ts'
 import { type LossCounts, LossWatch } from './metrics/loss-watch.ts'
 import { LmdbStore } from './store/lmdb-store.ts'
+import { StoreError } from './store/store-error.ts'
 import { NodeFacts } from './metrics/node-facts.ts'
 import { SysTopics } from './metrics/sys-topics.ts'
 
@@ -207,7 +209,8 @@ export class Node {
 
   /** What was kept is there before anything else is: links and clients find it. */
   #openStore(dataDir: string): void {
-    const store = LmdbStore.open(join(dataDir, STORE_FILE))
+    const file = join(dataDir, STORE_FILE)
+    const store = LmdbStore.open(file)
     this.#store = store
     try {
       this.#broker.open(store)
@@ -215,7 +218,8 @@ export class Node {
     } catch (error) {
       this.#store = undefined
       void store.close()
-      throw error
+      if (!(error instanceof DamagedRecords)) throw error
+      throw new StoreError('STORE_DAMAGED', `${file}: ${error.message}`, { cause: error })
     }
   }
 

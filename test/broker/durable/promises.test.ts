@@ -18,7 +18,7 @@ async function startWithKept(t: TestContext, clock = new ManualClock()) {
   clock.advance(1000)
   await started.broker.journal.flush()
   store.isPrompt = false
-  return { ...started, broker: started.broker, started, store, clock }
+  return { broker: started.broker, started, store, clock }
 }
 
 /** Resolves when a commit is on its way. */

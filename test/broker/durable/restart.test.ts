@@ -8,6 +8,14 @@ import { MemoryStore } from './memory-store.ts'
 
 const kept = { clean: false, properties: { sessionExpiryInterval: 3600 } }
 
+const willAfter30s = (topic: string) => ({
+  topic,
+  payload: Buffer.from('gone'),
+  qos: 1 as const,
+  retain: false,
+  properties: { willDelayInterval: 30 },
+})
+
 async function start(t: TestContext, store: MemoryStore, clock?: Clock): Promise<TestBroker> {
   const started = await TestBroker.start(t, {}, clock)
   started.broker.open(store)
@@ -155,15 +163,8 @@ test('a will that waits is published after the restart, unless its client comes 
   const store = new MemoryStore()
   const clock = new ManualClock()
   const before = await start(t, store, clock)
-  const will = (topic: string) => ({
-    topic,
-    payload: Buffer.from('gone'),
-    qos: 1 as const,
-    retain: false,
-    properties: { willDelayInterval: 30 },
-  })
   for (const id of ['a', 'b']) {
-    const client = await before.client(id, 5, { ...kept, will: will(`will/${id}`) })
+    const client = await before.client(id, 5, { ...kept, will: willAfter30s(`will/${id}`) })
     await client.destroy()
   }
   await before.subscriber('reader', ['will/#'], 5, kept)
