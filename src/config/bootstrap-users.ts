@@ -75,6 +75,14 @@ const columnsOf = {
   hash: ['user_id', 'password_hash', 'salt', 'is_superuser'],
 } as const
 
+/** More rows than these with another number of fields than the first are not looked at. */
+const UNEVEN_MAX = 100
+
+/** Ends the parser's work; never leaves this file. */
+class Enough extends Error {
+  override readonly name = 'Enough'
+}
+
 /** `lines`: how many the parser had read when this record ended. */
 type Parsed = { readonly record: readonly string[]; readonly lines: number }
 
@@ -84,18 +92,23 @@ function csvRows(text: string, type: BootstrapType): Rows {
   if (lone >= 0)
     return failed(lineAt(text, lone), 'a carriage return without a line feed; lines end as in Unix or Windows')
   const records: Parsed[] = []
+  let uneven = 0
   try {
     parse(text, {
       relax_column_count: true,
+      skip_empty_lines: true,
       record_delimiter: ['\r\n', '\n'],
       on_record: (record: string[], { lines }) => {
         records.push({ record, lines })
+        // Each costs the parser an error object, and nobody reads so many.
+        if (record.length !== records[0]?.record.length && ++uneven > UNEVEN_MAX) throw new Enough()
         return null
       },
     })
   } catch (error) {
-    if (!(error instanceof CsvError)) throw error
-    return failed(Number(error['lines'] ?? 1), csvWords[error.code] ?? `this is no CSV (${error.code})`)
+    if (!(error instanceof CsvError || error instanceof Enough)) throw error
+    if (error instanceof CsvError)
+      return failed(Number(error['lines'] ?? 1), csvWords[error.code] ?? `this is no CSV (${error.code})`)
   }
   const starts = startLines(records)
   const filled = records
@@ -106,15 +119,16 @@ function csvRows(text: string, type: BootstrapType): Rows {
   const names = header.record.map((name) => name.trim())
   const wrong = headerProblem(names, type)
   if (wrong !== undefined) return failed(header.line, wrong)
-  const uneven = rest.filter(({ record }) => record.length !== names.length)
   return {
     rows: rest
       .filter(({ record }) => record.length === names.length)
       .map(({ record, line }) => ({ line, fields: Object.fromEntries(names.map((name, at) => [name, record[at]])) })),
-    problems: uneven.map(({ record, line }) => {
-      const words = `has ${count(record.length, 'field')}, the header ${count(names.length, 'column')}`
-      return { line, message: `${words}; a value that holds a comma needs double quotes` }
-    }),
+    problems: rest
+      .filter(({ record }) => record.length !== names.length)
+      .map(({ record, line }) => {
+        const words = `has ${count(record.length, 'field')}, the header ${count(names.length, 'column')}`
+        return { line, message: `${words}; a value that holds a comma needs double quotes` }
+      }),
   }
 }
 

@@ -116,7 +116,11 @@ function describe(path: KeyPath, value: unknown): string {
 const short = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}...` : text)
 /** `mqtt://user:secret@host` without what stands before the `@`. */
 const withoutUser = (text: string): string =>
-  text.replaceAll(/[^/\s,]*@/g, (user) => (user.includes(':') ? '***@' : user))
+  text.replaceAll(/[^/\s,]+/g, (part) => {
+    // Up to the last `@`, and not by the pattern itself: one that looks for it goes over a long word from each of its characters.
+    const host = part.lastIndexOf('@') + 1
+    return part.slice(0, host).includes(':') ? `***@${part.slice(host)}` : part
+  })
 
 /** Keys whose values are never repeated; a private key may be written in place of its file's name. */
 function isSecret(path: KeyPath): boolean {

@@ -17,11 +17,23 @@ export type PatternResult =
 export const patternTextMax = 1_024
 
 const patternLengthMax = 1_000
+/** RE2 writes `a{100}` out as a hundred times `a`. It bounds each such number, and what is nested, but not their sum. */
+const repetitionsMax = 1_000
+
+function repetitions(source: string): number {
+  return [...source.matchAll(/\{(\d{1,6})(?:,(\d{0,6}))?\}/g)].reduce(
+    (sum, [, min, max]) => sum + Math.max(Number(min), Number(max ?? 0)),
+    0,
+  )
+}
 
 /** `$` is the very end: with PCRE's end before a last line feed, whoever adds one to a ClientID would pass for another. */
 export function compilePattern(source: string): PatternResult {
   if (source.length > patternLengthMax) {
     return { type: 'invalid', message: `longer than ${patternLengthMax} characters` }
+  }
+  if (repetitions(source) > repetitionsMax) {
+    return { type: 'invalid', message: `the numbers in braces come to more than ${repetitionsMax}` }
   }
   try {
     const pattern = RE2JS.compile(source)
