@@ -77,6 +77,9 @@ const packetType = {
 
 const STORE_FAILS = 'the node can not keep what it would have to promise: its disk takes nothing'
 
+/** How long a client is silent before what can be found again is let go of: most of many connections are idle. */
+const REST_AFTER_MS = 2_000
+
 /**
  * How much one connection may do in one turn of the event loop before others have theirs, and what it is reckoned by: tenths of a
  * microsecond, roughly. A single read may hold thousands of small packets.
@@ -211,6 +214,7 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
     }
     if (this.#broker.clock.nowMs() >= this.#authenticatedUntilMs)
       return this.disconnect(reasonCode.notAuthorized, 'what you authenticated with has expired')
+    if (steadyMs - this.#lastReceivedAtMs >= REST_AFTER_MS) this.#access!.forget()
     const keepAliveMs = (this.#terms?.keepAlive ?? 0) * 1000 * mqtt.keepalive_multiplier
     if (keepAliveMs > 0 && steadyMs - this.#lastReceivedAtMs > keepAliveMs)
       this.disconnect(reasonCode.keepAliveTimeout, 'no packet within the keep alive') // [MQTT-3.1.2-22]

@@ -15,6 +15,8 @@ export interface ClientAccess {
   maySubscribe(topicFilter: string, qos: QoS): boolean
   /** For a topic or filter under `$LINK/`. */
   link(action: 'publish' | 'subscribe', topic: string, qos: QoS): LinkVerdict
+  /** Lets go of what can be found again: the client has been silent for a while. */
+  forget(): void
 }
 
 export interface Authorizer {
@@ -31,6 +33,7 @@ const openAccess: ClientAccess = {
   mayPublish: () => true,
   maySubscribe: () => true,
   link: () => 'unsaid',
+  forget: () => undefined,
 }
 
 /** No rules: everything but what `$LINK/` and `$SYS/` keep for themselves. */

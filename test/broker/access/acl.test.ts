@@ -441,7 +441,8 @@ test('property: what is left for a client says what the whole list says', () => 
       fc.option(names, { nil: undefined }),
       fc.constantFrom('allow', 'deny'),
       fc.array(ask, { minLength: 1, maxLength: 20 }),
-      (texts, clientId, username, noMatch, asks) => {
+      fc.boolean(),
+      (texts, clientId, username, noMatch, asks, isForgetful) => {
         const rules = rulesOf(texts.join('\n'))
         const client: Identity = { ...identity, clientId, username }
         const access = new RuleAuthorizer(configOf(rules, { no_match: noMatch })).accessOf(client)
@@ -452,6 +453,8 @@ test('property: what is left for a client says what the whole list says', () => 
           const found = type === 'publish' ? access.mayPublish(name, qos, retain) : access.maySubscribe(asked, qos)
           assert.equal(found, expected, JSON.stringify(question))
           if (type === 'publish' && access.publishesFreely) assert.ok(expected)
+          // What a silent client's rights came to is forgotten and found again.
+          if (isForgetful) access.forget()
         }
       },
     ),

@@ -163,6 +163,7 @@ const rules = (denyAction: 'ignore' | 'disconnect', isAllowed = isOpenTopic) => 
     mayPublish: isAllowed,
     maySubscribe: isAllowed,
     link: () => 'unsaid' as const,
+    forget: () => undefined,
   }),
 })
 

@@ -125,6 +125,11 @@ class RuleAccess implements ClientAccess {
     return firstVerdict(linkPublish, topic, publishBit(qos, false), 'unsaid')
   }
 
+  forget(): void {
+    this.#found = undefined
+    this.#cache = undefined
+  }
+
   get #rights(): ClientRights {
     const book = this.#current()
     if (book !== this.#book || this.#found === undefined) {
