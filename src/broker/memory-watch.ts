@@ -1,6 +1,7 @@
 /** Looks at the memory of the process once a second, and sooner when much has passed; sets the level that the broker goes by. */
 import { totalmem } from 'node:os'
-import { getHeapStatistics } from 'node:v8'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import type { Broker } from './broker.ts'
 import type { Timer } from './clock.ts'
 import { judgeMemory, memoryCeiling, memoryLevel, type MemoryReading, memoryShare } from './memory-guard.ts'
@@ -11,28 +12,37 @@ const TRAFFIC_SHARE = 1 / 64
 const TRAFFIC_BYTES_MIN = 4 * 1024 * 1024
 const TRAFFIC_BYTES_MAX = 64 * 1024 * 1024
 
+/** Less traffic than this between two ticks makes no garbage that the engine would collect by itself. */
+const QUIET_BYTES = 1024 * 1024
+const COLLECT_MS = 5000
+
 const words = ['ok', 'high', 'critical'] as const
+
+export type MemoryPorts = {
+  readonly read: () => MemoryReading
+  /** Collects all garbage, which takes a while. */
+  readonly collect: () => void
+  /** Of the machine, or of the container if that has less. */
+  readonly availableBytes: number
+}
 
 export class MemoryWatch {
   readonly #broker: Broker
-  readonly #read: () => MemoryReading
+  readonly #ports: MemoryPorts
   readonly #ceilingBytes: number
   readonly #trafficBytes: number
   readonly #baseBytes: number
   #timer: Timer | undefined
+  #trafficAtTick = 0
+  #collectedAtMs = Number.NEGATIVE_INFINITY
 
   /** @param maxMemory `node.max_memory`: bytes, a percentage of what there is, or `Infinity` */
-  constructor(
-    broker: Broker,
-    maxMemory: number | string,
-    read: () => MemoryReading = readMemory,
-    availableBytes: number = availableMemory(),
-  ) {
+  constructor(broker: Broker, maxMemory: number | string, ports: MemoryPorts = processMemory()) {
     this.#broker = broker
-    this.#read = read
-    this.#ceilingBytes = memoryCeiling(maxMemory, availableBytes)
+    this.#ports = ports
+    this.#ceilingBytes = memoryCeiling(maxMemory, ports.availableBytes)
     this.#trafficBytes = Math.min(TRAFFIC_BYTES_MAX, Math.max(TRAFFIC_BYTES_MIN, this.#ceilingBytes * TRAFFIC_SHARE))
-    const { rss, heapUsed, external } = read()
+    const { rss, heapUsed, external } = ports.read()
     this.#baseBytes = Math.max(0, rss - heapUsed - external)
   }
 
@@ -53,14 +63,27 @@ export class MemoryWatch {
   #arm(): void {
     this.#timer = this.#broker.clock.after(LOOK_MS, () => {
       this.#arm()
+      this.#collectIfQuiet()
       this.look()
     })
+  }
+
+  /** A node that was filled and then left alone would wait for ever: without work the engine collects nothing. */
+  #collectIfQuiet(): void {
+    const { limits, counters, clock } = this.#broker
+    const traffic = counters.bytesReceived + counters.bytesSent
+    const isQuiet = traffic - this.#trafficAtTick < QUIET_BYTES
+    this.#trafficAtTick = traffic
+    const steadyMs = clock.steadyMs()
+    if (limits.memory === memoryLevel.ok || !isQuiet || steadyMs - this.#collectedAtMs < COLLECT_MS) return
+    this.#collectedAtMs = steadyMs
+    this.#ports.collect()
   }
 
   look(): void {
     const { limits, counters, log } = this.#broker
     limits.lookAtBytes = counters.bytesReceived + counters.bytesSent + this.#trafficBytes
-    const reading = this.#read()
+    const reading = this.#ports.read()
     const before = limits.memory
     const level = judgeMemory(before, memoryShare(reading, this.#ceilingBytes, this.#baseBytes))
     if (level === before) return
@@ -85,8 +108,20 @@ function readMemory(): MemoryReading {
   return { rss, heapUsed, external, heapLimit: getHeapStatistics().heap_size_limit }
 }
 
-/** Of the machine, or of the container if that has less. */
-function availableMemory(): number {
+function processMemory(): MemoryPorts {
   const constrained = process.constrainedMemory()
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
+  let collect: (() => void) | undefined
+  return {
+    read: readMemory,
+    collect: () => (collect ??= findCollector())(),
+    availableBytes: constrained > 0 ? Math.min(constrained, totalmem()) : totalmem(),
+  }
+}
+
+/** The engine gives the function to contexts that are made while the flag is set, and to no other. */
+function findCollector(): () => void {
+  setFlagsFromString('--expose-gc')
+  const found: unknown = runInNewContext('gc')
+  setFlagsFromString('--no-expose-gc')
+  return typeof found === 'function' ? () => void found() : () => undefined
 }

@@ -13,6 +13,7 @@ class Filled {
   readonly broker: TestBroker
   #usedBytes = 0
   #looks = 0
+  #collections = 0
 
   private constructor(t: TestContext, broker: TestBroker, clock: ManualClock) {
     this.broker = broker
@@ -21,7 +22,8 @@ class Filled {
       this.#looks++
       return { rss: this.#usedBytes, heapUsed: 0, external: this.#usedBytes, heapLimit: 4096 * MB }
     }
-    const watch = new MemoryWatch(broker.broker, CEILING, read)
+    const collect = () => void this.#collections++
+    const watch = new MemoryWatch(broker.broker, CEILING, { read, collect, availableBytes: CEILING })
     watch.start()
     t.after(() => watch.stop())
   }
@@ -29,6 +31,10 @@ class Filled {
   static async start(t: TestContext): Promise<Filled> {
     const clock = new ManualClock()
     return new Filled(t, await TestBroker.start(t, {}, clock), clock)
+  }
+
+  get collections(): number {
+    return this.#collections
   }
 
   get looks(): number {
@@ -117,6 +123,25 @@ test('far above the ceiling nothing more is queued or retained, and each message
   assert.equal(String((await back.next('publish')).payload), 'queued while it is high')
   await back.nothingMore()
   assert.deepEqual(filled.told, ['memory_high_watermark', 'memory_high_watermark', 'memory_ok'])
+})
+
+test('a node that is full and quiet collects its garbage, now and then; one that is busy or has room does not', async (t) => {
+  const filled = await Filled.start(t)
+  const publisher = await filled.broker.client('publisher')
+  filled.clock.advance(60_000)
+  assert.equal(filled.collections, 0, 'there is room')
+  filled.fill(1.1)
+  filled.clock.advance(20_000)
+  assert.equal(filled.collections, 4, 'every five seconds')
+  for (let second = 0; second < 10; second++) {
+    publisher.send(publish('nobody', Buffer.alloc(MB - 100)), publish('nobody', Buffer.alloc(MB - 100)))
+    await publisher.nothingMore()
+    filled.clock.advance(1000)
+  }
+  assert.equal(filled.collections, 4, 'the engine has reason enough')
+  filled.fill(0.5)
+  filled.clock.advance(60_000)
+  assert(filled.collections <= 5)
 })
 
 test('between two ticks of the clock the memory is looked at by how much comes in', async (t) => {
