@@ -29,7 +29,7 @@ export class Fuzzer {
 
   /** How long the longest turn of the input judged last took, milliseconds. */
   get worstMs(): number {
-    return this.#meter.worstMs
+    return this.#meter.worst.ms
   }
 
   inputAt(index: number): Buffer {
@@ -44,11 +44,11 @@ export class Fuzzer {
     this.#meter.reset()
     const threw = await this.#run(input, this.#meter)
     if (threw !== undefined) return threw
-    const { worstMs, allocated } = this.#meter
-    if (worstMs > STALL_MS) {
-      const leastMs = Math.min(...(await this.#again(input, 0)).map((meter) => meter.worstMs))
+    const { worst, allocated } = this.#meter
+    if (worst.ms > STALL_MS) {
+      const leastMs = Math.min(...(await this.#again(input, worst.turn)).map((meter) => meter.worst.ms))
       if (leastMs > STALL_MS) return { kind: 'stalled', words: `${leastMs.toFixed(1)} ms in one turn, each time` }
-      this.#meter.worstMs = leastMs
+      this.#meter.worst = { ...worst, ms: leastMs }
     }
     if (allocated === undefined) return undefined
     const each = (await this.#again(input, allocated.turn)).map((meter) => meter.allocated)

@@ -21,29 +21,32 @@ export type Excess = { readonly kind: 'stalled' | 'allocated'; readonly words: s
 export const STALL_MS = 20
 
 export class Meter {
-  /** Longest turn since `reset`, milliseconds of this look's kind. */
-  worstMs = 0
+  /** The longest turn since `reset`: its number, and how long it took, milliseconds of this look's kind. */
+  worst = { turn: 0, ms: 0 }
   /** The first limit that was passed since `reset`, and in which turn. */
   allocated: { readonly turn: number; readonly words: string } | undefined
   #turns = 0
   readonly #looksAt: number | undefined
 
   /**
-   * @param looksAt makes it the second look: it takes the CPU time of this thread, which is nobody else's fault, and before the turn of
-   * this number it collects the garbage, so that what was freed within it was its own. The first look takes the time that went by.
+   * @param looksAt makes it the second look, at the turn of this number alone: it takes the CPU time of this thread, which is nobody
+   * else's fault, and collects the garbage first, so that what is freed within the turn is its own. The first look takes the time that
+   * goes by.
    */
   constructor(looksAt?: number) {
     this.#looksAt = looksAt
   }
 
   reset(): void {
-    this.worstMs = 0
+    this.worst = { turn: 0, ms: 0 }
     this.allocated = undefined
     this.#turns = 0
   }
 
   /** What `work` does until it returns, or until what it returns has settled, counts as one turn. */
   turn<T>(limits: TurnLimits, work: () => T): T {
+    this.#turns++
+    if (this.#looksAt !== undefined && this.#looksAt !== this.#turns) return work()
     const turn = this.#begin()
     let result: T
     try {
@@ -68,15 +71,15 @@ export class Meter {
   }
 
   #begin(): Turn {
-    this.#turns++
-    if (this.#turns === this.#looksAt) collectGarbage()
+    if (this.#looksAt !== undefined) collectGarbage()
     buffers.largest = buffers.total = 0
     const loop = performance.eventLoopUtilization()
     return { heapBytes: getHeapStatistics().used_heap_size, atMs: this.#nowMs(), loop }
   }
 
   #end({ heapBytes, atMs }: Turn, limits: TurnLimits): void {
-    this.worstMs = Math.max(this.worstMs, this.#nowMs() - atMs)
+    const ms = this.#nowMs() - atMs
+    if (ms > this.worst.ms) this.worst = { turn: this.#turns, ms }
     const grownBytes = getHeapStatistics().used_heap_size - heapBytes
     if (buffers.largest > limits.bufferBytesMax)
       this.#note(`a buffer of ${buffers.largest} bytes, ${limits.bufferBytesMax} are allowed`)

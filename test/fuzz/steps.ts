@@ -7,6 +7,9 @@ export type Step<Operation extends string> = {
   readonly payload: Buffer
 }
 
+/** More would only take longer. */
+const STEPS_MAX = 2000
+
 export class StepCodec<Operation extends string> {
   readonly #operations: readonly Operation[]
 
@@ -21,7 +24,7 @@ export class StepCodec<Operation extends string> {
   /** Reads whatever there is as steps: a mutated input is as good as any. */
   decode(input: Buffer): Step<Operation>[] {
     const steps: Step<Operation>[] = []
-    for (let at = 0; at + 6 <= input.length;) {
+    for (let at = 0; at + 6 <= input.length && steps.length < STEPS_MAX;) {
       const end = Math.min(input.length, at + 6 + input.readUInt32BE(at + 2))
       const operation = this.#operations[input[at]! % this.#operations.length]!
       // A copy: who receives bytes may keep and change them.

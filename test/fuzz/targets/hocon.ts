@@ -59,11 +59,17 @@ export const hoconTarget: FuzzTarget = {
       return file
     }
     const result = await meter.turn(limits, () => parseConfig(text, { file: 'f', env, baseDir: '/conf', readFile }))
+    // Where a key says that it is one, and nowhere else.
+    const isSecret =
+      input
+        .toString('latin1')
+        .replaceAll(/^.*password = "hunter2hunter2"$/gm, '')
+        .search(/hunter|2hu/) < 0
     const said = result.type === 'ok' ? result.warnings : result.errors
     if (result.type === 'invalid') assert.ok(said.length > 0, 'refused without a word')
     for (const one of said) {
       assert.notEqual(one.message, '')
-      assert.ok(!JSON.stringify(one).includes(secret), `the password is told: ${JSON.stringify(one)}`)
+      if (isSecret) assert.ok(!JSON.stringify(one).includes(secret), `the password is told: ${JSON.stringify(one)}`)
       assert.ok(one.line === undefined || one.line >= 1)
     }
     assert.deepEqual(Object.keys(Object.prototype), [])
