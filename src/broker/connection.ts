@@ -205,6 +205,11 @@ export class Connection implements PacketHandler, OutletOwner, PresentClient, Pr
     this.#close()
   }
 
+  /** Nobody listens to the client just now, so that it is not to be taken for silent. */
+  notHeard(steadyMs: number): void {
+    this.#lastReceivedAtMs = steadyMs
+  }
+
   /** Called about once a second: deadlines of this connection. */
   checkDeadlines(steadyMs: number): void {
     const { mqtt } = this.#broker

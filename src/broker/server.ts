@@ -111,7 +111,7 @@ export class Server implements Hub {
   }
 
   nextTurn(connection: Connection): void {
-    setImmediate(() => connection.proceed())
+    setImmediate(() => this.#connections.get(connection)?.proceed())
   }
 
   closed(connection: Connection): void {

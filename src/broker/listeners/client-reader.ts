@@ -8,7 +8,6 @@ import { TokenBucket } from '../token-bucket.ts'
 import type { ListenerRates } from './listener-rates.ts'
 import type { ServerTransport, TransportReader } from './server-transport.ts'
 
-const nothing = Buffer.alloc(0)
 /** Whoever has to wait waits that long at least, so that there is no timer for each message. */
 const HOLD_MS_MIN = 20
 
@@ -22,6 +21,8 @@ export class ClientReader implements TransportReader {
   readonly #holdMsMin: number
   /** Runs while the client is held back. */
   #held: Timer | undefined
+  /** Whether what it sent before is to go on then. */
+  #isWaiting = false
 
   constructor(
     connection: Connection,
@@ -42,13 +43,27 @@ export class ClientReader implements TransportReader {
     if (Number.isFinite(bytes_rate.amount)) this.#bytes = new TokenBucket(bytes_rate, bytes_burst, nowMs)
   }
 
+  get #isLimited(): boolean {
+    return this.#messages !== undefined || this.#bytes !== undefined || this.#ofAll.isLimited
+  }
+
   read(chunk: Buffer): void {
-    if (this.#messages === undefined && this.#bytes === undefined && !this.#ofAll.isLimited)
-      return this.#connection.receive(chunk)
+    if (!this.#isLimited) return this.#connection.receive(chunk)
     const { counters } = this.#broker
     const before = publishes(counters)
     this.#connection.receive(chunk)
     this.#spend(publishes(counters) - before, chunk.length)
+  }
+
+  /** What was too much for one turn goes on, no faster than what is read. */
+  proceed(): void {
+    if (!this.#isLimited) return this.#connection.proceed()
+    this.#isWaiting = this.#held !== undefined
+    if (this.#isWaiting) return
+    const { counters } = this.#broker
+    const before = publishes(counters)
+    this.#connection.proceed()
+    this.#spend(publishes(counters) - before, 0)
   }
 
   /** The client has closed its side. */
@@ -67,7 +82,7 @@ export class ClientReader implements TransportReader {
   /** Called about once a second. */
   checkDeadlines(steadyMs: number): void {
     // Whom we do not listen to is not silent.
-    if (this.#held !== undefined) this.#connection.receive(nothing)
+    if (this.#held !== undefined) this.#connection.notHeard(steadyMs)
     this.#connection.checkDeadlines(steadyMs)
     if (this.transport.isIdle(steadyMs)) this.transport.destroy()
   }
@@ -86,6 +101,7 @@ export class ClientReader implements TransportReader {
     this.#held = clock.after(Math.max(waitMs, this.#holdMsMin), () => {
       this.#held = undefined
       this.transport.unthrottle()
+      if (this.#isWaiting) this.proceed()
     })
   }
 }

@@ -105,6 +105,33 @@ test('bytes_rate: the same by bytes, and a keep alive does not run out for whom 
   await fast.nothingMore()
 })
 
+test('messages_rate: what takes several turns of the event loop is paid for as well', async (t) => {
+  const clock = new ManualClock()
+  const door = await openDoor(t, 'tcp', { messages_rate: '1000/s' }, { clock })
+  const fast = new RawClient(await tcp(t, door.port))
+  await fast.connect({ clientId: 'fast', keepalive: 5 })
+  const { counters } = door.broker.broker
+  const count = 20_000
+  const one = fast.encode(publish('t', ''))
+  fast.sendBytes(Buffer.concat(Array.from({ length: count }, () => one)))
+  const witness = await client(t, door, 'witness')
+  // Some turns' worth passes at once; for the rest the clock has to move, however long the client is not listened to.
+  await until(() => counters.received > 1000)
+  await witness.nothingMore()
+  await witness.nothingMore()
+  assert(counters.received < count, 'nothing was held back')
+  let seconds = 0
+  for (; counters.received < count; seconds++) {
+    clock.advance(1000)
+    await witness.nothingMore()
+    assert(seconds < 60, 'it takes too long')
+  }
+  assert(seconds >= 10, `${count} messages in ${seconds} seconds`)
+  // What its last turn brought beyond the rate.
+  clock.advance(4000)
+  await fast.nothingMore()
+})
+
 for (const { key, written, payload } of [
   { key: 'max_messages_rate', written: '10/s', payload: '' },
   { key: 'max_bytes_rate', written: '10KB/s', payload: '.'.repeat(1000) },
