@@ -1,7 +1,7 @@
 /** The one publish that is passing through the broker: a view of its bytes, and copies only where somebody keeps it. */
 import type { PassingPublish } from '../link/broker-port.ts'
 import type { Message, QoS } from '../packets/message.ts'
-import { Publication, type Publisher, type Slab } from '../packets/publication.ts'
+import { Publication, type Publisher } from '../packets/publication.ts'
 import { PublishView } from '../packets/publish-view.ts'
 import type { Session } from './session.ts'
 
@@ -53,12 +53,12 @@ export class Passing implements PassingPublish {
   /** A copy to keep, the same for all who keep it. */
   get publication(): Publication {
     this.#publication ??= new Publication(this.topic, this.view, this.publisher, this.nowMs, this.origin)
-    return this.#publication
+    return this.#publication.own()
   }
 
-  /** The same, in memory that it shares with others unless there is a copy already. */
-  publicationIn(slab: Slab): Publication {
-    this.#publication ??= new Publication(this.topic, this.view, this.publisher, this.nowMs, this.origin, slab)
+  /** The same for whoever is likely to be done with it soon: without a copy, as long as nobody has asked for one. */
+  get borrowed(): Publication {
+    this.#publication ??= Publication.borrow(this.topic, this.view, this.publisher, this.nowMs, this.origin)
     return this.#publication
   }
 

@@ -151,9 +151,7 @@ export class Session {
     let queued: Queued | undefined
     const mustKeep = !goesNow || (qos > 0 && (this.#isKept || group !== undefined))
     if (stored !== undefined && qos > 0 && goesNow) {
-      const publication = passing.publicationIn(stored.slab)
-      const { subscriptionIdentifiers } = target
-      queued = stored.takeSent(publication, qos, retain, subscriptionIdentifiers, group)
+      queued = stored.takeSent(passing.borrowed, qos, retain, target.subscriptionIdentifiers, group)
     } else if (mustKeep) queued = this.#hold(passing.publication, qos, retain, target.subscriptionIdentifiers, group)
     if (!goesNow) return this.#enqueue(queued!)
     form.qos = qos

@@ -11,7 +11,7 @@ export type Publisher = {
   readonly peerHost: string | undefined
 }
 
-/** Memory that many publications share, for those that are not kept long. */
+/** Memory that many publications share. */
 export interface Slab {
   /** Makes room for so many bytes in `buffer`. Returns where. */
   reserve(length: number): number
@@ -24,9 +24,10 @@ const scratch = new PublishView()
 export class Publication {
   readonly topic: string
   /** A whole PUBLISH packet without Topic Alias and Subscription Identifier: from `start` to `end` of this buffer. */
-  readonly buffer: Buffer
-  readonly start: number
-  readonly end: number
+  buffer: Buffer
+  start: number
+  end: number
+  #isBorrowed: boolean
   readonly v5: boolean
   readonly publisher: Publisher
   /** When the publisher's PUBLISH arrived, milliseconds since 1970. */
@@ -43,21 +44,53 @@ export class Publication {
     publisher: Publisher,
     receivedAtMs: number,
     origin: string | undefined,
-    slab?: Slab,
+    isBorrowed = false,
   ) {
     this.topic = topic
-    // A copy of its own: a slice would keep the whole read alive.
-    const length = view.end - view.start
-    this.start = slab === undefined ? 0 : slab.reserve(length)
-    this.buffer = slab === undefined ? Buffer.allocUnsafeSlow(length) : slab.buffer
-    this.end = this.start + length
-    view.buffer.copy(this.buffer, this.start, view.start, view.end)
+    this.buffer = view.buffer
+    this.start = view.start
+    this.end = view.end
+    this.#isBorrowed = isBorrowed
+    if (!isBorrowed) this.#copyTo(Buffer.allocUnsafeSlow(view.end - view.start), 0)
     this.v5 = view.v5
     this.publisher = publisher
     this.receivedAtMs = receivedAtMs
     const expiry = view.messageExpiryInterval
     this.expiresAtMs = expiry < 0 ? Number.POSITIVE_INFINITY : receivedAtMs + expiry * 1000
     this.origin = origin
+  }
+
+  /**
+   * What the view shows, in the memory of the view: for a message that is likely to be done with soon. It keeps the whole
+   * read alive until `own` is called or it is forgotten, and flags and packet identifier in it may change.
+   */
+  static borrow(
+    topic: string,
+    view: PublishView,
+    publisher: Publisher,
+    receivedAtMs: number,
+    origin: string | undefined,
+  ): Publication {
+    return new Publication(topic, view, publisher, receivedAtMs, origin, true)
+  }
+
+  /** Sees to it that it has memory of its own, or in a slab. */
+  own(slab?: Slab): this {
+    if (!this.#isBorrowed) return this
+    this.#isBorrowed = false
+    if (slab === undefined) this.#copyTo(Buffer.allocUnsafeSlow(this.byteLength), 0)
+    else {
+      const at = slab.reserve(this.byteLength)
+      this.#copyTo(slab.buffer, at)
+    }
+    return this
+  }
+
+  #copyTo(buffer: Buffer, at: number): void {
+    this.buffer.copy(buffer, at, this.start, this.end)
+    this.end += at - this.start
+    this.start = at
+    this.buffer = buffer
   }
 
   /** From a PUBLISH packet of MQTT 5, such as `encodeMessage` makes. */

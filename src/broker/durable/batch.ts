@@ -3,7 +3,7 @@
  * deliveries is outstanding.
  */
 import type { QoS } from '../../packets/message.ts'
-import type { Publication } from '../../packets/publication.ts'
+import type { Publication, Slab } from '../../packets/publication.ts'
 import type { Queued } from '../queue.ts'
 import type { ShareGroup } from '../subscription.ts'
 import type { StoredSession } from './stored-session.ts'
@@ -98,11 +98,15 @@ export class Batch {
     this.#bytesLeft -= delivery.publication.byteLength
   }
 
-  /** Gives out new slots to those that are left: before the batch is written, nobody knows the old ones. */
-  close(): void {
+  /**
+   * Gives out new slots to those that are left: before the batch is written, nobody knows the old ones. Their messages
+   * were not done with as soon as was hoped: they get memory that is not that of the reads that brought them.
+   */
+  close(slab: Slab): void {
     const left: StoredDelivery[] = []
     for (const delivery of this.deliveries) {
       if (delivery === undefined) continue
+      delivery.publication.own(slab)
       delivery.slot = left.length
       left.push(delivery)
     }

@@ -27,7 +27,7 @@ export type JournalOptions = {
  * A commit costs about as much as sending a few hundred messages, so that under load it is better to let some gather.
  * A client that waits for each acknowledgement does not have to.
  */
-const GAP_MS_MAX = 5
+const GAP_MS_MAX = 10
 const GAP_MS_PER_CHANGE = 0.01
 /** How long a change may stay in memory that nobody waits for: a message was delivered, a client went. */
 const LAZY_MS = 50
@@ -43,10 +43,10 @@ export class Journal {
   gatheringCommit = 1
   /** All that was recorded in commits up to this one is on disk. */
   committed = 0
-  readonly slab = new MessageSlab()
   readonly #options: JournalOptions
   #store: StorePort | undefined
   #gathering = new Gathering()
+  readonly #slab = new MessageSlab()
   /** `lazy`: the changes so far can wait a little. `due`: a commit begins as soon as it is its turn. */
   #state: 'idle' | 'lazy' | 'due' | 'committing' | 'failing' | 'closed' = 'idle'
   #begunAtMs = Number.NEGATIVE_INFINITY
@@ -214,7 +214,7 @@ export class Journal {
     this.#gapMs = Math.min(GAP_MS_MAX, (this.changes - this.#changesBefore) * GAP_MS_PER_CHANGE)
     this.#changesBefore = this.changes
     const { batch } = gathering
-    batch.close()
+    batch.close(this.#slab)
     if (batch.left > 0) {
       batch.number = this.#nextBatch++
       batch.isWritten = true

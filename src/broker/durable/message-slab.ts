@@ -1,10 +1,7 @@
-/**
- * Memory for messages that are likely to be done soon: one allocation for many. A message that stays holds on to a whole
- * chunk, so that it is not for those that have to wait.
- */
+/** Memory for messages that were sent and not acknowledged when they went to disk: one allocation for many of them. */
 import type { Slab } from '../../packets/publication.ts'
 
-const CHUNK_BYTES = 32 * 1024
+const CHUNK_BYTES = 16 * 1024
 /** Longer ones have memory of their own. */
 const MESSAGE_BYTES_MAX = 4 * 1024
 

@@ -1,6 +1,6 @@
 /** A kept session as the store knows it. */
 import type { QoS } from '../../packets/message.ts'
-import type { Publication, Slab } from '../../packets/publication.ts'
+import type { Publication } from '../../packets/publication.ts'
 import type { Queued } from '../queue.ts'
 import type { Session, Will } from '../session.ts'
 import type { ShareGroup } from '../subscription.ts'
@@ -54,11 +54,6 @@ export class StoredSession {
     const delivery = this.take(publication, qos, retain, subscriptionIdentifiers, group)
     delivery.wasSent = true
     return delivery
-  }
-
-  /** Where those are copied to that go out at once. */
-  get slab(): Slab {
-    return this.#journal.slab
   }
 
   /** Deliveries up to this number are on disk: later ones come after it. */
