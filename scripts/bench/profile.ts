@@ -27,14 +27,16 @@ const HOTTEST = 15
 
 /** @param fromUs by the machine's monotonic clock: what came earlier, the start of the process, is left out */
 export function readProfiles(directory: string, fromUs: number): ProcessProfile[] {
-  return readdirSync(directory)
-    .filter((file) => file.endsWith('.cpuprofile'))
-    .map((file) => {
-      // CPU.<date>.<time>.<pid>.<thread>.<number>.cpuprofile
-      const pid = Number(file.split('.')[3])
-      const profile = profileSchema.parse(JSON.parse(readFileSync(join(directory, file), 'utf8')))
-      return { pid, hottest: hottest(profile, fromUs) }
-    })
+  return (
+    readdirSync(directory)
+      // CPU.<date>.<time>.<pid>.<thread>.<number>.cpuprofile; 0 is the main thread, the others stand by for rare work.
+      .filter((file) => file.endsWith('.cpuprofile') && file.split('.')[4] === '0')
+      .map((file) => {
+        const pid = Number(file.split('.')[3])
+        const profile = profileSchema.parse(JSON.parse(readFileSync(join(directory, file), 'utf8')))
+        return { pid, hottest: hottest(profile, fromUs) }
+      })
+  )
 }
 
 function hottest(

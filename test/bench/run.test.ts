@@ -36,19 +36,19 @@ test('the broker beside Mosquitto', LINUX, async () => {
   rmSync(out)
 })
 
-test('the broker that keeps what it acknowledges', LINUX, async () => {
-  const { code, output } = await bench('--only', 'durable', '--cell', 'QoS 2, 64 B', '--cell', 'PUBACK')
+test('the broker that keeps what it acknowledges, and its profile', LINUX, async () => {
+  const { code, output } = await bench('--only', 'durable', '--cell', 'QoS 2, 64 B', '--cell', 'PUBACK', '--profile')
   assert.equal(code, 0, output)
   assert.match(output, new RegExp(`durable QoS 2, 64 B, 1 to 1 +${FIGURE} \\| ${FIGURE} \\| .*, budget 2.5`))
   for (const who of ['ours, in memory', 'ours, durable', 'Mosquitto, persistent'])
     assert.match(output, new RegExp(`durable PUBACK.*${who} p50 [\\d.]+ ms, p99 [\\d.]+ ms of [1-9]`))
+  assert.match(output, /QoS 2, 64 B, 1 to 1, profile of the node.*\n +[\d.]+ % /)
   assert.match(output, /bytes to the disk per message: \d+ \| \d+ \| \d+/)
 })
 
-test('the link and its profile', LINUX, async () => {
-  const { code, output } = await bench('--only', 'link', '--cell', 'QoS 1', '--profile')
+test('the link', LINUX, async () => {
+  const { code, output } = await bench('--only', 'link', '--cell', 'QoS 1')
   assert.equal(code, 0, output)
-  for (const side of ['sender', 'receiver']) assert.match(output, new RegExp(`profile of the ${side}.*\\n +[\\d.]+ % `))
   assert.match(output, new RegExp(`link QoS 1 .*sender ${FIGURE} \\+ receiver ${FIGURE}`))
 })
 
