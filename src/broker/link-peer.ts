@@ -3,8 +3,8 @@ import type { LinkClient } from '../link/broker-port.ts'
 import type { QoS } from '../packets/message.ts'
 import { encodeMessage, Publication } from '../packets/publication.ts'
 import type { ClientAccess } from './access/authorizer.ts'
-import type { Identity } from './access/client-info.ts'
 import type { Broker } from './broker.ts'
+import type { Admission } from './handshake.ts'
 import type { Session } from './session.ts'
 import { reservedNamespace } from './subscription.ts'
 
@@ -24,8 +24,7 @@ export class LinkPeer implements LinkClient {
     broker: Broker,
     disconnect: LinkClient['disconnect'],
     session: Session,
-    identity: Identity,
-    access: ClientAccess,
+    { identity, access }: Pick<Admission, 'identity' | 'access'>,
     remoteAddress: string,
   ) {
     this.#broker = broker

@@ -4,6 +4,21 @@ import { PacketFault, reasonCode } from '../packets/reason-code.ts'
 
 export type ProtocolVersion = 3 | 4 | 5
 
+/** Packet types (MQTT 5, 2.1.2) that a server has to do with. */
+export const packetType = {
+  connect: 1,
+  publish: 3,
+  puback: 4,
+  pubrec: 5,
+  pubrel: 6,
+  pubcomp: 7,
+  subscribe: 8,
+  unsubscribe: 10,
+  pingreq: 12,
+  disconnect: 14,
+  auth: 15,
+} as const
+
 const userProperty = [0x26, 'pair'] as const
 
 /** MQTT 5, 3.1.2.11. */

@@ -277,7 +277,7 @@ export class Session {
     }
     const packetId = queued.qos === 0 ? 0 : this.#open(queued)
     const isAgain = queued instanceof StoredDelivery && queued.wasSent
-    if (queued instanceof StoredDelivery) queued.wasSent = true
+    if (queued instanceof StoredDelivery) queued.sent()
     if (!this.#send(outlet, queued, packetId, isAgain, nowMs)) this.#tooLarge(packetId)
   }
 

@@ -8,11 +8,12 @@ import type { Queued } from '../queue.ts'
 import type { ShareGroup } from '../subscription.ts'
 import type { StoredSession } from './stored-session.ts'
 
+/** What a delivery is, in one number: there may be many of them, and each lives until it is acknowledged. */
+const flag = { qos: 3, retain: 4, committed: 8, sent: 16 } as const
+
 /** One message on its way to one kept session. */
 export class StoredDelivery implements Queued {
   readonly publication: Publication
-  readonly qos: QoS
-  readonly retain: boolean
   readonly subscriptionIdentifiers: readonly number[]
   readonly group: ShareGroup | undefined
   readonly owner: StoredSession
@@ -21,10 +22,7 @@ export class StoredDelivery implements Queued {
   batch: Batch
   /** Index in the batch. */
   slot = 0
-  /** Whether it is on disk: only then may it be sent at QoS 2. */
-  isCommitted = false
-  /** Whether it was sent already, so far as is known after a restart. */
-  wasSent = false
+  #flags: number
 
   constructor(
     publication: Publication,
@@ -37,13 +35,38 @@ export class StoredDelivery implements Queued {
     batch: Batch,
   ) {
     this.publication = publication
-    this.qos = qos
-    this.retain = retain
     this.subscriptionIdentifiers = subscriptionIdentifiers
     this.group = group
     this.owner = owner
     this.n = n
     this.batch = batch
+    this.#flags = qos | (retain ? flag.retain : 0)
+  }
+
+  get qos(): QoS {
+    return (this.#flags & flag.qos) as QoS
+  }
+
+  get retain(): boolean {
+    return (this.#flags & flag.retain) !== 0
+  }
+
+  /** Whether it is on disk: only then may it be sent at QoS 2. */
+  get isCommitted(): boolean {
+    return (this.#flags & flag.committed) !== 0
+  }
+
+  committed(): void {
+    this.#flags |= flag.committed
+  }
+
+  /** Whether it was sent already, so far as is known after a restart. */
+  get wasSent(): boolean {
+    return (this.#flags & flag.sent) !== 0
+  }
+
+  sent(): void {
+    this.#flags |= flag.sent
   }
 }
 

@@ -259,7 +259,7 @@ export class Journal {
     const sessions = new Set<Session>()
     for (const delivery of deliveries) {
       if (delivery === undefined || delivery.isCommitted) continue
-      delivery.isCommitted = true
+      delivery.committed()
       if (delivery.qos === 2) sessions.add(delivery.owner.session)
     }
     for (const session of sessions) this.#options.wake(session)

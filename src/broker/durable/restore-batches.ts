@@ -54,7 +54,7 @@ function restoreDelivery(
     // `Batch.restore` puts it into its own.
     journal.batch,
   )
-  delivery.isCommitted = true
-  delivery.wasSent = wasSent
+  delivery.committed()
+  if (wasSent) delivery.sent()
   return delivery
 }

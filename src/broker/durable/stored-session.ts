@@ -52,7 +52,7 @@ export class StoredSession {
     group: ShareGroup | undefined,
   ): StoredDelivery {
     const delivery = this.take(publication, qos, retain, subscriptionIdentifiers, group)
-    delivery.wasSent = true
+    delivery.sent()
     return delivery
   }
 

@@ -1,0 +1,311 @@
+/**
+ * A client that was let in: what its PUBLISH packets, acknowledgements, subscriptions come to (MQTT 3.1.1 and 5.0, sections 3 and 4).
+ * PUBLISH and its acknowledgements are read and written in place; the other packets are rare and go through `mqtt-packet`.
+ */
+import type { LinkClient } from '../link/broker-port.ts'
+import type { PublishView } from '../packets/publish-view.ts'
+import { PacketFault, reasonCode, refusalWords } from '../packets/reason-code.ts'
+import { topicFilterProblem } from '../topics/topic-filter.ts'
+import type { Broker } from './broker.ts'
+import type { ConnectionOutlet } from './connection-outlet.ts'
+import type { ConnectTerms } from './connect.ts'
+import { Promises, type Promiser } from './durable/promises.ts'
+import { sliceFilters } from './filter-slices.ts'
+import type { Admission } from './handshake.ts'
+import { type Inbox, work } from './inbox.ts'
+import { LinkPeer } from './link-peer.ts'
+import { checkAcknowledgement, packetType, type ProtocolVersion } from './packet-rules.ts'
+import type { Session } from './session.ts'
+import { subscribe, unsubscribe } from './subscribing.ts'
+import type { Delivery } from './subscription.ts'
+import type { PresentClient } from './system-port.ts'
+import { TopicAliases } from './topic-aliases.ts'
+import type { Transport } from './transport.ts'
+
+/** The connection as its client sees it. */
+export interface ClientConnection {
+  readonly inbox: Inbox
+  readonly outlet: ConnectionOutlet
+  readonly transport: Transport
+  readonly isOpen: boolean
+  /** Tells the client why (MQTT 5), then closes. */
+  disconnect(reason: number, words: string): void
+}
+
+const STORE_FAILS = 'the node can not keep what it would have to promise: its disk takes nothing'
+
+export class Client implements PresentClient, Promiser {
+  readonly broker: Broker
+  readonly session: Session
+  readonly admission: Admission
+  readonly connectedAtMs: number
+  readonly #connection: ClientConnection
+  #wasDenied = false
+  #aliases: TopicAliases | undefined
+  #peer: LinkPeer | undefined
+  /** Acknowledgements that wait for the disk. */
+  #promises: Promises | undefined
+
+  constructor(broker: Broker, connection: ClientConnection, admission: Admission, session: Session) {
+    this.broker = broker
+    this.#connection = connection
+    this.admission = admission
+    this.session = session
+    this.connectedAtMs = broker.clock.nowMs()
+  }
+
+  get terms(): ConnectTerms {
+    return this.admission.terms
+  }
+
+  get version(): ProtocolVersion {
+    return this.admission.terms.version
+  }
+
+  get peerHost(): string {
+    return this.admission.identity.peerHost
+  }
+
+  get localPort(): number {
+    return this.#connection.transport.localPort
+  }
+
+  /** The connection is gone. */
+  closed(): void {
+    this.#promises?.close()
+    try {
+      this.#peer?.closed()
+    } catch (error) {
+      this.#linkCrashed(error)
+    }
+  }
+
+  // ---- PUBLISH
+
+  publish(buffer: Buffer, start: number, body: number, end: number): void {
+    const { broker, session } = this
+    const { inbox } = this.#connection
+    const { passing, mqtt, index } = broker
+    const { view } = passing
+    view.read(buffer, start, body, end, this.version === 5)
+    broker.counters.publishesReceived[view.qos]!++
+    broker.counters.payloadBytesReceived += view.end - view.payloadStart
+    checkDepth(view, mqtt.max_topic_levels)
+    if (view.topicAlias > 0) (this.#aliases ??= new TopicAliases()).resolve(view, mqtt.max_topic_alias)
+    else if (view.topicLength === 0)
+      throw new PacketFault(reasonCode.protocolError, 'neither a topic name nor a Topic Alias')
+    const { planned } = index
+    const delivery = index.lookupBytes(view.buffer, view.topicStart, view.topicEnd)
+    if (index.planned !== planned) inbox.spend(work.newTopic)
+    if (delivery === undefined || delivery.levelCount > mqtt.max_topic_levels)
+      throw new PacketFault(reasonCode.topicNameInvalid, 'topic name empty, too deep, not UTF-8, or with a wildcard')
+    if (view.qos > mqtt.max_qos_allowed) throw new PacketFault(reasonCode.qosNotSupported, `QoS ${view.qos}`) // [MQTT-3.2.2-11]
+    if (view.retain && !mqtt.retain_available) throw new PacketFault(reasonCode.retainNotSupported, 'RETAIN') // [MQTT-3.2.2-14]
+    if (mqtt.payload_format_validation && !view.isPayloadAsIndicated) return this.#refusePayload()
+    const { qos, packetId } = view
+    if (qos === 2) {
+      if (session.awaitingRel.has(packetId)) return this.#receiveAgain(packetId) // [MQTT-4.3.3-10]
+      if (session.awaitingRel.size >= mqtt.max_awaiting_rel)
+        throw new PacketFault(
+          reasonCode.receiveMaximumExceeded,
+          `more than ${mqtt.max_awaiting_rel} messages of QoS 2 await PUBREL`,
+        )
+    } else if (qos === 1 && this.isInUse(packetId))
+      return this.#answer(0x40, packetId, reasonCode.packetIdentifierInUse, broker.journal.changes)
+    passing.fromClient(delivery.topic, session, inbox.readAtMs)
+    if (broker.journal.isFailing && qos > 0 && broker.isPromise(delivery)) return this.#refusePromise(qos, packetId)
+    const changesBefore = broker.journal.changes
+    const reason = this.#mayPublish(delivery) ? this.#pass(delivery) : this.deny('publish', delivery.topic)
+    if (qos === 0 || !this.#connection.isOpen) return
+    if (qos === 1) return this.#answer(0x40, packetId, reason, changesBefore)
+    // MQTT 3.1.1 has no word for a refusal there, so that its client goes on with PUBREL.
+    if (reason < 0x80 || this.version < 5) session.awaitRel(packetId)
+    this.#answer(0x50, packetId, reason, changesBefore)
+  }
+
+  /** What is under `$LINK/` the link's inlet judges. */
+  #mayPublish({ topic, reserved }: Delivery): boolean {
+    const { access } = this.admission
+    const { view } = this.broker.passing
+    return access.publishesFreely || reserved === 'link' || access.mayPublish(topic, view.qos, view.retain)
+  }
+
+  #pass(delivery: Delivery): number {
+    if (delivery.reserved !== undefined) return this.#publishReserved(delivery)
+    const { passing } = this.broker
+    const receivers = this.broker.publish(passing, delivery)
+    this.#connection.inbox.spend(receivers * work.receiver + (passing.view.retain ? work.retained : 0))
+    if (passing.isRetainRefused) return reasonCode.quotaExceeded
+    return receivers === 0 ? reasonCode.noMatchingSubscribers : reasonCode.success
+  }
+
+  /** A denial is told once a connection; who goes on trying must not fill the log. */
+  deny(action: 'publish' | 'subscribe', topic: string): number {
+    const { authorizer, counters, log } = this.broker
+    const { clientId, username } = this.terms
+    const fields = { clientid: clientId, username, action, topic }
+    if (this.#wasDenied) log.debug(fields, 'authorization_denied')
+    else log.info(fields, 'authorization_denied')
+    this.#wasDenied = true
+    counters.denied++
+    if (authorizer.denyAction === 'disconnect')
+      this.#connection.disconnect(reasonCode.notAuthorized, `no right to ${action}`)
+    return reasonCode.notAuthorized
+  }
+
+  /** Its payload is not the UTF-8 that the publisher says it is (MQTT 5, 3.3.2.3.2). */
+  #refusePayload(): void {
+    const { qos, packetId } = this.broker.passing.view
+    if (qos === 0) throw new PacketFault(reasonCode.payloadFormatInvalid, refusalWords(reasonCode.payloadFormatInvalid))
+    this.#answer(qos === 1 ? 0x40 : 0x50, packetId, reasonCode.payloadFormatInvalid, this.broker.journal.changes)
+  }
+
+  // ---- acknowledgements
+
+  acknowledgement(type: number, buffer: Buffer, body: number, end: number): void {
+    if (end - body < 2) throw new PacketFault(reasonCode.malformedPacket, 'acknowledgement without a packet identifier')
+    const packetId = (buffer[body]! << 8) | buffer[body + 1]!
+    if (packetId === 0) throw new PacketFault(reasonCode.malformedPacket, 'packet identifier 0') // [MQTT-2.2.1-3]
+    let reason: number = reasonCode.success
+    if (end - body > 2) {
+      const isAnswer = type === packetType.puback || type === packetType.pubrec
+      checkAcknowledgement(buffer, body + 2, end, this.version, isAnswer)
+      reason = buffer[body + 2]!
+    }
+    const { session } = this
+    const { window } = session
+    const changesBefore = this.broker.journal.changes
+    switch (type) {
+      case packetType.puback:
+        if (!window.acknowledge(packetId)) this.#countMissed(type)
+        break
+      case packetType.pubrec:
+        if (reason >= 0x80) window.refuse(packetId)
+        else this.#answer(0x62, packetId, foundOrNot(session.received(packetId)), changesBefore)
+        break
+      case packetType.pubrel:
+        this.#answer(0x70, packetId, foundOrNot(session.release(packetId)), changesBefore)
+        break
+      default:
+        if (!session.completed(packetId)) this.#countMissed(type)
+    }
+    if (session.hasWaiting) session.drain(this.#connection.inbox.readAtMs)
+  }
+
+  #countMissed(type: number): void {
+    this.broker.counters.acknowledgementsMissed[type]!++
+  }
+
+  /** Acknowledges at once, or, if something was recorded since, when that is on disk. */
+  #answer(firstByte: number, packetId: number, reason: number, changesBefore: number): void {
+    const { journal } = this.broker
+    if (journal.changes === changesBefore && (this.#promises === undefined || this.#promises.isEmpty))
+      this.#connection.outlet.acknowledge(firstByte, packetId, reason)
+    else this.#promised.acknowledge(firstByte, packetId, reason, journal.gatheringCommit)
+  }
+
+  get #promised(): Promises {
+    this.#promises ??= new Promises(this.broker.journal, this)
+    return this.#promises
+  }
+
+  /** A QoS 2 message that came before: the first one may still be on its way to disk. */
+  #receiveAgain(packetId: number): void {
+    const { journal } = this.broker
+    const commit = this.session.stored?.changedIn ?? 0
+    if (commit <= journal.committed && (this.#promises === undefined || this.#promises.isEmpty))
+      this.#connection.outlet.acknowledge(0x50, packetId, 0)
+    else this.#promised.acknowledge(0x50, packetId, 0, commit)
+  }
+
+  /** The disk takes nothing, so that nothing can be promised: the message is not taken on. */
+  #refusePromise(qos: number, packetId: number): void {
+    // MQTT 3.1.1 has no word for it.
+    if (this.version < 5) this.promiseBroken()
+    else this.#answer(qos === 1 ? 0x40 : 0x50, packetId, reasonCode.quotaExceeded, this.broker.journal.changes)
+  }
+
+  acknowledge(firstByte: number, packetId: number, reason: number): void {
+    this.#connection.outlet.acknowledge(firstByte, packetId, reason)
+  }
+
+  promiseBroken(): void {
+    this.#connection.disconnect(reasonCode.quotaExceeded, STORE_FAILS)
+  }
+
+  // ---- SUBSCRIBE and UNSUBSCRIBE
+
+  subscribe(packet: Buffer, body: number): void {
+    const { inbox, outlet } = this.#connection
+    inbox.do(subscribe(this, outlet, inbox, sliceFilters(packet, body, this.version, 1)))
+  }
+
+  unsubscribe(packet: Buffer, body: number): void {
+    const { inbox, outlet } = this.#connection
+    inbox.do(unsubscribe(this, outlet, inbox, sliceFilters(packet, body, this.version, 0)))
+  }
+
+  get isOpen(): boolean {
+    return this.#connection.isOpen
+  }
+
+  /** Answers at once, or, if something was recorded since, when that is on disk. */
+  whenKept(changesBefore: number, answer: () => void): void {
+    const { journal } = this.broker
+    if (journal.changes === changesBefore) answer()
+    else this.#promised.call(answer, journal.gatheringCommit)
+  }
+
+  /** Whether a QoS 2 message awaits its PUBREL under this identifier. MQTT 3.1.1 has no word for it and is let pass. */
+  isInUse(packetId: number): boolean {
+    return this.version === 5 && this.session.awaitingRel.has(packetId)
+  }
+
+  // ---- `$LINK/`
+
+  /** What begins with `$LINK/` or `$SYS/` is never passed on, whatever happens. */
+  #publishReserved({ reserved, topic }: Delivery): number {
+    if (reserved === 'sys') return reasonCode.notAuthorized
+    try {
+      const reason = this.broker.linkInlet.publish(this.#linkPeer, this.broker.passing.toMessage())
+      return reason === reasonCode.notAuthorized ? this.deny('publish', topic) : reason
+    } catch (error) {
+      return this.#linkCrashed(error, topic)
+    }
+  }
+
+  /** Returns the reason code. */
+  subscribeLink(topicFilter: string, qos: 0 | 1 | 2): number {
+    if (topicFilterProblem(topicFilter) !== undefined) return reasonCode.topicFilterInvalid
+    try {
+      const reason = this.broker.linkInlet.subscribe(this.#linkPeer, topicFilter, qos)
+      return reason === reasonCode.notAuthorized ? this.deny('subscribe', topicFilter) : reason
+    } catch (error) {
+      return this.#linkCrashed(error, topicFilter)
+    }
+  }
+
+  #linkCrashed(error: unknown, topic?: string): number {
+    this.broker.log.error({ err: error, clientid: this.terms.clientId, topic }, 'link_inlet_crashed')
+    return reasonCode.implementationSpecificError
+  }
+
+  get #linkPeer(): LinkClient {
+    const { transport } = this.#connection
+    const disconnect = (reason: number, words = ''): void => this.#connection.disconnect(reason, words)
+    this.#peer ??= new LinkPeer(this.broker, disconnect, this.session, this.admission, transport.remoteAddress)
+    return this.#peer
+  }
+}
+
+/** Before anything is made of its levels: a topic of nothing but slashes has 65,536 of them. */
+function checkDepth(view: PublishView, levelsMax: number): void {
+  if (view.topicLength < levelsMax) return
+  let levels = 1
+  for (let at = view.topicStart; at < view.topicEnd; at++) if (view.buffer[at] === 0x2f) levels++
+  if (levels > levelsMax) throw new PacketFault(reasonCode.topicNameInvalid, `a topic of ${levels} levels`)
+}
+
+function foundOrNot(isKnown: boolean): number {
+  return isKnown ? reasonCode.success : reasonCode.packetIdentifierNotFound
+}

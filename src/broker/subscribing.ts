@@ -1,0 +1,101 @@
+/** What a client's SUBSCRIBE and UNSUBSCRIBE come to: done slice by slice, and answered when what they change is kept. */
+import type { ISubscription } from 'mqtt-packet'
+import { PacketFault, reasonCode } from '../packets/reason-code.ts'
+import { parseSubscription } from '../topics/subscription.ts'
+import type { Client } from './client.ts'
+import type { ConnectionOutlet } from './connection-outlet.ts'
+import { answerFilters, parseSubscribe, parseUnsubscribe } from './control-packets.ts'
+import type { FilterSlice } from './filter-slices.ts'
+import { type Inbox, work } from './inbox.ts'
+import { reservedNamespace } from './subscription.ts'
+
+/** @param slices of the packet; between two of them others may have their turn */
+export function* subscribe(
+  client: Client,
+  outlet: ConnectionOutlet,
+  inbox: Inbox,
+  slices: Iterable<FilterSlice>,
+): Generator<void, void> {
+  const { broker, session, version } = client
+  const changesBefore = broker.journal.changes
+  const filters: string[] = []
+  const granted: number[] = []
+  let packetId = 0
+  for (const { bytes, body } of slices) {
+    if (filters.length > 0) yield
+    const { messageId, properties, subscriptions } = parseSubscribe(bytes, body, version)
+    const identifier = properties?.subscriptionIdentifier
+    if (identifier === 0) throw new PacketFault(reasonCode.protocolError, 'Subscription Identifier 0')
+    packetId = messageId!
+    const isInUse = client.isInUse(packetId)
+    for (const subscription of subscriptions) {
+      filters.push(subscription.topic)
+      granted.push(isInUse ? reasonCode.packetIdentifierInUse : subscribeOne(client, subscription, identifier ?? 0))
+      inbox.spend(work.filter)
+    }
+    if (!client.isOpen) return
+  }
+  client.whenKept(changesBefore, () => {
+    outlet.control(answerFilters('suback', packetId, filters, granted, version))
+    session.drain(broker.clock.nowMs())
+  })
+}
+
+/** Returns the reason code. */
+function subscribeOne(
+  client: Client,
+  { topic, qos, nl = false, rap = false, rh = 0 }: ISubscription,
+  identifier: number,
+): number {
+  if (nl && /^\$(?:share|queue)\//.test(topic))
+    throw new PacketFault(reasonCode.protocolError, 'No Local on a shared subscription') // [MQTT-3.8.3-4]
+  if (reservedNamespace(topic) === 'link') return client.subscribeLink(topic, qos)
+  if (!maySubscribe(client, topic, qos)) return client.deny('subscribe', topic)
+  const { broker, session, terms } = client
+  const isBridge = terms.version < 5 && terms.isBridge
+  const retainHandling = rh as 0 | 1 | 2
+  const options = { qos, noLocal: nl || isBridge, retainAsPublished: rap || isBridge, retainHandling, identifier }
+  const isNew = !session.subscriptions.has(topic)
+  const code = broker.subscribe(session, topic, options)
+  if (code < 0x80) broker.systemTopics?.subscribed(client, topic, options, isNew)
+  return code
+}
+
+function maySubscribe({ admission }: Client, name: string, qos: 0 | 1 | 2): boolean {
+  const parsed = parseSubscription(name)
+  // What can't be subscribed anyway is told by its own reason.
+  return parsed.type === 'invalid' || admission.access.maySubscribe(parsed.topicFilter, qos)
+}
+
+/** @param slices of the packet; between two of them others may have their turn */
+export function* unsubscribe(
+  client: Client,
+  outlet: ConnectionOutlet,
+  inbox: Inbox,
+  slices: Iterable<FilterSlice>,
+): Generator<void, void> {
+  const { broker, version } = client
+  const changesBefore = broker.journal.changes
+  const filters: string[] = []
+  const granted: number[] = []
+  let packetId = 0
+  for (const { bytes, body } of slices) {
+    if (filters.length > 0) yield
+    const { messageId, unsubscriptions } = parseUnsubscribe(bytes, body, version)
+    packetId = messageId!
+    const isInUse = client.isInUse(packetId)
+    for (const name of unsubscriptions) {
+      filters.push(name)
+      granted.push(isInUse ? reasonCode.packetIdentifierInUse : unsubscribeOne(client, name))
+      inbox.spend(work.filter)
+    }
+  }
+  client.whenKept(changesBefore, () => outlet.control(answerFilters('unsuback', packetId, filters, granted, version)))
+}
+
+function unsubscribeOne(client: Client, name: string): number {
+  const { broker, session } = client
+  if (!broker.unsubscribe(session, name)) return reasonCode.noSubscriptionExisted
+  broker.systemTopics?.unsubscribed(client, name)
+  return reasonCode.success
+}
