@@ -8,7 +8,7 @@ import type { ProtocolVersion } from './packet-rules.ts'
 /** A whole packet, whose body begins at `body`. */
 export type FilterSlice = { readonly bytes: Buffer; readonly body: number }
 
-const FILTERS_MAX = 128
+const FILTERS_MAX = 32
 /** Bytes of a slice, unless a single filter has more. */
 const BYTES_MAX = 8192
 

@@ -11,7 +11,7 @@ import type { Transport } from './transport.ts'
  * thousands of small packets.
  */
 const TURN_WORK_MAX = 50_000
-export const work = { packet: 20, receiver: 2, retained: 100, newTopic: 150, filter: 200 } as const
+export const work = { packet: 20, receiver: 2, retained: 100, newTopic: 150, filter: 1000 } as const
 
 export interface InboxOwner {
   /** One whole packet, as `PacketHandler` has it. Throws `PacketFault`. */

@@ -58,6 +58,11 @@ class RuleReader {
     return undefined
   }
 
+  /** Of what is told at all; to find it takes its time. */
+  #near(term: Term, words: readonly string[]): string {
+    return this.problems.length < problemsMax ? near(term, words) : ''
+  }
+
   // ---- who
 
   #who(term: Term): AclWho | undefined {
@@ -95,7 +100,7 @@ class RuleReader {
     if (term.type === 'atom' && (term.text === 'zone' || term.text === 'security_profile')) {
       return this.#refuse(term, `{${term.text}, ...}: this version of Isthmus has none; leave the rule out`)
     }
-    return this.#refuse(term, `${this.#shown(term)} says not who${near(term, known)}; ${expected}`)
+    return this.#refuse(term, `${this.#shown(term)} says not who${this.#near(term, known)}; ${expected}`)
   }
 
   #textTest(type: 'username' | 'clientid' | 'listener', term: Term): AclWho | undefined {
@@ -241,7 +246,7 @@ class RuleReader {
   #word<const Word extends string>(term: Term, words: readonly Word[]): Word | undefined {
     const word = term.type === 'atom' ? words.find((one) => one === term.text) : undefined
     if (word !== undefined) return word
-    return this.#refuse(term, `expected ${alternatives(words)}, got ${this.#shown(term)}${near(term, words)}`)
+    return this.#refuse(term, `expected ${alternatives(words)}, got ${this.#shown(term)}${this.#near(term, words)}`)
   }
 
   #shown(term: Term): string {
