@@ -90,6 +90,8 @@ export class Broker implements BrokerPort {
   readonly #inner = new Passing()
   /** What goes to disk, and what has to wait for that. */
   readonly journal: Journal
+  /** Set when a message of a link was not passed on, because the disk takes nothing: it must not be acknowledged. */
+  isPromiseRefused = false
   readonly #retained = new Retained((topic, publication) => this.journal.retained(topic, publication))
   readonly #retainPolicy: RetainPolicy
   readonly #groups = new Map<string, ShareGroup>()
@@ -101,7 +103,7 @@ export class Broker implements BrokerPort {
 
   constructor(options: BrokerOptions) {
     this.limits = new Limits(options.mqtt, options.retainer)
-    this.#retainPolicy = new RetainPolicy(this.limits, this.counters, options.log)
+    this.#retainPolicy = new RetainPolicy(options.clock, this.limits, this.counters, options.log)
     this.clock = options.clock
     this.random = options.random
     this.log = options.log
@@ -161,9 +163,9 @@ export class Broker implements BrokerPort {
   }
 
   /** Whether to acknowledge a message for these would promise that it outlasts the process. */
-  isPromise({ targets, groups }: Delivery): boolean {
+  isPromise({ targets, groups }: Delivery, retain: boolean): boolean {
     return (
-      (this.passing.view.retain && this.journal.isOpen) ||
+      (retain && this.journal.isOpen) ||
       targets.some(({ session }) => session.stored !== undefined) ||
       groups.some((group) => group.isStored)
     )
@@ -171,6 +173,10 @@ export class Broker implements BrokerPort {
 
   deliver(message: Message): number {
     if (topicNameProblem(message.topic) !== undefined) return 0
+    if (this.journal.isFailing && message.qos > 0) {
+      this.isPromiseRefused = this.isPromise(this.index.lookup(message.topic), message.retain)
+      if (this.isPromiseRefused) return 0
+    }
     const nowMs = this.clock.nowMs()
     const publisher = { clientId: message.from, username: message.username, peerHost: message.peerHost }
     const bytes = encodeMessage(message)

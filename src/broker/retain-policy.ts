@@ -1,17 +1,24 @@
 /** Whether a message is kept as its topic's retained one: `retainer` of the configuration, and the node's memory. */
 import type { Logger } from './broker.ts'
+import type { Clock } from './clock.ts'
 import type { Counters } from './counters.ts'
 import type { Limits } from './limits.ts'
 import { memoryLevel } from './memory-guard.ts'
 import type { Retained } from './retained.ts'
 
+/** How often a full store may be searched for what has expired. */
+const SWEEP_MS = 60_000
+
 export class RetainPolicy {
   readonly #limits: Limits
   readonly #counters: Counters
   readonly #log: Logger
+  readonly #clock: Pick<Clock, 'nowMs' | 'steadyMs'>
   #isFull = false
+  #sweptAtMs = Number.NEGATIVE_INFINITY
 
-  constructor(limits: Limits, counters: Counters, log: Logger) {
+  constructor(clock: Pick<Clock, 'nowMs' | 'steadyMs'>, limits: Limits, counters: Counters, log: Logger) {
+    this.#clock = clock
     this.#limits = limits
     this.#counters = counters
     this.#log = log
@@ -34,7 +41,17 @@ export class RetainPolicy {
   /** A topic that has one may have another. */
   #hasNoRoom(retained: Retained, topic: string): boolean {
     const { max_retained_messages: countMax } = this.#limits.retainer.backend
-    return countMax > 0 && retained.count >= countMax && !retained.has(topic)
+    if (countMax === 0 || retained.count < countMax || retained.has(topic)) return false
+    this.#sweep(retained)
+    return retained.count >= countMax
+  }
+
+  /** Messages that have expired and that nobody has asked for take no room away from others. It walks through all of them. */
+  #sweep(retained: Retained): void {
+    const steadyMs = this.#clock.steadyMs()
+    if (steadyMs - this.#sweptAtMs < SWEEP_MS) return
+    this.#sweptAtMs = steadyMs
+    retained.sweep(this.#clock.nowMs(), this.#limits.retainer.msg_expiry_interval)
   }
 
   #tellFull({ count }: Retained): void {

@@ -54,13 +54,25 @@ export class Retained {
    * @param expiryMs how long those live that have no expiry of their own; 0: for ever
    */
   *under(topicFilter: string, nowMs: number, expiryMs = 0): Iterable<Publication> {
-    const receivedAfterMs = expiryMs > 0 ? nowMs - expiryMs : Number.NEGATIVE_INFINITY
     for (const topic of this.#byTopic.coveredBy(topicFilter)) {
       const publication = this.#byTopic.get(topic)
       if (publication === undefined) continue
-      const { expiresAtMs, receivedAtMs } = publication
-      if (Number.isFinite(expiresAtMs) ? expiresAtMs > nowMs : receivedAtMs > receivedAfterMs) yield publication
+      if (isAlive(publication, nowMs, expiryMs)) yield publication
       else this.delete(topic)
     }
   }
+
+  /** Forgets what has expired, but for a few that one passes over while others go. It walks through all that there are. */
+  sweep(nowMs: number, expiryMs: number): void {
+    for (const topic of this.#byTopic.filters()) {
+      const publication = this.#byTopic.get(topic)
+      if (publication !== undefined && !isAlive(publication, nowMs, expiryMs)) this.delete(topic)
+    }
+  }
+}
+
+/** What has no expiry of its own lives as long as the configuration says. */
+function isAlive({ expiresAtMs, receivedAtMs }: Publication, nowMs: number, expiryMs: number): boolean {
+  if (Number.isFinite(expiresAtMs)) return expiresAtMs > nowMs
+  return expiryMs === 0 || receivedAtMs > nowMs - expiryMs
 }

@@ -68,6 +68,22 @@ test('as many retained messages as may be: others are delivered and not kept, an
   )
 })
 
+test('what has expired takes no room from others, though nobody has asked for it', async (t) => {
+  const clock = new ManualClock()
+  const broker = await start(t, { backend: { max_retained_messages: 2 } }, clock)
+  const client = await broker.client('client')
+  for (const [topic, seconds] of [
+    ['a', 10],
+    ['b', 1000],
+  ] as const)
+    client.send(publish(topic, '1', { retain: true, properties: { messageExpiryInterval: seconds } }))
+  assert.equal(await retain(client, 'c', '1'), QUOTA)
+  clock.advance(70_000)
+  assert.equal(await retain(client, 'c', '1'), NOBODY)
+  assert.equal(await retain(client, 'd', '1'), QUOTA)
+  assert.deepEqual(await kept(broker), ['b 1', 'c 1'])
+})
+
 test('MQTT 3.1.1 has no word for it: the message is acknowledged and not kept', async (t) => {
   const broker = await start(t, { backend: { max_retained_messages: 1 } })
   const client = await broker.client('client', 4)
