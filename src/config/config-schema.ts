@@ -140,17 +140,25 @@ function kindsOf(schema: z.core.$ZodType): readonly z.core.$ZodType[] {
 }
 
 /** Every key of the schema as people write it, with `[]` for a list and `<name>` for a name of one's own. */
-export function everyKey(schema: z.core.$ZodType = configSchema, prefix = ''): string[] {
+export function everyKey(): readonly string[] {
+  keys ??= keysUnder(configSchema, '')
+  return keys
+}
+
+/** The schema stays as it is, and to go through it takes a millisecond. */
+let keys: readonly string[] | undefined
+
+function keysUnder(schema: z.core.$ZodType, prefix: string): string[] {
   const found = unwrapped(schema)
   if (found instanceof z.ZodArray && kindsOf(found.element).some((kind) => kind instanceof z.ZodObject)) {
-    return everyKey(found.element, `${prefix}[]`)
+    return keysUnder(found.element, `${prefix}[]`)
   }
   if (found instanceof z.ZodDiscriminatedUnion)
-    return [...new Set(kindsOf(found).flatMap((kind) => everyKey(kind, prefix)))]
-  if (found instanceof z.ZodRecord) return everyKey(found.valueType, `${prefix}.<name>`)
+    return [...new Set(kindsOf(found).flatMap((kind) => keysUnder(kind, prefix)))]
+  if (found instanceof z.ZodRecord) return keysUnder(found.valueType, `${prefix}.<name>`)
   if (!(found instanceof z.ZodObject)) return [prefix]
   return Object.entries(found.shape).flatMap(([key, child]) =>
-    everyKey(child, prefix === '' ? key : `${prefix}.${key}`),
+    keysUnder(child, prefix === '' ? key : `${prefix}.${key}`),
   )
 }
 
