@@ -113,7 +113,8 @@ export class Client implements PresentClient, Promiser {
     } else if (qos === 1 && this.isInUse(packetId))
       return this.#answer(0x40, packetId, reasonCode.packetIdentifierInUse, broker.journal.changes)
     passing.fromClient(delivery.topic, session, inbox.readAtMs)
-    if (broker.journal.isFailing && qos > 0 && broker.isPromise(delivery)) return this.#refusePromise(qos, packetId)
+    if (broker.journal.isFailing && qos > 0 && broker.isPromise(delivery, view.retain))
+      return this.#refusePromise(qos, packetId)
     const changesBefore = broker.journal.changes
     const reason = this.#mayPublish(delivery) ? this.#pass(delivery) : this.deny('publish', delivery.topic)
     if (qos === 0 || !this.#connection.isOpen) return
@@ -268,6 +269,11 @@ export class Client implements PresentClient, Promiser {
     if (reserved === 'sys') return reasonCode.notAuthorized
     try {
       const reason = this.broker.linkInlet.publish(this.#linkPeer, this.broker.passing.toMessage())
+      if (this.broker.isPromiseRefused) {
+        // The peer keeps it, and sends it again over its next connection.
+        this.broker.isPromiseRefused = false
+        this.promiseBroken()
+      }
       return reason === reasonCode.notAuthorized ? this.deny('publish', topic) : reason
     } catch (error) {
       return this.#linkCrashed(error, topic)

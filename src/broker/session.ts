@@ -10,7 +10,7 @@ import { StoredDelivery } from './durable/batch.ts'
 import { QOS2_ID_MIN, qos2Id, type StoredSession } from './durable/stored-session.ts'
 import type { Passing } from './passing.ts'
 import { MessageQueue, type Queued } from './queue.ts'
-import type { ShareGroup, Subscription, Target } from './subscription.ts'
+import { reservedNamespace, type ShareGroup, type Subscription, type Target } from './subscription.ts'
 import { type Unacknowledged, Window } from './window.ts'
 
 /** The connection of a session, as far as sending goes. */
@@ -176,7 +176,10 @@ export class Session {
       : { publication, qos, retain, subscriptionIdentifiers, group }
   }
 
-  #stored({ publication, qos, retain, subscriptionIdentifiers, group }: Queued): Queued {
+  #stored(queued: Queued): Queued {
+    const { publication, qos, retain, subscriptionIdentifiers, group } = queued
+    // What a link says is for the connection of now.
+    if (reservedNamespace(publication.topic) === 'link') return queued
     return this.#hold(publication, qos, retain, subscriptionIdentifiers, group)
   }
 

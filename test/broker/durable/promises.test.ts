@@ -231,3 +231,29 @@ test('subscribing while the disk takes nothing ends the connection instead of pr
   const again = await started.client('s', 5, kept)
   assert.deepEqual(await subscribe(again, 'x'), [2])
 })
+
+test('what a link brings while the disk takes nothing is not acknowledged, so that the peer keeps it', async (t) => {
+  const { started, store, clock, broker } = await startWithKept(t)
+  broker.linkInlet = {
+    subscribe: () => 0,
+    publish: (_client, message) => {
+      broker.deliver({ ...message, topic: message.payload.toString() })
+      return 0
+    },
+    closed: () => undefined,
+  }
+  store.failure = new Error('no room')
+  store.isPrompt = true
+  const trigger = await started.client('trigger')
+  trigger.send(publish('kept/1', '', { qos: 1, messageId: 1 }))
+  while (!broker.journal.isFailing) {
+    clock.advance(1)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  const peer = await started.client('peer')
+  peer.send(publish('$LINK/cluster/msg/x', 'nobody/keeps/it', { qos: 1, messageId: 1 }))
+  assert.equal((await peer.next('puback')).messageId, 1)
+  peer.send(publish('$LINK/cluster/msg/x', 'kept/2', { qos: 1, messageId: 2 }))
+  assert.equal((await peer.next('disconnect')).reasonCode, 0x97)
+  assert.deepEqual(await peer.closed(), [])
+})
