@@ -125,10 +125,11 @@ export class Client implements PresentClient, Promiser {
   }
 
   /** What is under `$LINK/` the link's inlet judges. */
-  #mayPublish({ topic, reserved }: Delivery): boolean {
+  #mayPublish(delivery: Delivery): boolean {
     const { access } = this.admission
     const { view } = this.broker.passing
-    return access.publishesFreely || reserved === 'link' || access.mayPublish(topic, view.qos, view.retain)
+    if (access.publishesFreely || delivery.reserved === 'link') return true
+    return access.mayPublish(delivery.topic, view.qos, view.retain, delivery)
   }
 
   #pass(delivery: Delivery): number {

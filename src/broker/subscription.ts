@@ -1,6 +1,7 @@
 /** Who wants which topics: what stands in the topic index, and what a topic's matches come to for the hot path. */
 import type { RouteSink } from '../link/broker-port.ts'
 import type { QoS } from '../packets/message.ts'
+import type { PublishAnswer } from './access/authorizer.ts'
 import type { Session } from './session.ts'
 
 export type SubscriptionOptions = {
@@ -102,7 +103,7 @@ export type Target = {
 }
 
 /** All that a topic's messages lead to. */
-export type Delivery = {
+export type Delivery = PublishAnswer & {
   readonly topic: string
   readonly targets: readonly Target[]
   readonly groups: readonly ShareGroup[]
@@ -133,6 +134,8 @@ export function planDelivery(topic: string, destinations: readonly Destination[]
     sinks: sinks.size === 0 ? none : [...sinks],
     reserved: reservedNamespace(topic),
     levelCount: topic.split('/').length,
+    answeredFor: undefined,
+    answerBits: 0,
   }
 }
 

@@ -19,6 +19,8 @@ export type ClientRights = {
   readonly linkSubscribe: readonly Entry<LinkVerdict>[]
   /** Nothing outside `$LINK/` and `$SYS/` is forbidden to publish. */
   readonly publishesFreely: boolean
+  /** Stands for these rights where answers are kept, for that must not keep the rights themselves in memory. */
+  readonly answersAs: object
 }
 
 export type Entry<Verdict> = {
@@ -48,7 +50,7 @@ export function firstVerdict<Verdict>(
 function speaksOf({ topics, isDenial }: Entry<unknown>, asked: string): boolean {
   if (topics === 'all') return true
   for (const filter of topics.filters) if (isDenial ? denies(filter, asked) : allows(filter, asked)) return true
-  return topics.exact.includes(asked)
+  return topics.exact.length > 0 && topics.exact.includes(asked)
 }
 
 /** @param rules those that fit the client, in their order */
@@ -70,7 +72,8 @@ export function rightsOf(
     const isDenial = permission === 'deny'
     if (action.type !== 'subscribe') {
       const bits = publishBits(action)
-      add(rights.publish, { verdict: !isDenial, isDenial, bits, topics: byNamespace.ordinary })
+      // A topic has no wildcards, so that a denial covers it as a permission does.
+      add(rights.publish, { verdict: !isDenial, isDenial: false, bits, topics: byNamespace.ordinary })
       addLink(rights.linkPublish, isDenial, bits, byNamespace)
     }
     if (action.type !== 'publish') {
@@ -82,7 +85,7 @@ export function rightsOf(
       if (isDenial) add(rights.sys, { verdict: false, isDenial, bits, topics: byNamespace.ordinary })
     }
   }
-  return { ...rights, publishesFreely: isFree(rights.publish, noMatch) }
+  return { ...rights, publishesFreely: isFree(rights.publish, noMatch), answersAs: {} }
 }
 
 function publishBits({ qos, retain }: AclAction): number {

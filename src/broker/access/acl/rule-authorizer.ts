@@ -3,7 +3,7 @@ import type { AclRule } from '../../../config/acl/acl-rule.ts'
 import type { AuthorizationConfig } from '../../../config/authorization-config.ts'
 import type { QoS } from '../../../packets/message.ts'
 import { reservedNamespace } from '../../subscription.ts'
-import type { Authorizer, ClientAccess, LinkVerdict } from '../authorizer.ts'
+import type { Authorizer, ClientAccess, LinkVerdict, PublishAnswer } from '../authorizer.ts'
 import type { Identity } from '../client-info.ts'
 import { type ClientRights, firstVerdict, publishBit, rightsOf, subscribeBit } from './client-rights.ts'
 import { dependsOnClient } from './rule-topics.ts'
@@ -82,6 +82,8 @@ class RuleAccess implements ClientAccess {
   readonly #identity: Identity
   /** By which reading of the rules what follows was found; none before the first question. */
   #book: RuleBook | undefined
+  #publishesFreely = false
+  #answersAs: object | undefined
   #found: ClientRights | undefined
   /** By topic: see `publishBit` for the lower six bits, which say yes; the six above them say that it was asked. */
   #cache: Map<string, number> | undefined
@@ -92,15 +94,28 @@ class RuleAccess implements ClientAccess {
   }
 
   get publishesFreely(): boolean {
-    return this.#rights.publishesFreely || this.#identity.isSuperuser
+    this.#follow()
+    return this.#publishesFreely
   }
 
-  mayPublish(topic: string, qos: QoS, retain: boolean): boolean {
-    const rights = this.#rights
+  mayPublish(topic: string, qos: QoS, retain: boolean, answer?: PublishAnswer): boolean {
+    this.#follow()
+    if (this.#publishesFreely && reservedNamespace(topic) === undefined) return true
     const bit = publishBit(qos, retain)
+    if (answer === undefined) return this.#mayPublish(topic, bit)
+    if (answer.answeredFor !== this.#answersAs) {
+      answer.answeredFor = this.#answersAs
+      answer.answerBits = 0
+    }
+    if ((answer.answerBits & (bit << 6)) === 0)
+      answer.answerBits |= (bit << 6) | (this.#mayPublish(topic, bit) ? bit : 0)
+    return (answer.answerBits & bit) !== 0
+  }
+
+  #mayPublish(topic: string, bit: number): boolean {
     const known = this.#cache?.get(topic)
     if (known !== undefined && (known & (bit << 6)) !== 0) return (known & bit) !== 0
-    const may = this.#judgePublish(rights, topic, bit)
+    const may = this.#judgePublish(this.#rights, topic, bit)
     this.#remember(topic, (known ?? 0) | (bit << 6) | (may ? bit : 0))
     return may
   }
@@ -130,13 +145,20 @@ class RuleAccess implements ClientAccess {
     this.#cache = undefined
   }
 
-  get #rights(): ClientRights {
+  /** Lets go of what older rules said. */
+  #follow(): void {
     const book = this.#current()
-    if (book !== this.#book || this.#found === undefined) {
-      this.#book = book
-      this.#found = book.rightsOf(this.#identity)
-      this.#cache = undefined
-    }
+    if (book === this.#book) return
+    this.#book = book
+    this.#cache = undefined
+    this.#found = book.rightsOf(this.#identity)
+    this.#answersAs = this.#found.answersAs
+    this.#publishesFreely = this.#identity.isSuperuser || this.#found.publishesFreely
+  }
+
+  get #rights(): ClientRights {
+    this.#follow()
+    this.#found ??= this.#book!.rightsOf(this.#identity)
     return this.#found
   }
 

@@ -37,6 +37,7 @@ function fits(ruleFilter: string, asked: string, anyLevel: boolean): boolean {
 }
 
 function levelEnd(text: string, start: number): number {
-  const end = text.indexOf('/', start)
-  return end === -1 ? text.length : end
+  let end = start
+  while (end < text.length && text.charCodeAt(end) !== slash) end += 1
+  return end
 }
