@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { parsePacket } from '../../broker/raw-client.ts'
+import { readConversation } from '../../link/emqx/wire-fixtures.ts'
 import { BrokerWorld } from '../broker-world.ts'
 import type { TurnLimits } from '../meter.ts'
 import { mutate } from '../mutate.ts'
@@ -52,7 +53,7 @@ const dictionary = [
 
 export const packetsTarget: FuzzTarget = {
   name: 'packets',
-  seeds: () => [],
+  seeds: recordedSessions,
   generate,
   mutate(input, others, random) {
     // Bytes of the packets more often than those of the frame around them.
@@ -106,6 +107,22 @@ export const packetsTarget: FuzzTarget = {
     for (const bytes of world.writtenTo())
       for (const packet of cutPackets(bytes)) assert.ok(isServers(packet), `sent ${packet.toString('hex', 0, 20)}`)
   },
+}
+
+/** What the clients of a recorded link sent, a connection each. */
+function recordedSessions(): readonly Buffer[] {
+  const byConnection = new Map<number, Buffer[]>()
+  for (const { conn, raw_hex, mqtt_packet_type } of readConversation('hand-made-dialler')) {
+    if (conn === undefined || raw_hex === undefined || raw_hex.length > 4000) continue
+    const steps = byConnection.get(conn) ?? []
+    byConnection.set(conn, steps)
+    // What the server answered is in the record too; from a client it is as good as any nonsense, but not at the beginning.
+    if (steps.length > 0 || mqtt_packet_type === 'CONNECT')
+      steps.push(codec.encode('bytes', 0, Buffer.from(raw_hex, 'hex')))
+  }
+  return [...byConnection.values()]
+    .filter((steps) => steps.length > 0)
+    .map((steps) => Buffer.concat([Buffer.of(1), ...steps]))
 }
 
 function generate(random: Random): Buffer {
