@@ -179,3 +179,26 @@ test('a will that waits is published after the restart, unless its client comes 
   assert.equal((await reader.next('publish')).topic, 'will/a')
   await reader.nothingMore()
 })
+
+test('what a link says to a client with a kept session never goes to disk', async (t) => {
+  const store = new MemoryStore()
+  const before = await start(t, store)
+  before.broker.linkInlet = {
+    subscribe: () => 0,
+    publish: (client) => {
+      for (const topic of ['$LINK/1', '$LINK/2']) client.send({ topic, payload: Buffer.from('x'), qos: 1 })
+      return 0
+    },
+    closed: () => undefined,
+  }
+  const peer = await before.client('peer', 5, { ...kept, properties: { ...kept.properties, receiveMaximum: 1 } })
+  peer.send(publish('$LINK/cluster/route/x', 'x', { qos: 1, messageId: 1, retain: true }))
+  assert.equal((await peer.next('publish')).topic, '$LINK/1')
+  await peer.next('puback')
+  await before.broker.journal.flush()
+  assert.deepEqual([store.count('messages'), store.count('retained')], [0, 0])
+  const after = await start(t, crash(before, store))
+  const again = await after.client('peer', 5, kept)
+  assert.equal(again.connack.sessionPresent, true)
+  await again.nothingMore()
+})
