@@ -100,7 +100,7 @@ class Crowd {
   async finish(port: number): Promise<void> {
     this.#isPublishing = false
     for (const client of [...this.publishers, ...this.subscribers]) this.join(client, port)
-    for (const until = Date.now() + DEADLINE_MS; Date.now() < until && !this.#isThrough(); ) await sleep(50)
+    for (const until = Date.now() + DEADLINE_MS; Date.now() < until && !this.#isThrough();) await sleep(50)
   }
 
   #isThrough(): boolean {
@@ -139,7 +139,7 @@ async function killAgainAndAgain(t: TestContext, name: string, random: () => num
   // From here on every message is for both of them.
   for (const subscriber of crowd.subscribers) {
     crowd.join(subscriber, cluster.port)
-    for (const until = Date.now() + DEADLINE_MS; !subscriber.isSubscribed && Date.now() < until; ) await sleep(5)
+    for (const until = Date.now() + DEADLINE_MS; !subscriber.isSubscribed && Date.now() < until;) await sleep(5)
     assert(subscriber.isSubscribed)
   }
   seldomThere!.lost()
