@@ -1,7 +1,7 @@
 /** Does all that a target must not do, each for inputs that begin with its letter: shows that the fuzzer would see it. */
 import type { FuzzTarget } from '../target.ts'
 
-const limits = { bufferBytesMax: 4096, buffersBytesMax: 65_536, heapBytesMax: 2 ** 20 }
+const limits = { bufferBytesMax: 4096, buffersBytesMax: 65_536, heapBytesMax: 2 ** 17 }
 const kept: unknown[] = []
 
 export const plantedTarget: FuzzTarget = {
@@ -47,5 +47,5 @@ function spin(ms: number): void {
   while (used.user + used.system < ms * 1000)
 }
 
-/** 2 MB of heap, quickly. */
-const numbers = (): number[] => Array.from({ length: 250_000 }, Math.random)
+/** Half a megabyte of heap, quickly. */
+const numbers = (): number[] => Array.from({ length: 60_000 }, Math.random)
