@@ -27,7 +27,7 @@ export function findingsOf(issues: readonly z.core.$ZodIssue[], raw: unknown): F
 }
 
 /** Nobody reads more at once, and to find the key that was meant takes its time. */
-const toldMax = 100
+const toldMax = 50
 
 function someOf(issues: readonly z.core.$ZodIssue[]): readonly z.core.$ZodIssue[] {
   let left = toldMax
@@ -89,10 +89,23 @@ function hint(path: KeyPath, raw: unknown): string {
   const unused = allowed.filter((key) => !isSection(here) || !Object.hasOwn(here, key))
   const near = nearestKey(name, unused) ?? nearestKey(name, allowed)
   if (near !== undefined) return `did you mean "${near}"?${allowed.length > fewKeys ? '' : ` ${allowedHere(allowed)}`}`
-  const elsewhere = everyKey().filter((key) => key.split('.').at(-1) === name)
+  const elsewhere = keysNamed(name)
   if (elsewhere.length > 0 && elsewhere.length <= 3) return `there is ${alternatives(elsewhere)}`
   return allowedHere(allowed)
 }
+
+function keysNamed(name: string): readonly string[] {
+  if (keysByName.size === 0) {
+    for (const key of everyKey()) {
+      const last = key.slice(key.lastIndexOf('.') + 1)
+      keysByName.set(last, [...(keysByName.get(last) ?? []), key])
+    }
+  }
+  return keysByName.get(name) ?? []
+}
+
+/** By the last part of each key. Made when it is first asked for. */
+const keysByName = new Map<string, readonly string[]>()
 
 /** As many as fit on a line beside the rest. */
 const fewKeys = 8
