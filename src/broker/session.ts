@@ -151,7 +151,7 @@ export class Session {
     let queued: Queued | undefined
     const mustKeep = !goesNow || (qos > 0 && (this.#isKept || group !== undefined))
     if (stored !== undefined && qos > 0 && goesNow) {
-      queued = stored.takeSent(passing.borrowed, qos, retain, target.subscriptionIdentifiers, group)
+      queued = stored.take(passing.borrowed, qos, retain, target.subscriptionIdentifiers, group, true)
     } else if (mustKeep) queued = this.#hold(passing.publication, qos, retain, target.subscriptionIdentifiers, group)
     if (!goesNow) return this.#enqueue(queued!)
     form.qos = qos
@@ -172,7 +172,7 @@ export class Session {
   ): Queued {
     const { stored } = this
     return stored !== undefined && qos > 0
-      ? stored.take(publication, qos, retain, subscriptionIdentifiers, group)
+      ? stored.take(publication, qos, retain, subscriptionIdentifiers, group, false)
       : { publication, qos, retain, subscriptionIdentifiers, group }
   }
 

@@ -46,6 +46,16 @@ export class Gathering {
   /** Number of the next session, if there were new ones. */
   nextSession: number | undefined
 
+  /** Whether there is nothing to write. */
+  get isEmpty(): boolean {
+    return (
+      this.batch.left === 0 &&
+      this.batches.length + this.emptied.length + this.identifiers.length === 0 &&
+      this.sessions.size + this.subscriptions.size + this.retained.size === 0 &&
+      this.nextSession === undefined
+    )
+  }
+
   subscriptionChanged(session: StoredSession, name: string): void {
     const names = this.subscriptions.get(session)
     if (names === undefined) this.subscriptions.set(session, new Set([name]))

@@ -29,6 +29,11 @@ export type JournalOptions = {
  */
 const GAP_MS_MAX = 10
 const GAP_MS_PER_CHANGE = 0.01
+/**
+ * How long a message that was sent to all it is kept for may wait for their acknowledgements: they come within a moment or late,
+ * and what is acknowledged need not go to disk, so that its publisher is answered without.
+ */
+const SENT_MS = 2
 /** How long a change may stay in memory that nobody waits for: a message was delivered, a client went. */
 const LAZY_MS = 50
 const RETRY_MS_MIN = 100
@@ -54,6 +59,8 @@ export class Journal {
   #timer: Timer | undefined
   #retryMs = RETRY_MS_MIN
   #isFailing = false
+  /** Whether `#skip` is to be called at the end of this turn. */
+  #isToBeSkipped = false
   /** As of when the last commit began. */
   #changesBefore = 0
   #waiters: Waiter[] = []
@@ -131,7 +138,7 @@ export class Journal {
 
   added(delivery: StoredDelivery): void {
     this.#gathering.batch.add(delivery)
-    this.#changed()
+    this.#changed(delivery.wasSent ? SENT_MS : 0)
   }
 
   settled(delivery: StoredDelivery): void {
@@ -139,6 +146,10 @@ export class Journal {
     batch.remove(delivery)
     // What was done before its commit began leaves no trace.
     if (batch.isWritten) this.#batchChanged(batch)
+    else if (batch.left === 0 && this.#state === 'due' && !this.#isToBeSkipped) {
+      this.#isToBeSkipped = true
+      this.#options.defer(this.#skip)
+    }
   }
 
   #batchChanged(batch: Batch): void {
@@ -158,9 +169,9 @@ export class Journal {
     this.#changedQuietly()
   }
 
-  #changed(): void {
+  #changed(patienceMs = 0): void {
     this.changes++
-    if (this.#state === 'idle' || this.#state === 'lazy') this.#schedule()
+    if (this.#state === 'idle' || this.#state === 'lazy') this.#schedule(patienceMs)
   }
 
   /** Nobody waits for it, so that it may go with what others wait for. */
@@ -194,17 +205,26 @@ export class Journal {
     this.#timer = this.#options.clock.after(LAZY_MS, () => this.#schedule())
   }
 
-  #schedule(): void {
+  #schedule(patienceMs = 0): void {
     this.#timer?.cancel()
     this.#state = 'due'
     const sinceMs = this.#options.clock.steadyMs() - this.#begunAtMs
-    const leftMs = this.#gapMs - sinceMs
+    const leftMs = Math.max(patienceMs, this.#gapMs - sinceMs)
     if (leftMs < 1) this.#options.defer(this.#begin)
     else this.#timer = this.#options.clock.after(leftMs, this.#begin)
   }
 
+  /** All that was to be written is done meanwhile: what was promised is kept without the disk. */
+  readonly #skip = (): void => {
+    this.#isToBeSkipped = false
+    if (this.#state === 'due' && this.#gathering.isEmpty) this.#begin()
+  }
+
   readonly #begin = (): void => {
     if (this.#state !== 'due' && this.#state !== 'failing') return
+    this.#timer?.cancel()
+    // If nothing is left to write, only a write tells whether the disk takes something again.
+    if (this.#isFailing) this.#gathering.nextSession = this.#nextSession
     this.#compact()
     const gathering = this.#gathering
     const commit = this.gatheringCommit
@@ -223,7 +243,7 @@ export class Journal {
     if (changes.length === 0) return this.#done(gathering, commit)
     this.#begunAtMs = this.#options.clock.steadyMs()
     this.#store!.commit(changes).then(
-      () => this.#done(gathering, commit),
+      () => this.#written(gathering, commit),
       (error: unknown) => this.#failed(gathering, error),
     )
   }
@@ -239,14 +259,18 @@ export class Journal {
     }
   }
 
-  #done(gathering: Gathering, commit: number): void {
-    if (this.#state === 'closed') return
-    this.committed = commit
-    if (this.#isFailing) {
+  #written(gathering: Gathering, commit: number): void {
+    if (this.#isFailing && this.#state !== 'closed') {
       this.#isFailing = false
       this.#retryMs = RETRY_MS_MIN
       this.#options.log.warn({}, 'store_write_recovered')
     }
+    this.#done(gathering, commit)
+  }
+
+  #done(gathering: Gathering, commit: number): void {
+    if (this.#state === 'closed') return
+    this.committed = commit
     this.#waiters = this.#waiters.filter((waiter) => waiter.committed(commit))
     this.#wake(gathering.batch)
     this.#state = 'idle'

@@ -28,31 +28,20 @@ export class StoredSession {
     this.#journal = journal
   }
 
-  /** A message for this session, on its way to disk from now on. */
+  /** A message for this session, on its way to disk from now on. `isSent`: and to the client at once. */
   take(
     publication: Publication,
     qos: QoS,
     retain: boolean,
     subscriptionIdentifiers: readonly number[],
     group: ShareGroup | undefined,
+    isSent: boolean,
   ): StoredDelivery {
     const n = this.#next++
     const batch = this.#journal.batch
     const delivery = new StoredDelivery(publication, qos, retain, subscriptionIdentifiers, group, this, n, batch)
+    if (isSent) delivery.sent()
     this.#journal.added(delivery)
-    return delivery
-  }
-
-  /** The same for one that goes out at once. */
-  takeSent(
-    publication: Publication,
-    qos: QoS,
-    retain: boolean,
-    subscriptionIdentifiers: readonly number[],
-    group: ShareGroup | undefined,
-  ): StoredDelivery {
-    const delivery = this.take(publication, qos, retain, subscriptionIdentifiers, group)
-    delivery.sent()
     return delivery
   }
 

@@ -85,6 +85,49 @@ test('a message that its subscribers took before the commit began is not written
   assert.equal(store.pending.length, 0)
 })
 
+test('a message that every kept subscriber has acknowledged is answered at once, and the disk is not asked', async (t) => {
+  const { started, store, broker, clock } = await startWithKept(t)
+  store.isPrompt = true
+  const there = await started.subscriber('there', ['here'], 5, kept)
+  const publisher = await started.client('p')
+  clock.advance(1000)
+  await broker.journal.flush()
+  store.isPrompt = false
+  for (const messageId of [1, 2, 3]) {
+    publisher.send(publish('here', '', { qos: 1, messageId }))
+    const taken = await there.next('publish')
+    await publisher.nothingMore()
+    there.send({ cmd: 'puback', messageId: taken.messageId! })
+    // Time stands still: no commit begins by itself.
+    assert.equal((await publisher.next('puback')).messageId, messageId)
+  }
+  assert.equal(store.pending.length, 0)
+})
+
+test('a disk that took nothing is not taken for mended because nothing is left to write', async (t) => {
+  const { started, store, broker, clock } = await startWithKept(t)
+  store.isPrompt = true
+  const there = await started.subscriber('there', ['here'], 5, kept)
+  const publisher = await started.client('p')
+  clock.advance(1000)
+  await broker.journal.flush()
+  store.isPrompt = false
+  publisher.send(publish('here', '', { qos: 1, messageId: 1 }))
+  const taken = await there.next('publish')
+  await commitBegun(store, clock)
+  store.failure = new Error('full')
+  store.settle()
+  store.failure = undefined
+  await publisher.closed()
+  there.send({ cmd: 'puback', messageId: taken.messageId! })
+  await there.nothingMore()
+  assert(broker.journal.isFailing)
+  await commitBegun(store, clock)
+  assert(broker.journal.isFailing)
+  store.settle()
+  while (broker.journal.isFailing) await new Promise((resolve) => setImmediate(resolve))
+})
+
 test('QoS 2 goes to a kept subscriber only when it is on disk; QoS 1 at once', async (t) => {
   const { started, store, clock, broker } = await startWithKept(t)
   store.isPrompt = true
@@ -169,9 +212,11 @@ test('one client that is away does not hold on to the room of all that others to
       publish(i === 0 ? 'kept/x' : 'there', Buffer.alloc(100), { qos: 1, messageId: i + 1 }),
     )
     publisher.send(...packets)
+    const taken = await there.publishes(packets.length)
+    // Nobody acknowledges in time: all of it goes to disk.
+    clock.advance(100)
     for (let i = 0; i < packets.length; i++) await publisher.next('puback')
-    for (const { messageId } of await there.publishes(packets.length))
-      there.send({ cmd: 'puback', messageId: messageId! })
+    for (const { messageId } of taken) there.send({ cmd: 'puback', messageId: messageId! })
     await there.nothingMore()
     clock.advance(100)
     await broker.journal.flush()
