@@ -1,6 +1,6 @@
 /** The broker's listeners and open connections: sockets at one end, `Connection` at the other. */
-import { type ListenerConfig, listenerId } from '../config/listener-config.ts'
-import type { CertificateFile } from '../config/tls-material.ts'
+import { type ListenerConfig, listenerId } from '../config/listeners/listener-config.ts'
+import type { CertificateFile } from '../config/listeners/tls-material.ts'
 import { reasonCode } from '../packets/reason-code.ts'
 import type { Broker } from './broker.ts'
 import type { Timer } from './clock.ts'

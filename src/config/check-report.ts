@@ -2,7 +2,7 @@
 import { formatAddress } from './address.ts'
 import { formatConfigError } from './config-error.ts'
 import type { Config, LinkConfig } from './config.ts'
-import { listenerId, listenerTypes } from './listener-config.ts'
+import { listenerId, listenerTypes } from './listeners/listener-config.ts'
 import type { ConfigResult } from './resolve-config.ts'
 
 /** Exit code 2 is that of a bad configuration, for `start` and `conf check` alike. The text ends with a line end. */

@@ -2,7 +2,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import type { Finding } from './config-issues.ts'
 import type { ParsedLink } from './config-schema.ts'
-import { type ReadFile, reasonOf } from './hocon-include.ts'
+import { type ReadFile, reasonOf } from './hocon/hocon-include.ts'
 import type { KeyPath } from './key-path.ts'
 
 /** The password itself: what `file://path` names is read, and blanks and line ends at its end go, as in EMQX. */

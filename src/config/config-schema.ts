@@ -3,12 +3,12 @@
  * They are refused rather than ignored: who sets a limit or a password must not believe that it holds.
  */
 import * as z from 'zod'
-import { authenticationSchema, authenticationSettingsSchema } from './authentication-schema.ts'
-import { authorizationSchema } from './authorization-schema.ts'
+import { authenticationSchema, authenticationSettingsSchema } from './authentication/authentication-schema.ts'
+import { authorizationSchema } from './authorization/authorization-schema.ts'
 import { section } from './fields.ts'
 import type { KeyPath } from './key-path.ts'
 import { clusterName, linkSchema } from './link-schema.ts'
-import { listenersSchema } from './listener-schema.ts'
+import { listenersSchema } from './listeners/listener-schema.ts'
 import { dashboardSchema, debugSchema, logSchema, mqttSchema, nodeSchema } from './node-schema.ts'
 import { retainerSchema } from './retainer-schema.ts'
 import { sysTopicsSchema } from './sys-topics-schema.ts'

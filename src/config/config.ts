@@ -3,9 +3,9 @@
  * Keys are those of the file, which are EMQX's where EMQX has one. Durations are whole and short enough for a timer of Node
  * (24 days), except `session_expiry_interval`; only where it says so is one `Infinity`.
  */
-import type { AuthenticationSettings, AuthenticatorConfig } from './authentication-config.ts'
-import type { AuthorizationConfig } from './authorization-config.ts'
-import type { ListenersConfig } from './listener-config.ts'
+import type { AuthenticationSettings, AuthenticatorConfig } from './authentication/authentication-config.ts'
+import type { AuthorizationConfig } from './authorization/authorization-config.ts'
+import type { ListenersConfig } from './listeners/listener-config.ts'
 import type { RetainerConfig } from './retainer-schema.ts'
 import type { SysTopicsConfig } from './sys-topics-schema.ts'
 

@@ -1,8 +1,8 @@
 /** What a new configuration changes in a running node. */
 import { isDeepStrictEqual } from 'node:util'
-import type { AuthorizationConfig } from './authorization-config.ts'
+import type { AuthorizationConfig } from './authorization/authorization-config.ts'
 import type { Config, LinkConfig, LogConfig, MqttConfig } from './config.ts'
-import { type ListenerConfig, listenerTypes } from './listener-config.ts'
+import { type ListenerConfig, listenerTypes } from './listeners/listener-config.ts'
 import type { RetainerConfig } from './retainer-schema.ts'
 import type { SysTopicsConfig } from './sys-topics-schema.ts'
 

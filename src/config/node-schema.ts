@@ -13,7 +13,7 @@ import {
   text,
   textLike,
 } from './fields.ts'
-import { bind } from './listener-schema.ts'
+import { bind } from './listeners/listener-schema.ts'
 
 export const nodeSchema = section({
   name: textLike(/^[^@\s]+@[^@\s]+$/, 'bad_name', 'name@host, such as "a1@127.0.0.1"').default('isthmus@127.0.0.1'),

@@ -1,7 +1,7 @@
 /** The doors to a configuration in a file. */
 import { dirname } from 'node:path'
-import { type Env, readHocon } from './hocon.ts'
-import { type ReadFile, reasonOf } from './hocon-include.ts'
+import { type Env, readHocon } from './hocon/hocon.ts'
+import { type ReadFile, reasonOf } from './hocon/hocon-include.ts'
 import { type ConfigResult, readTextFile, resolveValues } from './resolve-config.ts'
 
 export type ParseContext = {

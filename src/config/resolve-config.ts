@@ -7,12 +7,12 @@ import { type Finding, findingsOf } from './config-issues.ts'
 import { type ConfigInput, configSchema, type ParsedConfig, type ParsedLink } from './config-schema.ts'
 import type { Config, LinkConfig } from './config.ts'
 import { crossFindings, type Remark, remarks } from './cross-checks.ts'
-import type { ReadFile } from './hocon-include.ts'
-import type { Place } from './hocon.ts'
+import type { ReadFile } from './hocon/hocon-include.ts'
+import type { Place } from './hocon/hocon.ts'
 import { formatKeyPath, type KeyPath } from './key-path.ts'
-import { buildAuthentication } from './resolve-authentication.ts'
-import { closedLinkRemarks, resolveAuthorization } from './resolve-authorization.ts'
-import { buildListeners } from './resolve-listeners.ts'
+import { buildAuthentication } from './authentication/resolve-authentication.ts'
+import { closedLinkRemarks, resolveAuthorization } from './authorization/resolve-authorization.ts'
+import { buildListeners } from './listeners/resolve-listeners.ts'
 
 export type ConfigResult =
   | { readonly type: 'ok'; readonly config: Config; readonly warnings: readonly ConfigWarning[] }

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { ISTHMUS_ACL } from '../../scripts/bench/acl.ts'
 import { topicName, USERNAME } from '../../scripts/bench/load.ts'
 import { RuleAuthorizer } from '../../src/broker/access/acl/rule-authorizer.ts'
-import { parseAcl } from '../../src/config/acl/parse-acl.ts'
+import { parseAcl } from '../../src/config/authorization/parse-acl.ts'
 
 function accessUnder(ruleCount?: number) {
   const parsed = parseAcl(ISTHMUS_ACL)

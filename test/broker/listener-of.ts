@@ -1,7 +1,7 @@
 /** A listener's configuration as a test wants it: on a loopback port that the system gives, everything else by default. */
 import assert from 'node:assert/strict'
 import type { ConfigInput } from '../../src/config/config-schema.ts'
-import type { ListenerConfig, ListenerType } from '../../src/config/listener-config.ts'
+import type { ListenerConfig, ListenerType } from '../../src/config/listeners/listener-config.ts'
 import { resolveConfig } from '../../src/config/resolve-config.ts'
 
 export type WrittenListener<Type extends ListenerType> = NonNullable<

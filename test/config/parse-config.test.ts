@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { loadConfigFile } from '../../src/config/parse-config.ts'
-import { noListeners, tcpListener } from './listener-texts.ts'
+import { noListeners, tcpListener } from './listeners/listener-texts.ts'
 import { example, good, withLink } from './texts.ts'
 
 test("the design's example is good, and what this version does not serve is said", async () => {

@@ -11,9 +11,9 @@ import {
   authorizationInput,
   authorizationWritten,
   sourcesText,
-} from './authorization-texts.ts'
-import { settingsExpected, settingsWritten } from './authentication-texts.ts'
-import { listenersExpected, listenersInput, listenersWritten } from './listener-texts.ts'
+} from './authorization/authorization-texts.ts'
+import { settingsExpected, settingsWritten } from './authentication/authentication-texts.ts'
+import { listenersExpected, listenersInput, listenersWritten } from './listeners/listener-texts.ts'
 
 /** Every key with a value that is not its default. A new key of the schema fails the first test until it stands here. */
 const written: readonly (readonly [key: string, hocon: string])[] = [

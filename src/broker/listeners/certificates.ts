@@ -1,14 +1,14 @@
 /** The certificates of one listener: read again when their files change, and watched for the day on which they expire. */
 import { readFileSync, statSync } from 'node:fs'
 import type { SecureContextOptions } from 'node:tls'
-import type { TlsServerConfig } from '../../config/listener-config.ts'
+import type { TlsServerConfig } from '../../config/listeners/listener-config.ts'
 import {
   type CertificateFile,
   expiryWords,
   readTlsMaterial,
   type TlsMaterial,
   type TlsProblem,
-} from '../../config/tls-material.ts'
+} from '../../config/listeners/tls-material.ts'
 import type { Logger } from '../broker.ts'
 import type { Clock, Timer } from '../clock.ts'
 

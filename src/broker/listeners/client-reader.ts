@@ -1,5 +1,5 @@
 /** Reads one client: what comes goes to its connection, no faster than the rates of the listener allow: its own and those of all. */
-import type { ListenerConfig } from '../../config/listener-config.ts'
+import type { ListenerConfig } from '../../config/listeners/listener-config.ts'
 import type { Broker } from '../broker.ts'
 import type { Timer } from '../clock.ts'
 import type { Connection } from '../connection.ts'

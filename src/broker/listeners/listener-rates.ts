@@ -1,5 +1,5 @@
 /** What all clients of one listener may send together: `max_messages_rate` and `max_bytes_rate`. */
-import type { ListenerConfig } from '../../config/listener-config.ts'
+import type { ListenerConfig } from '../../config/listeners/listener-config.ts'
 import { TokenBucket } from '../token-bucket.ts'
 
 export class ListenerRates {

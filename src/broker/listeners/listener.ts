@@ -3,15 +3,15 @@
  * WebSocket) within its deadlines, and hands over those that got through.
  */
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net'
-import { AccessRules } from '../../config/access-rule.ts'
+import { AccessRules } from '../../config/listeners/access-rule.ts'
 import {
   type ListenerConfig,
   listenerId,
   type ListenerType,
   type TlsServerConfig,
   type WebsocketConfig,
-} from '../../config/listener-config.ts'
-import type { CertificateFile } from '../../config/tls-material.ts'
+} from '../../config/listeners/listener-config.ts'
+import type { CertificateFile } from '../../config/listeners/tls-material.ts'
 import type { Broker } from '../broker.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import { Certificates, certificateWords } from './certificates.ts'

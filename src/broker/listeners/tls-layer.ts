@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls'
 import type { SecureContextOptions } from 'node:tls'
-import type { TlsServerConfig } from '../../config/listener-config.ts'
+import type { TlsServerConfig } from '../../config/listeners/listener-config.ts'
 import { certificateOf, type Peer } from './peer.ts'
 
 export type TlsOutcome = {

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type Server as HttpServer, STATUS_CODES } from 'node:http'
 import { isIP, type Socket } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { WebsocketConfig } from '../../config/listener-config.ts'
+import type { WebsocketConfig } from '../../config/listeners/listener-config.ts'
 import type { Peer } from './peer.ts'
 import { plainHost } from './proxy-protocol.ts'
 

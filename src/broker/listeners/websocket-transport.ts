@@ -3,7 +3,7 @@
  */
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
-import type { ListenerBasis, WebsocketConfig } from '../../config/listener-config.ts'
+import type { ListenerBasis, WebsocketConfig } from '../../config/listeners/listener-config.ts'
 import type { CertificateName } from '../access/client-info.ts'
 import { formatPeer, type Peer } from './peer.ts'
 import { LINGER_MS, type ServerTransport, type TransportReader } from './server-transport.ts'

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { RuleAuthorizer } from '../../../src/broker/access/acl/rule-authorizer.ts'
 import type { Identity } from '../../../src/broker/access/client-info.ts'
-import { parseAcl } from '../../../src/config/acl/parse-acl.ts'
-import type { AclRule } from '../../../src/config/acl/acl-rule.ts'
-import type { AuthorizationConfig } from '../../../src/config/authorization-config.ts'
+import { parseAcl } from '../../../src/config/authorization/parse-acl.ts'
+import type { AclRule } from '../../../src/config/authorization/acl-rule.ts'
+import type { AuthorizationConfig } from '../../../src/config/authorization/authorization-config.ts'
 
 export const identity: Identity = {
   clientId: 'c',

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { RuleAuthorizer } from '../../../src/broker/access/acl/rule-authorizer.ts'
 import type { Identity } from '../../../src/broker/access/client-info.ts'
 import type { QoS } from '../../../src/packets/message.ts'
-import { patternTextMax } from '../../../src/config/acl/linear-pattern.ts'
+import { patternTextMax } from '../../../src/config/authorization/linear-pattern.ts'
 import { accessOf, configOf, identity, rulesOf } from './acl-client.ts'
 
 const attributes = { site: 'a', plus: '+', deep: 'a/b' }

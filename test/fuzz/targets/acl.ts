@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { RuleAuthorizer } from '../../../src/broker/access/acl/rule-authorizer.ts'
 import type { Identity } from '../../../src/broker/access/client-info.ts'
-import { parseAcl } from '../../../src/config/acl/parse-acl.ts'
+import { parseAcl } from '../../../src/config/authorization/parse-acl.ts'
 import type { Random } from '../random.ts'
 import { byteMutation, type FuzzTarget, tokens } from '../target.ts'
 

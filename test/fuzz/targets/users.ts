@@ -1,6 +1,6 @@
 /** Bootstrap files of users, CSV and JSON: any text is users or words about it, and no password is told. The first byte chooses. */
 import assert from 'node:assert/strict'
-import { parseBootstrapUsers } from '../../../src/config/bootstrap-users.ts'
+import { parseBootstrapUsers } from '../../../src/config/authentication/bootstrap-users.ts'
 import { byteMutation, type FuzzTarget, tokens } from '../target.ts'
 
 const BYTES_MAX = 32_768

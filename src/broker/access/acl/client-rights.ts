@@ -2,8 +2,8 @@
  * What is left of the rules for one client. Who it is was asked already, so that what remains is a short list for each action; the
  * first entry that speaks of a topic decides.
  */
-import type { AclAction, AclRule } from '../../../config/acl/acl-rule.ts'
-import type { TopicTemplateAllow } from '../../../config/authorization-config.ts'
+import type { AclAction, AclRule } from '../../../config/authorization/acl-rule.ts'
+import type { TopicTemplateAllow } from '../../../config/authorization/authorization-config.ts'
 import type { QoS } from '../../../packets/message.ts'
 import type { LinkVerdict } from '../authorizer.ts'
 import type { Identity } from '../client-info.ts'

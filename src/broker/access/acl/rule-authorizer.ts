@@ -1,6 +1,6 @@
 /** What clients may do, by the rules of the configuration. */
-import type { AclRule } from '../../../config/acl/acl-rule.ts'
-import type { AuthorizationConfig } from '../../../config/authorization-config.ts'
+import type { AclRule } from '../../../config/authorization/acl-rule.ts'
+import type { AuthorizationConfig } from '../../../config/authorization/authorization-config.ts'
 import type { QoS } from '../../../packets/message.ts'
 import { reservedNamespace } from '../../subscription.ts'
 import type { Authorizer, ClientAccess, LinkVerdict, PublishAnswer } from '../authorizer.ts'

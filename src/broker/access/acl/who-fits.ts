@@ -1,7 +1,7 @@
 /** Which clients a rule is about. Its patterns and networks are prepared once; each client is asked about when it connects. */
 import { BlockList, isIPv6 } from 'node:net'
-import type { AclWho, Network, TextTest } from '../../../config/acl/acl-rule.ts'
-import { compilePattern } from '../../../config/acl/linear-pattern.ts'
+import type { AclWho, Network, TextTest } from '../../../config/authorization/acl-rule.ts'
+import { compilePattern } from '../../../config/authorization/linear-pattern.ts'
 import type { Identity } from '../client-info.ts'
 
 /** `undefined`: the client's name is too long to be looked at with a pattern. Whoever forbids takes that for a yes, whoever allows for a no. */

@@ -4,7 +4,11 @@
  */
 import { availableParallelism } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
-import type { AuthenticationSettings, AuthenticatorConfig, EnableAuthn } from '../../../config/authentication-config.ts'
+import type {
+  AuthenticationSettings,
+  AuthenticatorConfig,
+  EnableAuthn,
+} from '../../../config/authentication/authentication-config.ts'
 import { reasonCode } from '../../../packets/reason-code.ts'
 import type { Logger } from '../../broker.ts'
 import type { Clock } from '../../clock.ts'

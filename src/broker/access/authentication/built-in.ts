@@ -1,7 +1,7 @@
 /** The authenticator `password_based:built_in_database`: users of the node's own, some of them from a file. */
 import { readFile } from 'node:fs/promises'
-import type { BuiltInConfig } from '../../../config/authentication-config.ts'
-import { type BootstrapUser, parseBootstrapUsers } from '../../../config/bootstrap-users.ts'
+import type { BuiltInConfig } from '../../../config/authentication/authentication-config.ts'
+import { type BootstrapUser, parseBootstrapUsers } from '../../../config/authentication/bootstrap-users.ts'
 import type { Logger } from '../../broker.ts'
 import type { Credentials } from '../client-info.ts'
 import type { BcryptThread } from './bcrypt-thread.ts'

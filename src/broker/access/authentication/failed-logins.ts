@@ -2,7 +2,7 @@
  * Who guesses passwords is shut out for a while: failures per address, within a window that opens at the first of them.
  * Pure: time is an argument, by a clock that is never set back.
  */
-import type { FailedLoginsConfig } from '../../../config/authentication-config.ts'
+import type { FailedLoginsConfig } from '../../../config/authentication/authentication-config.ts'
 
 /** Addresses that are remembered; beyond them the one that failed longest ago is forgotten. */
 export const ADDRESSES_MAX = 10_000

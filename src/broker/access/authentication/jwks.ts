@@ -3,7 +3,7 @@
  * while there are no keys yet, or that names a key which is not among them: then it may be a new one.
  */
 import { compactVerify, type CompactVerifyResult, createLocalJWKSet, errors, type JSONWebKeySet } from 'jose'
-import type { JwtKeys } from '../../../config/authentication-config.ts'
+import type { JwtKeys } from '../../../config/authentication/authentication-config.ts'
 import type { Logger } from '../../broker.ts'
 import type { Clock } from '../../clock.ts'
 import { HttpClient } from './http-client.ts'

@@ -1,7 +1,7 @@
 /** The authenticator `jwt`: a token that CONNECT holds as password or user name, proved by its signature. */
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { compactVerify, type CompactVerifyResult, errors } from 'jose'
-import type { JwtConfig } from '../../../config/authentication-config.ts'
+import type { JwtConfig } from '../../../config/authentication/authentication-config.ts'
 import type { Logger } from '../../broker.ts'
 import type { Clock } from '../../clock.ts'
 import type { Credentials } from '../client-info.ts'

@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer'
 import { createHash, pbkdf2, randomBytes, scrypt, type ScryptOptions, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
-import type { PasswordHashConfig } from '../../../config/authentication-config.ts'
+import type { PasswordHashConfig } from '../../../config/authentication/authentication-config.ts'
 import type { BcryptThread } from './bcrypt-thread.ts'
 
 export type HashedPassword = { readonly password_hash: string; readonly salt: string }

@@ -16,7 +16,7 @@ import type {
   EnableAuthn,
   HttpConfig,
   JwtConfig,
-} from '../../../../src/config/authentication-config.ts'
+} from '../../../../src/config/authentication/authentication-config.ts'
 import { ManualClock } from '../../manual-clock.ts'
 import { credentials, recordingLog } from './credentials.ts'
 import { sendJson, startWebServer } from './web-server.ts'

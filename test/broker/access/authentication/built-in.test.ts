@@ -9,7 +9,7 @@ import { accepted, type Attempt, type Outcome } from '../../../../src/broker/acc
 import { UserTable } from '../../../../src/broker/access/authentication/user-table.ts'
 import { WorkGate } from '../../../../src/broker/access/authentication/work-gate.ts'
 import type { Credentials } from '../../../../src/broker/access/client-info.ts'
-import type { BuiltInConfig } from '../../../../src/config/authentication-config.ts'
+import type { BuiltInConfig } from '../../../../src/config/authentication/authentication-config.ts'
 import { attempt, credentials, Latch, MemoryStore, recordingLog } from './credentials.ts'
 
 const csv = 'user_id,password,is_superuser\nalice,secret,true\nbob,geheim,false\n'

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 import { HttpService } from '../../../../src/broker/access/authentication/http.ts'
 import { accepted, type Outcome } from '../../../../src/broker/access/authentication/outcome.ts'
 import { systemClock } from '../../../../src/broker/clock.ts'
-import type { HttpConfig } from '../../../../src/config/authentication-config.ts'
+import type { HttpConfig } from '../../../../src/config/authentication/authentication-config.ts'
 import { attempt, credentials, Latch, recordingLog } from './credentials.ts'
 import { deadUrl, sendJson, startWebServer } from './web-server.ts'
 

@@ -5,7 +5,7 @@ import { SignJWT } from 'jose'
 import { Jwt } from '../../../../src/broker/access/authentication/jwt.ts'
 import { accepted, type Outcome } from '../../../../src/broker/access/authentication/outcome.ts'
 import { systemClock } from '../../../../src/broker/clock.ts'
-import type { JwtConfig, JwtKeys } from '../../../../src/config/authentication-config.ts'
+import type { JwtConfig, JwtKeys } from '../../../../src/config/authentication/authentication-config.ts'
 import { ManualClock } from '../../manual-clock.ts'
 import { attempt, credentials, recordingLog } from './credentials.ts'
 

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BcryptThread } from '../../../../src/broker/access/authentication/bcrypt-thread.ts'
 import { PasswordHash } from '../../../../src/broker/access/authentication/password-hash.ts'
-import type { PasswordHashConfig } from '../../../../src/config/authentication-config.ts'
+import type { PasswordHashConfig } from '../../../../src/config/authentication/authentication-config.ts'
 
 const salt = 'de1024f462fb83910fd13151bd4bd235'
 const scrypt = { name: 'scrypt', cost: 1024, block_size: 8, parallelization: 2, dk_length: 32 } as const
