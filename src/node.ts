@@ -6,7 +6,7 @@ import { Authentication } from './broker/access/authentication/authentication.ts
 import { UserTable } from './broker/access/authentication/user-table.ts'
 import { Broker, type Logger } from './broker/broker.ts'
 import { type Clock, systemClock } from './broker/clock.ts'
-import { MemoryWatch } from './broker/memory-watch.ts'
+import { MemoryWatch } from './broker/limits/memory-watch.ts'
 import { DamagedRecords } from './broker/durable/load.ts'
 import { Server } from './broker/server.ts'
 import { SoloCluster } from './cluster/solo/solo-cluster.ts'

@@ -12,18 +12,18 @@ import { type Authenticator, openAuthenticator } from './access/authenticator.ts
 import { type Authorizer, type ClientAccess, openAuthorizer } from './access/authorizer.ts'
 import type { Identity } from './access/client-info.ts'
 import type { Clock } from './clock.ts'
-import type { ConnectTerms } from './connect.ts'
+import type { ConnectTerms } from './connection/connect.ts'
 import { Counters } from './counters.ts'
 import { Journal } from './durable/journal.ts'
 import { load, type LoadedSession } from './durable/load.ts'
 import { restoreBatches } from './durable/restore-batches.ts'
-import { Limits } from './limits.ts'
-import { memoryLevel } from './memory-guard.ts'
-import { Passing } from './passing.ts'
-import { RetainPolicy } from './retain-policy.ts'
-import { Retained } from './retained.ts'
-import { Session } from './session.ts'
-import { Sessions } from './sessions.ts'
+import { Limits } from './limits/limits.ts'
+import { memoryLevel } from './limits/memory-guard.ts'
+import { Passing } from './sessions/passing.ts'
+import { RetainPolicy } from './limits/retain-policy.ts'
+import { Retained } from './sessions/retained.ts'
+import { Session } from './sessions/session.ts'
+import { Sessions } from './sessions/sessions.ts'
 import {
   type Delivery,
   type Destination,
@@ -35,7 +35,7 @@ import {
   type SubscriptionOptions,
   type Target,
   targetAlone,
-} from './subscription.ts'
+} from './sessions/subscription.ts'
 import type { StorePort } from './store-port.ts'
 import { systemPublication, type SystemTopic, type SystemTopics } from './system-port.ts'
 

@@ -1,7 +1,7 @@
 /** What the broker asks of whoever speaks under `$SYS/`: present values for new subscribers, and an ear for its clients. */
 import { encodeMessage, Publication } from '../packets/publication.ts'
-import type { ConnectTerms } from './connect.ts'
-import type { SubscriptionOptions } from './subscription.ts'
+import type { ConnectTerms } from './connection/connect.ts'
+import type { SubscriptionOptions } from './sessions/subscription.ts'
 
 export type SystemTopic = { readonly topic: string; readonly payload: string }
 

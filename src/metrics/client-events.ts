@@ -1,5 +1,5 @@
 /** What is told of clients that come, go and subscribe, in the fields of EMQX. Source: EMQX `emqx_sys.erl`, its event messages. */
-import type { SubscriptionOptions } from '../broker/subscription.ts'
+import type { SubscriptionOptions } from '../broker/sessions/subscription.ts'
 import type { PresentClient } from '../broker/system-port.ts'
 import { reasonCode } from '../packets/reason-code.ts'
 

@@ -4,7 +4,7 @@
  */
 import type { Broker } from '../broker/broker.ts'
 import type { Timer } from '../broker/clock.ts'
-import type { SubscriptionOptions } from '../broker/subscription.ts'
+import type { SubscriptionOptions } from '../broker/sessions/subscription.ts'
 import type { PresentClient, SystemTopic, SystemTopics } from '../broker/system-port.ts'
 import type { SysTopicsConfig } from '../config/sys-topics-schema.ts'
 import { matches } from '../topics/match.ts'

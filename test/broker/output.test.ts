@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { Output, type Sink } from '../../src/broker/output.ts'
+import { Output, type Sink } from '../../src/broker/connection/output.ts'
 
 /** A socket that takes everything, or one that has taken nothing yet. */
 class Recorder implements Sink {

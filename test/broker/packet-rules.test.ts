@@ -9,8 +9,8 @@ import {
   parseDisconnect,
   parseSubscribe,
   parseUnsubscribe,
-} from '../../src/broker/control-packets.ts'
-import { checkAcknowledgement, versionToAnswer } from '../../src/broker/packet-rules.ts'
+} from '../../src/broker/connection/control-packets.ts'
+import { checkAcknowledgement, versionToAnswer } from '../../src/broker/connection/packet-rules.ts'
 import { PacketFault, reasonCode } from '../../src/packets/reason-code.ts'
 import { hex, parsePacket } from './raw-client.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { MessageQueue, type Queued } from '../../src/broker/queue.ts'
+import { MessageQueue, type Queued } from '../../src/broker/sessions/queue.ts'
 import { queued } from './queued.ts'
 
 test('a queue does what an array does', () => {

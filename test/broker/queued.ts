@@ -1,5 +1,5 @@
 /** Messages on their way to a session, for tests of what holds them. */
-import type { Queued } from '../../src/broker/queue.ts'
+import type { Queued } from '../../src/broker/sessions/queue.ts'
 import { encodeMessage, Publication } from '../../src/packets/publication.ts'
 
 const publisher = { clientId: 'c', username: undefined, peerHost: undefined }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
 import { Counters } from '../../src/broker/counters.ts'
-import { Limits } from '../../src/broker/limits.ts'
-import { Session } from '../../src/broker/session.ts'
+import { Limits } from '../../src/broker/limits/limits.ts'
+import { Session } from '../../src/broker/sessions/session.ts'
 import {
   planDelivery,
   reservedNamespace,
@@ -11,7 +11,7 @@ import {
   type Subscription,
   type SubscriptionOptions,
   targetAlone,
-} from '../../src/broker/subscription.ts'
+} from '../../src/broker/sessions/subscription.ts'
 import { mqttDefaults } from './test-broker.ts'
 
 function session(clientId: string, isConnected = true): Session {

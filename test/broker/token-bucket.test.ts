@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { TokenBucket } from '../../src/broker/token-bucket.ts'
+import { TokenBucket } from '../../src/broker/limits/token-bucket.ts'
 
 const rate = (amount: number, periodMs: number) => ({ amount, periodMs })
 

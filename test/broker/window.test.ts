@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import type { Queued } from '../../src/broker/queue.ts'
-import { type Unacknowledged, Window } from '../../src/broker/window.ts'
+import type { Queued } from '../../src/broker/sessions/queue.ts'
+import { type Unacknowledged, Window } from '../../src/broker/sessions/window.ts'
 import { queued } from './queued.ts'
 
 type Entry = { readonly packetId: number; state: 'puback' | 'pubrec' | 'pubcomp'; readonly kept: Queued }

@@ -4,8 +4,8 @@
  */
 import type { QoS } from '../../packets/message.ts'
 import type { Publication, Slab } from '../../packets/publication.ts'
-import type { Queued } from '../queue.ts'
-import type { ShareGroup } from '../subscription.ts'
+import type { Queued } from '../sessions/queue.ts'
+import type { ShareGroup } from '../sessions/subscription.ts'
 import type { StoredSession } from './stored-session.ts'
 
 /** What a delivery is, in one number: there may be many of them, and each lives until it is acknowledged. */

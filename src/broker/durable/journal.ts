@@ -4,7 +4,7 @@
  */
 import type { Publication } from '../../packets/publication.ts'
 import type { Clock, Timer } from '../clock.ts'
-import type { Session } from '../session.ts'
+import type { Session } from '../sessions/session.ts'
 import type { StorePort } from '../store-port.ts'
 import type { Batch, StoredDelivery } from './batch.ts'
 import { Gathering, type Waiter } from './gathering.ts'

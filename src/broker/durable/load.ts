@@ -1,8 +1,8 @@
 /** Reads the store at a start. Nothing is passed over in silence: what can't be read is named, and the node does not start. */
 import type { Publication, Publisher } from '../../packets/publication.ts'
-import type { Will } from '../session.ts'
+import type { Will } from '../sessions/session.ts'
 import type { StorePort, Table } from '../store-port.ts'
-import type { SubscriptionOptions } from '../subscription.ts'
+import type { SubscriptionOptions } from '../sessions/subscription.ts'
 import { DamagedRecord } from './byte-reader.ts'
 import { NEXT_SESSION_KEY } from './gathering.ts'
 import {

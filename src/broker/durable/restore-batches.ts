@@ -1,6 +1,6 @@
 /** Puts the messages of the store back into the queues of their sessions. */
-import type { Session } from '../session.ts'
-import type { ShareGroup } from '../subscription.ts'
+import type { Session } from '../sessions/session.ts'
+import type { ShareGroup } from '../sessions/subscription.ts'
 import { Batch, StoredDelivery } from './batch.ts'
 import type { Journal } from './journal.ts'
 import type { LoadedBatch } from './load.ts'

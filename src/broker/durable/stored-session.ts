@@ -1,9 +1,9 @@
 /** A kept session as the store knows it. */
 import type { QoS } from '../../packets/message.ts'
 import type { Publication } from '../../packets/publication.ts'
-import type { Queued } from '../queue.ts'
-import type { Session, Will } from '../session.ts'
-import type { ShareGroup } from '../subscription.ts'
+import type { Queued } from '../sessions/queue.ts'
+import type { Session, Will } from '../sessions/session.ts'
+import type { ShareGroup } from '../sessions/subscription.ts'
 import { StoredDelivery } from './batch.ts'
 import type { Journal } from './journal.ts'
 

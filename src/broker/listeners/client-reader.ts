@@ -2,9 +2,9 @@
 import type { ListenerConfig } from '../../config/listeners/listener-config.ts'
 import type { Broker } from '../broker.ts'
 import type { Timer } from '../clock.ts'
-import type { Connection } from '../connection.ts'
+import type { Connection } from '../connection/connection.ts'
 import type { Counters } from '../counters.ts'
-import { TokenBucket } from '../token-bucket.ts'
+import { TokenBucket } from '../limits/token-bucket.ts'
 import type { ListenerRates } from './listener-rates.ts'
 import type { ServerTransport, TransportReader } from './server-transport.ts'
 

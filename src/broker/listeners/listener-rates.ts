@@ -1,6 +1,6 @@
 /** What all clients of one listener may send together: `max_messages_rate` and `max_bytes_rate`. */
 import type { ListenerConfig } from '../../config/listeners/listener-config.ts'
-import { TokenBucket } from '../token-bucket.ts'
+import { TokenBucket } from '../limits/token-bucket.ts'
 
 export class ListenerRates {
   readonly #messages: TokenBucket

@@ -13,7 +13,7 @@ import {
 } from '../../config/listeners/listener-config.ts'
 import type { CertificateFile } from '../../config/listeners/tls-material.ts'
 import type { Broker } from '../broker.ts'
-import { TokenBucket } from '../token-bucket.ts'
+import { TokenBucket } from '../limits/token-bucket.ts'
 import { Certificates, certificateWords } from './certificates.ts'
 import { Handshakes } from './handshakes.ts'
 import { ListenerRates } from './listener-rates.ts'

@@ -1,5 +1,5 @@
 /** A client's way to us, whatever lies below MQTT. */
-import type { Transport } from '../transport.ts'
+import type { Transport } from '../connection/transport.ts'
 
 export interface TransportReader {
   /** Bytes that are the reader's from now on. */

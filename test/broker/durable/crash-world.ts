@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { Broker } from '../../../src/broker/broker.ts'
-import { Connection, type Hub } from '../../../src/broker/connection.ts'
-import type { Transport } from '../../../src/broker/transport.ts'
+import { Connection, type Hub } from '../../../src/broker/connection/connection.ts'
+import type { Transport } from '../../../src/broker/connection/transport.ts'
 import { ManualClock } from '../manual-clock.ts'
 import { mqttDefaults } from '../test-broker.ts'
 import { MemoryStore } from './memory-store.ts'

@@ -8,7 +8,7 @@ import {
   memoryLevel,
   type MemoryReading,
   memoryShare,
-} from '../../../src/broker/memory-guard.ts'
+} from '../../../src/broker/limits/memory-guard.ts'
 
 const { ok, high, critical } = memoryLevel
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { MemoryWatch } from '../../../src/broker/memory-watch.ts'
+import { MemoryWatch } from '../../../src/broker/limits/memory-watch.ts'
 import { ManualClock } from '../manual-clock.ts'
 import { publish, TestBroker } from '../test-broker.ts'
 

@@ -2,7 +2,7 @@
 import type { AclRule } from '../../../config/authorization/acl-rule.ts'
 import type { AuthorizationConfig } from '../../../config/authorization/authorization-config.ts'
 import type { QoS } from '../../../packets/message.ts'
-import { reservedNamespace } from '../../subscription.ts'
+import { reservedNamespace } from '../../sessions/subscription.ts'
 import type { Authorizer, ClientAccess, LinkVerdict, PublishAnswer } from '../authorizer.ts'
 import type { Identity } from '../client-info.ts'
 import { type ClientRights, firstVerdict, publishBit, rightsOf, subscribeBit } from './client-rights.ts'

@@ -1,7 +1,7 @@
 /** The topics of a rule, as far as they can be known: those of all clients at once, those with placeholders for each client. */
 import type { AclTopic, TopicPart } from '../../../config/authorization/acl-rule.ts'
 import type { TopicTemplateAllow } from '../../../config/authorization/authorization-config.ts'
-import { reservedNamespace } from '../../subscription.ts'
+import { reservedNamespace } from '../../sessions/subscription.ts'
 import type { Identity } from '../client-info.ts'
 import { ownValue } from './who-fits.ts'
 

@@ -2,8 +2,8 @@
  * What a connection is sent, cut into packets and into turns of the event loop: in one turn it does only so much before others
  * have theirs, and nothing while its owner waits for an answer.
  */
-import { Framer, type PacketHandler } from '../packets/framer.ts'
-import type { Clock } from './clock.ts'
+import { Framer, type PacketHandler } from '../../packets/framer.ts'
+import type { Clock } from '../clock.ts'
 import type { Transport } from './transport.ts'
 
 /**

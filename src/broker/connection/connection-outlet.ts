@@ -1,14 +1,14 @@
 /** The sending half of one connection: in which form each packet goes out, and how much may wait for a slow reader. */
 import type { IConnectPacket } from 'mqtt-packet'
-import type { PublishForm } from '../packets/publish-form.ts'
-import type { PublishView } from '../packets/publish-view.ts'
-import { reasonCode, refusalWords } from '../packets/reason-code.ts'
-import type { Broker } from './broker.ts'
+import type { PublishForm } from '../../packets/publish-form.ts'
+import type { PublishView } from '../../packets/publish-view.ts'
+import { reasonCode, refusalWords } from '../../packets/reason-code.ts'
+import type { Broker } from '../broker.ts'
 import type { ConnectTerms } from './connect.ts'
 import { encodeControlPacket, type ServerPacket } from './control-packets.ts'
 import { Output, type Sink } from './output.ts'
 import type { ProtocolVersion } from './packet-rules.ts'
-import type { Outlet } from './session.ts'
+import type { Outlet } from '../sessions/session.ts'
 
 /** What an outlet asks of its connection. */
 export interface OutletOwner {

@@ -1,8 +1,8 @@
 /** The one publish that is passing through the broker: a view of its bytes, and copies only where somebody keeps it. */
-import type { PassingPublish } from '../link/broker-port.ts'
-import type { Message, QoS } from '../packets/message.ts'
-import { Publication, type Publisher } from '../packets/publication.ts'
-import { PublishView } from '../packets/publish-view.ts'
+import type { PassingPublish } from '../../link/broker-port.ts'
+import type { Message, QoS } from '../../packets/message.ts'
+import { Publication, type Publisher } from '../../packets/publication.ts'
+import { PublishView } from '../../packets/publish-view.ts'
 import type { Session } from './session.ts'
 
 const nobody: Publisher = { clientId: '', username: undefined, peerHost: undefined }

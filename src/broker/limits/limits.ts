@@ -1,6 +1,6 @@
 /** What bounds the broker now, shared by all its sessions: the settings, which a reload exchanges, and how full the memory is. */
-import type { MqttConfig } from '../config/config.ts'
-import type { RetainerConfig } from '../config/retainer-schema.ts'
+import type { MqttConfig } from '../../config/config.ts'
+import type { RetainerConfig } from '../../config/retainer-schema.ts'
 import { type MemoryLevel, memoryLevel } from './memory-guard.ts'
 
 export class Limits {

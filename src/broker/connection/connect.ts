@@ -1,14 +1,14 @@
 /** What a CONNECT comes to: the terms of the connection, or why it is refused. Pure. */
 import { isUtf8 } from 'node:buffer'
 import type { IConnackPacket } from 'mqtt-packet'
-import type { MqttConfig } from '../config/config.ts'
-import { Publication, type Publisher, encodeMessage } from '../packets/publication.ts'
-import { reasonCode } from '../packets/reason-code.ts'
-import { topicNameProblem } from '../topics/topic-filter.ts'
+import type { MqttConfig } from '../../config/config.ts'
+import { Publication, type Publisher, encodeMessage } from '../../packets/publication.ts'
+import { reasonCode } from '../../packets/reason-code.ts'
+import { topicNameProblem } from '../../topics/topic-filter.ts'
 import { type ConnectPacket, encodeControlPacket } from './control-packets.ts'
 import type { ProtocolVersion } from './packet-rules.ts'
-import type { Will } from './session.ts'
-import { reservedNamespace } from './subscription.ts'
+import type { Will } from '../sessions/session.ts'
+import { reservedNamespace } from '../sessions/subscription.ts'
 
 /** Session Expiry Interval that means never (MQTT 5, 3.1.2.11.2). */
 const SESSION_NEVER_EXPIRES = 0xffffffff

@@ -2,8 +2,8 @@
 import { totalmem } from 'node:os'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import type { Broker } from './broker.ts'
-import type { Timer } from './clock.ts'
+import type { Broker } from '../broker.ts'
+import type { Timer } from '../clock.ts'
 import { judgeMemory, memoryCeiling, memoryLevel, type MemoryReading, memoryShare } from './memory-guard.ts'
 
 const LOOK_MS = 1000

@@ -1,5 +1,5 @@
 /** A socket as a connection sees it, whatever lies between: TCP, TLS, WebSocket. */
-import type { CertificateName } from './access/client-info.ts'
+import type { CertificateName } from '../access/client-info.ts'
 import type { Sink } from './output.ts'
 
 export interface Transport extends Sink {

@@ -1,13 +1,13 @@
 /** What a client's SUBSCRIBE and UNSUBSCRIBE come to: done slice by slice, and answered when what they change is kept. */
 import type { ISubscription } from 'mqtt-packet'
-import { PacketFault, reasonCode } from '../packets/reason-code.ts'
-import { parseSubscription } from '../topics/subscription.ts'
+import { PacketFault, reasonCode } from '../../packets/reason-code.ts'
+import { parseSubscription } from '../../topics/subscription.ts'
 import type { Client } from './client.ts'
 import type { ConnectionOutlet } from './connection-outlet.ts'
 import { answerFilters, parseSubscribe, parseUnsubscribe } from './control-packets.ts'
 import type { FilterSlice } from './filter-slices.ts'
 import { type Inbox, work } from './inbox.ts'
-import { reservedNamespace } from './subscription.ts'
+import { reservedNamespace } from '../sessions/subscription.ts'
 
 /** @param slices of the packet; between two of them others may have their turn */
 export function* subscribe(

@@ -1,7 +1,7 @@
 /** Who wants which topics: what stands in the topic index, and what a topic's matches come to for the hot path. */
-import type { RouteSink } from '../link/broker-port.ts'
-import type { QoS } from '../packets/message.ts'
-import type { PublishAnswer } from './access/authorizer.ts'
+import type { RouteSink } from '../../link/broker-port.ts'
+import type { QoS } from '../../packets/message.ts'
+import type { PublishAnswer } from '../access/authorizer.ts'
 import type { Session } from './session.ts'
 
 export type SubscriptionOptions = {

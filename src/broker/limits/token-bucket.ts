@@ -2,7 +2,7 @@
  * How much may pass in a time: a bucket that holds one period's worth and fills steadily, and beside it, where bursts are
  * allowed, a second one that is drawn on when the first is empty. Times are those of a steady clock, in milliseconds.
  */
-import type { Rate } from '../config/listeners/rate.ts'
+import type { Rate } from '../../config/listeners/rate.ts'
 
 export class TokenBucket {
   #amount = 0

@@ -1,7 +1,7 @@
 /** The Topic Aliases that a client sets on one connection (MQTT 5, 3.3.2.3.4). */
-import { withoutAlias } from '../packets/publish-form.ts'
-import type { PublishView } from '../packets/publish-view.ts'
-import { PacketFault, reasonCode } from '../packets/reason-code.ts'
+import { withoutAlias } from '../../packets/publish-form.ts'
+import type { PublishView } from '../../packets/publish-view.ts'
+import { PacketFault, reasonCode } from '../../packets/reason-code.ts'
 
 /** Memory that one client may have us keep for its aliases, bytes of topics. */
 const ALIASES_BYTES_MAX = 1_048_576

@@ -12,7 +12,7 @@ import {
   type Packet,
   parser,
 } from 'mqtt-packet'
-import { PacketFault, reasonCode, refusalWords } from '../packets/reason-code.ts'
+import { PacketFault, reasonCode, refusalWords } from '../../packets/reason-code.ts'
 import {
   checkConnect,
   checkDisconnect,

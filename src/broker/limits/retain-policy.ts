@@ -1,10 +1,10 @@
 /** Whether a message is kept as its topic's retained one: `retainer` of the configuration, and the node's memory. */
-import type { Logger } from './broker.ts'
-import type { Clock } from './clock.ts'
-import type { Counters } from './counters.ts'
+import type { Logger } from '../broker.ts'
+import type { Clock } from '../clock.ts'
+import type { Counters } from '../counters.ts'
 import type { Limits } from './limits.ts'
 import { memoryLevel } from './memory-guard.ts'
-import type { Retained } from './retained.ts'
+import type { Retained } from '../sessions/retained.ts'
 
 /** How often a full store may be searched for what has expired. */
 const SWEEP_MS = 60_000

@@ -1,5 +1,5 @@
 /** All sessions of the node, one per ClientID: taken up, taken over, left, expired. */
-import type { Clock, Timer } from './clock.ts'
+import type { Clock, Timer } from '../clock.ts'
 import type { Session } from './session.ts'
 
 export class Sessions {

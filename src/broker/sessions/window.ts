@@ -2,7 +2,7 @@
  * The outbound window of one session: QoS 1 and 2 messages that were sent and not yet acknowledged, by packet identifier.
  * Built on flat arrays: for a session that ends with its connection an entry is one byte and no object.
  */
-import type { QoS } from '../packets/message.ts'
+import type { QoS } from '../../packets/message.ts'
 import type { Queued } from './queue.ts'
 
 /** Where an identifier stands. PUBCOMP is awaited once PUBREL was sent, and from then on the message is not needed. */

@@ -1,12 +1,12 @@
 /** From a CONNECT to a client that is known, or to the reason why it is not let in. */
-import { reasonCode } from '../packets/reason-code.ts'
-import type { ClientAccess } from './access/authorizer.ts'
-import { type ClientInfo, type Identity, identityOf, noAttributes } from './access/client-info.ts'
-import type { AuthenticationResult } from './access/authenticator.ts'
-import type { Broker } from './broker.ts'
+import { reasonCode } from '../../packets/reason-code.ts'
+import type { ClientAccess } from '../access/authorizer.ts'
+import { type ClientInfo, type Identity, identityOf, noAttributes } from '../access/client-info.ts'
+import type { AuthenticationResult } from '../access/authenticator.ts'
+import type { Broker } from '../broker.ts'
 import { type ConnectRefusal, type ConnectTerms, judgeConnect } from './connect.ts'
 import type { ConnectPacket } from './control-packets.ts'
-import { memoryLevel } from './memory-guard.ts'
+import { memoryLevel } from '../limits/memory-guard.ts'
 import type { Transport } from './transport.ts'
 
 export type Admission = {

@@ -1,6 +1,6 @@
 /** Messages that wait for a session: it is away, or its window is full. Bounded in number. */
-import type { QoS } from '../packets/message.ts'
-import type { Publication } from '../packets/publication.ts'
+import type { QoS } from '../../packets/message.ts'
+import type { Publication } from '../../packets/publication.ts'
 import type { ShareGroup } from './subscription.ts'
 
 /** A message on its way to one session, with all that was decided about it. */

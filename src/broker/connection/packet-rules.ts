@@ -1,6 +1,6 @@
 /** What MQTT asks of the rare packets of a client and `mqtt-packet` lets pass: strings, properties, lengths, reserved bits. */
-import { PacketCursor, type PropertyTypes } from '../packets/packet-cursor.ts'
-import { PacketFault, reasonCode } from '../packets/reason-code.ts'
+import { PacketCursor, type PropertyTypes } from '../../packets/packet-cursor.ts'
+import { PacketFault, reasonCode } from '../../packets/reason-code.ts'
 
 export type ProtocolVersion = 3 | 4 | 5
 

@@ -3,8 +3,8 @@
  * closes, telling why where MQTT has a word for it.
  */
 import type { IDisconnectPacket } from 'mqtt-packet'
-import { connackReturnCode, PacketFault, reasonCode } from '../packets/reason-code.ts'
-import type { Broker } from './broker.ts'
+import { connackReturnCode, PacketFault, reasonCode } from '../../packets/reason-code.ts'
+import type { Broker } from '../broker.ts'
 import { Client, type ClientConnection } from './client.ts'
 import { ConnectionOutlet, type OutletOwner } from './connection-outlet.ts'
 import { expiryMs } from './connect.ts'

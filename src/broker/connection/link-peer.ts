@@ -1,12 +1,12 @@
 /** A connection that speaks `$LINK/#`, as the inbound side of links sees it. */
-import type { LinkClient } from '../link/broker-port.ts'
-import type { QoS } from '../packets/message.ts'
-import { encodeMessage, Publication } from '../packets/publication.ts'
-import type { ClientAccess } from './access/authorizer.ts'
-import type { Broker } from './broker.ts'
+import type { LinkClient } from '../../link/broker-port.ts'
+import type { QoS } from '../../packets/message.ts'
+import { encodeMessage, Publication } from '../../packets/publication.ts'
+import type { ClientAccess } from '../access/authorizer.ts'
+import type { Broker } from '../broker.ts'
 import type { Admission } from './handshake.ts'
-import type { Session } from './session.ts'
-import { reservedNamespace } from './subscription.ts'
+import type { Session } from '../sessions/session.ts'
+import { reservedNamespace } from '../sessions/subscription.ts'
 
 export class LinkPeer implements LinkClient {
   readonly clientId: string

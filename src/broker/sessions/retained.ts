@@ -1,6 +1,6 @@
 /** The retained message of each topic (MQTT 5, 3.3.1.3). */
-import type { Publication } from '../packets/publication.ts'
-import { FilterTrie } from '../topics/filter-trie.ts'
+import type { Publication } from '../../packets/publication.ts'
+import { FilterTrie } from '../../topics/filter-trie.ts'
 
 export class Retained {
   /** A topic is a filter that matches itself alone, so that what a filter covers are the topics that it matches. */

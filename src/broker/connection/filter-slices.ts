@@ -2,7 +2,7 @@
  * A SUBSCRIBE or UNSUBSCRIBE may hold a quarter of a million filters. Cut into slices that are packets themselves, it can be done
  * bit by bit, so that others have their turn in between.
  */
-import { PacketCursor } from '../packets/packet-cursor.ts'
+import { PacketCursor } from '../../packets/packet-cursor.ts'
 import type { ProtocolVersion } from './packet-rules.ts'
 
 /** A whole packet, whose body begins at `body`. */
