@@ -5,6 +5,7 @@
  */
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 
 const words = process.argv.slice(2)
@@ -17,10 +18,9 @@ if (files.length === 0) {
   process.stderr.write(`no test file matches ${words.join(' ')}\n`)
   process.exit(2)
 }
-// The limit holds for each file as a whole.
-const runner = spawn(process.execPath, ['--enable-source-maps', '--test', '--test-timeout=300000', ...files], {
-  stdio: 'inherit',
-})
+// The time is for each file as a whole. Most of it is waiting, so that as many files run at once as there are processors.
+const limits = ['--test-timeout=300000', `--test-concurrency=${availableParallelism()}`]
+const runner = spawn(process.execPath, ['--enable-source-maps', '--test', ...limits, ...files], { stdio: 'inherit' })
 runner.on('exit', (code, signal) => {
   process.exitCode = signal === null ? (code ?? 1) : 1
 })

@@ -12,6 +12,7 @@ import { type Authenticator, openAuthenticator } from './access/authenticator.ts
 import { type Authorizer, type ClientAccess, openAuthorizer } from './access/authorizer.ts'
 import type { Identity } from './access/client-info.ts'
 import type { Clock } from './clock.ts'
+import type { Logger } from './logger.ts'
 import type { ConnectTerms } from './connection/connect.ts'
 import { Counters } from './counters.ts'
 import { Journal } from './durable/journal.ts'
@@ -38,14 +39,6 @@ import {
 } from './sessions/subscription.ts'
 import type { StorePort } from './store-port.ts'
 import { systemPublication, type SystemTopic, type SystemTopics } from './system-port.ts'
-
-/** The part of a pino logger that the broker uses. */
-export interface Logger {
-  debug(fields: object, event: string): void
-  info(fields: object, event: string): void
-  warn(fields: object, event: string): void
-  error(fields: object, event: string): void
-}
 
 export type BrokerOptions = {
   readonly mqtt: MqttConfig

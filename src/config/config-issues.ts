@@ -1,6 +1,6 @@
 /** What the schema refuses, in words for people: what is wrong, what is allowed, and which key was meant. */
 import type * as z from 'zod'
-import type { ConfigError, ConfigErrorReason, RefusedTopic } from './config-error.ts'
+import type { ConfigError, ConfigErrorReason, ConfigWarning, RefusedTopic } from './config-error.ts'
 import { allowedKeys, everyKey, notSupported } from './config-schema.ts'
 import { alternatives } from './fields.ts'
 import type { Place } from './hocon/hocon.ts'
@@ -14,6 +14,9 @@ export type Finding = Omit<ConfigError, 'file' | 'line' | 'key'> & {
   /** Where it stands instead, if not where the key does: in a file that the key names. */
   readonly place?: Place
 }
+
+/** A warning that does not know yet where its key stands. */
+export type Remark = Omit<ConfigWarning, 'file' | 'line' | 'key'> & { readonly path: KeyPath }
 
 /** `raw` is what was validated. */
 export function findingsOf(issues: readonly z.core.$ZodIssue[], raw: unknown): Finding[] {

@@ -7,18 +7,8 @@ import type { AuthenticationSettings, AuthenticatorConfig } from './authenticati
 import type { AuthorizationConfig } from './authorization/authorization-config.ts'
 import type { ListenersConfig } from './listeners/listener-config.ts'
 import type { RetainerConfig } from './retainer-schema.ts'
+import type { SslConfig } from './ssl-config.ts'
 import type { SysTopicsConfig } from './sys-topics-schema.ts'
-
-export type SslConfig = {
-  readonly enable: boolean
-  /** PEM files by their absolute paths, or the PEM text itself, which holds `-----BEGIN`. They could be read when the file was. */
-  readonly cacertfile?: string
-  readonly certfile?: string
-  readonly keyfile?: string
-  readonly verify: 'verify_peer' | 'verify_none'
-  /** Name to ask for and to verify; `disable` turns both off. Default: the host of `server`. */
-  readonly server_name_indication?: string
-}
 
 export type ResourceOpts = {
   readonly worker_pool_size: number

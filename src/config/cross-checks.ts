@@ -1,15 +1,11 @@
 /** What no field can say about itself: rules between the fields of a configuration. */
 import { readServers } from './address.ts'
 import { authenticationFindings, authenticationRemarks } from './authentication/authentication-checks.ts'
-import type { ConfigWarning } from './config-error.ts'
-import type { Finding } from './config-issues.ts'
+import type { Finding, Remark } from './config-issues.ts'
 import { unresolvedIn } from './hocon/hocon-unresolved.ts'
 import { isSection, type KeyPath, valueAt } from './key-path.ts'
 import { listenerFindings, listenerRemarks } from './listeners/listener-checks.ts'
 import { idleTlsKeys, tlsFindings } from './tls-checks.ts'
-
-/** A warning that does not know yet where its key stands. */
-export type Remark = Omit<ConfigWarning, 'file' | 'line' | 'key'> & { readonly path: KeyPath }
 
 /** Looks at what was written, not at what the schema made of it, so that other errors hide none of these. */
 export function crossFindings(raw: unknown): Finding[] {

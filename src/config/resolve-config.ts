@@ -1,12 +1,13 @@
 /** From values as they were written to a configuration as the node uses it: all errors at once, or every default filled in. */
+import type { ResolveContext } from './resolve-context.ts'
 import { readFileSync } from 'node:fs'
 import { formatAddress, readBind, readServers } from './address.ts'
 import { type ConfigError, type ConfigWarning, inOrderOfFile } from './config-error.ts'
 import { readPassword, readTlsFiles } from './config-files.ts'
-import { type Finding, findingsOf } from './config-issues.ts'
+import { type Finding, findingsOf, type Remark } from './config-issues.ts'
 import { type ConfigInput, configSchema, type ParsedConfig, type ParsedLink } from './config-schema.ts'
 import type { Config, LinkConfig } from './config.ts'
-import { crossFindings, type Remark, remarks } from './cross-checks.ts'
+import { crossFindings, remarks } from './cross-checks.ts'
 import type { ReadFile } from './hocon/hocon-include.ts'
 import type { Place } from './hocon/hocon.ts'
 import { formatKeyPath, type KeyPath } from './key-path.ts'
@@ -17,16 +18,6 @@ import { buildListeners } from './listeners/resolve-listeners.ts'
 export type ConfigResult =
   | { readonly type: 'ok'; readonly config: Config; readonly warnings: readonly ConfigWarning[] }
   | { readonly type: 'invalid'; readonly errors: readonly ConfigError[] }
-
-export type ResolveContext = {
-  /** Directory from which relative names of files count. */
-  readonly baseDir: string
-  readonly readFile: ReadFile
-  /** Where a key stands in the text, if there is one. */
-  readonly placeOf: (path: KeyPath) => Place
-  /** Milliseconds since 1970: certificates are judged by it. */
-  readonly nowMs: () => number
-}
 
 /** For the library door: the configuration as an object. Relative names of files count from the working directory. */
 export function resolveConfig(input: ConfigInput, context: Partial<ResolveContext> = {}): ConfigResult {

@@ -13,7 +13,8 @@ import {
   type PacketCallback,
   type StreamBuilder,
 } from 'mqtt'
-import type { ServerAddress, SslConfig } from '../config/config.ts'
+import type { ServerAddress } from '../config/config.ts'
+import type { SslConfig } from '../config/ssl-config.ts'
 import {
   allAddressesFailed,
   closedByPeer,

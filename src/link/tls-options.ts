@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
-import type { ServerAddress, SslConfig } from '../config/config.ts'
+import type { ServerAddress } from '../config/config.ts'
+import type { SslConfig } from '../config/ssl-config.ts'
 
 /** Reads the PEM files at each connection, so that a renewed certificate is used without an edit. Throws if one cannot be read. */
 export function tlsOptions(ssl: SslConfig, { host, port }: ServerAddress): ConnectionOptions {

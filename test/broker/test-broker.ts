@@ -1,7 +1,8 @@
 /** A broker of this process on a port of its own, for one test. */
 import type { TestContext } from 'node:test'
 import type { IConnectPacket, ISubscription } from 'mqtt-packet'
-import { Broker, type Logger } from '../../src/broker/broker.ts'
+import { Broker } from '../../src/broker/broker.ts'
+import type { Logger } from '../../src/broker/logger.ts'
 import { systemClock, type Clock } from '../../src/broker/clock.ts'
 import { Server } from '../../src/broker/server.ts'
 import type { MqttConfig } from '../../src/config/config.ts'

@@ -1,5 +1,5 @@
 /** Whether a message is kept as its topic's retained one: `retainer` of the configuration, and the node's memory. */
-import type { Logger } from '../broker.ts'
+import type { Logger } from '../logger.ts'
 import type { Clock } from '../clock.ts'
 import type { Counters } from '../counters.ts'
 import type { Limits } from './limits.ts'

@@ -9,7 +9,7 @@ import {
   type TlsMaterial,
   type TlsProblem,
 } from '../../config/listeners/tls-material.ts'
-import type { Logger } from '../broker.ts'
+import type { Logger } from '../logger.ts'
 import type { Clock, Timer } from '../clock.ts'
 
 /** How often the files are looked at, milliseconds. */

@@ -1,5 +1,5 @@
 /** Connections that a listener turned away: all are counted, and the log gets a line now and then, not one each. */
-import type { Logger } from '../broker.ts'
+import type { Logger } from '../logger.ts'
 
 export type RefusalReason =
   | 'access_rules'

@@ -1,6 +1,5 @@
 /** What in `authentication` does not go together, and what will not be as somebody may think. */
-import type { Finding } from '../config-issues.ts'
-import type { Remark } from '../cross-checks.ts'
+import type { Finding, Remark } from '../config-issues.ts'
 import { isSection, type KeyPath, valueAt } from '../key-path.ts'
 import { listenerTypes } from '../listeners/listener-config.ts'
 import { idleTlsKeys } from '../tls-checks.ts'

@@ -1,5 +1,5 @@
 /** `authentication` and what belongs to it after parsing: who is asked who a client is, in which order, and how. */
-import type { SslConfig } from '../config.ts'
+import type { SslConfig } from '../ssl-config.ts'
 
 export type AuthenticatorConfig = BuiltInConfig | JwtConfig | HttpConfig
 

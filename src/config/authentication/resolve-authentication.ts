@@ -7,7 +7,7 @@ import { parseBootstrapUsers } from './bootstrap-users.ts'
 import { readPassword, readTlsFiles } from '../config-files.ts'
 import type { ConfigErrorReason } from '../config-error.ts'
 import type { Finding } from '../config-issues.ts'
-import type { SslConfig } from '../config.ts'
+import type { SslConfig } from '../ssl-config.ts'
 import { type ReadFile, reasonOf } from '../hocon/hocon-include.ts'
 import type { KeyPath } from '../key-path.ts'
 

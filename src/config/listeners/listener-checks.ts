@@ -1,8 +1,7 @@
 /** Rules between the fields of listeners, and between listeners: what no field can say about itself. */
 import { isIPv6 } from 'node:net'
 import { formatAddress, readBind } from '../address.ts'
-import type { Finding } from '../config-issues.ts'
-import type { Remark } from '../cross-checks.ts'
+import type { Finding, Remark } from '../config-issues.ts'
 import { isSection, type KeyPath, valueAt } from '../key-path.ts'
 import { type ListenerType, listenerTypes } from './listener-config.ts'
 import { defaultBinds } from './resolve-listeners.ts'

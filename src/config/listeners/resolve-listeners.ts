@@ -2,8 +2,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import { readBind } from '../address.ts'
 import { readPassword } from '../config-files.ts'
-import type { Finding } from '../config-issues.ts'
-import type { Remark } from '../cross-checks.ts'
+import type { Finding, Remark } from '../config-issues.ts'
 import type { KeyPath } from '../key-path.ts'
 import {
   type ListenerBasis,
@@ -21,7 +20,7 @@ import {
   type ParsedSslOptions,
   type ParsedWebsocket,
 } from './listener-schema.ts'
-import type { ResolveContext } from '../resolve-config.ts'
+import type { ResolveContext } from '../resolve-context.ts'
 import { expiryWords, readTlsMaterial } from './tls-material.ts'
 
 /** Where the listener `default` of each type binds if nobody says otherwise: EMQX's ports. */

@@ -10,7 +10,7 @@ import type {
   EnableAuthn,
 } from '../../../config/authentication/authentication-config.ts'
 import { reasonCode } from '../../../packets/reason-code.ts'
-import type { Logger } from '../../broker.ts'
+import type { Logger } from '../../logger.ts'
 import type { Clock } from '../../clock.ts'
 import type { AuthenticationResult, Authenticator } from '../authenticator.ts'
 import type { Credentials } from '../client-info.ts'

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import type { BuiltInConfig } from '../../../config/authentication/authentication-config.ts'
 import { type BootstrapUser, parseBootstrapUsers } from '../../../config/authentication/bootstrap-users.ts'
-import type { Logger } from '../../broker.ts'
+import type { Logger } from '../../logger.ts'
 import type { Credentials } from '../client-info.ts'
 import type { BcryptThread } from './bcrypt-thread.ts'
 import {

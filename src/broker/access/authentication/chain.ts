@@ -1,7 +1,7 @@
 /** A client's way through the authenticators: the first that knows it decides. */
 import { reasonCode } from '../../../packets/reason-code.ts'
 import type { Clock, Timer } from '../../clock.ts'
-import type { Logger } from '../../broker.ts'
+import type { Logger } from '../../logger.ts'
 import type { AuthenticationResult } from '../authenticator.ts'
 import type { Credentials } from '../client-info.ts'
 import type { Attempt, ChainMember, Outcome } from './outcome.ts'

@@ -4,7 +4,7 @@ import https from 'node:https'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
-import type { SslConfig } from '../../../config/config.ts'
+import type { SslConfig } from '../../../config/ssl-config.ts'
 
 export type HttpRequest = {
   readonly method: 'GET' | 'POST'

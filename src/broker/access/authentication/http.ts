@@ -1,6 +1,6 @@
 /** The authenticator `password_based:http`: a service that is asked about each client, as EMQX asks it. */
 import type { HttpConfig } from '../../../config/authentication/authentication-config.ts'
-import type { Logger } from '../../broker.ts'
+import type { Logger } from '../../logger.ts'
 import type { Clock } from '../../clock.ts'
 import type { Credentials } from '../client-info.ts'
 import { judgeAnswer } from './http-answer.ts'

@@ -4,7 +4,7 @@
  */
 import { compactVerify, type CompactVerifyResult, createLocalJWKSet, errors, type JSONWebKeySet } from 'jose'
 import type { JwtKeys } from '../../../config/authentication/authentication-config.ts'
-import type { Logger } from '../../broker.ts'
+import type { Logger } from '../../logger.ts'
 import type { Clock } from '../../clock.ts'
 import { HttpClient } from './http-client.ts'
 

@@ -2,7 +2,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { compactVerify, type CompactVerifyResult, errors } from 'jose'
 import type { JwtConfig } from '../../../config/authentication/authentication-config.ts'
-import type { Logger } from '../../broker.ts'
+import type { Logger } from '../../logger.ts'
 import type { Clock } from '../../clock.ts'
 import type { Credentials } from '../client-info.ts'
 import { attributesOf, type Claims, claimsProblem, expiryOf, isTrue } from './claims.ts'

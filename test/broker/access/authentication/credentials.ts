@@ -1,7 +1,7 @@
 /** Clients and a store for tests of authentication. */
 import type { Credentials } from '../../../../src/broker/access/client-info.ts'
 import type { Attempt, ChainMember, Outcome } from '../../../../src/broker/access/authentication/outcome.ts'
-import type { Logger } from '../../../../src/broker/broker.ts'
+import type { Logger } from '../../../../src/broker/logger.ts'
 import type { Change, StorePort, Table } from '../../../../src/broker/store-port.ts'
 
 export function credentials(
