@@ -29,6 +29,8 @@ export type JournalOptions = {
  */
 const GAP_MS_MAX = 10
 const GAP_MS_PER_CHANGE = 0.01
+/** If nothing more came for so long, nothing is won by waiting: clients wait for what they were promised. */
+const LULL_MS = 1
 /**
  * How long a message that was sent to all it is kept for may wait for their acknowledgements: they come within a moment or late,
  * and what is acknowledged need not go to disk, so that its publisher is answered without.
@@ -56,6 +58,9 @@ export class Journal {
   #state: 'idle' | 'lazy' | 'due' | 'committing' | 'failing' | 'closed' = 'idle'
   #begunAtMs = Number.NEGATIVE_INFINITY
   #gapMs = 0
+  /** When the commit that is due begins at the latest, by the steady clock, and the changes when it was last looked at. */
+  #latestMs = 0
+  #changesSeen = 0
   #timer: Timer | undefined
   #retryMs = RETRY_MS_MIN
   #isFailing = false
@@ -205,13 +210,24 @@ export class Journal {
     this.#timer = this.#options.clock.after(LAZY_MS, () => this.#schedule())
   }
 
+  /** @param patienceMs how long it is worth waiting whatever comes */
   #schedule(patienceMs = 0): void {
     this.#timer?.cancel()
     this.#state = 'due'
-    const sinceMs = this.#options.clock.steadyMs() - this.#begunAtMs
-    const leftMs = Math.max(patienceMs, this.#gapMs - sinceMs)
-    if (leftMs < 1) this.#options.defer(this.#begin)
-    else this.#timer = this.#options.clock.after(leftMs, this.#begin)
+    const { clock, defer } = this.#options
+    const nowMs = clock.steadyMs()
+    this.#latestMs = Math.max(nowMs + patienceMs, this.#begunAtMs + this.#gapMs)
+    this.#changesSeen = this.changes
+    if (this.#latestMs - nowMs < LULL_MS) defer(this.#begin)
+    else this.#timer = clock.after(Math.max(patienceMs, LULL_MS), this.#look)
+  }
+
+  /** Begins in a lull, or when it has waited long enough. */
+  readonly #look = (): void => {
+    const { clock } = this.#options
+    if (this.changes === this.#changesSeen || clock.steadyMs() >= this.#latestMs) return this.#begin()
+    this.#changesSeen = this.changes
+    this.#timer = clock.after(LULL_MS, this.#look)
   }
 
   /** All that was to be written is done meanwhile: what was promised is kept without the disk. */

@@ -192,12 +192,14 @@ export function encodeBatch({ deliveries }: Batch): Buffer {
   const writer = batchWriter.begin()
   const countAt = writer.gap32()
   let messages = 0
+  let publisher: Publisher | undefined
   for (let i = 0; i < deliveries.length;) {
     const { publication } = deliveries[i]!
     // Deliveries of one message follow one another, as the broker made them.
     let end = i + 1
     while (end < deliveries.length && deliveries[end]!.publication === publication) end++
-    writePublication(writer, publication)
+    writePublication(writer, publication, publisher)
+    publisher = publication.publisher
     writer.number(end - i)
     for (; i < end; i++) writeDelivery(writer, deliveries[i]!)
     messages++
@@ -228,8 +230,10 @@ function writeDelivery(writer: ByteWriter, delivery: StoredDelivery): void {
 export function decodeBatch(record: Buffer): DeliveryRecord[] {
   const reader = new ByteReader(record)
   const found: DeliveryRecord[] = []
+  let publisher: Publisher | undefined
   for (let messages = reader.uint32(); messages > 0; messages--) {
-    const publication = readPublication(reader)
+    const publication = readPublication(reader, publisher)
+    publisher = publication.publisher
     for (let deliveries = reader.number(); deliveries > 0; deliveries--) found.push(readDelivery(reader, publication))
   }
   reader.end()
@@ -280,21 +284,30 @@ export function decodeBatchProgress(record: Buffer): { readonly isDone: boolean;
 
 // ---- messages
 
-function writePublication(writer: ByteWriter, publication: Publication): void {
-  const { publisher, origin } = publication
-  writer.byte((publication.v5 ? 1 : 0) | (origin === undefined ? 0 : 2))
-  writePublisher(writer, publisher)
+const publicationFlag = { v5: 1, origin: 2, samePublisher: 4 } as const
+
+/** @param before publisher of the message before it in the record: most come from one client in a row */
+function writePublication(writer: ByteWriter, publication: Publication, before?: Publisher): void {
+  const { publisher, origin, v5 } = publication
+  const isSame = publisher === before
+  writer.byte(
+    (v5 ? publicationFlag.v5 : 0) |
+      (origin === undefined ? 0 : publicationFlag.origin) |
+      (isSame ? publicationFlag.samePublisher : 0),
+  )
+  if (!isSame) writePublisher(writer, publisher)
   writer.float(publication.receivedAtMs)
   if (origin !== undefined) writer.text(origin)
   writer.slice(publication.buffer, publication.start, publication.end)
 }
 
-function readPublication(reader: ByteReader): Publication {
+function readPublication(reader: ByteReader, before?: Publisher): Publication {
   const flags = reader.byte()
-  const publisher = readPublisher(reader)
+  const publisher = flags & publicationFlag.samePublisher ? before : readPublisher(reader)
+  if (publisher === undefined) throw new DamagedRecord('its first message has no publisher')
   const receivedAtMs = reader.float()
-  const origin = flags & 2 ? reader.text() : undefined
-  return Publication.restore(reader.bytes(), (flags & 1) !== 0, publisher, receivedAtMs, origin)
+  const origin = flags & publicationFlag.origin ? reader.text() : undefined
+  return Publication.restore(reader.bytes(), (flags & publicationFlag.v5) !== 0, publisher, receivedAtMs, origin)
 }
 
 function writePublisher(writer: ByteWriter, { clientId, username, peerHost }: Publisher): void {

@@ -152,7 +152,12 @@ export class Session {
     const mustKeep = !goesNow || (qos > 0 && (this.#isKept || group !== undefined))
     if (stored !== undefined && qos > 0 && goesNow) {
       queued = stored.take(passing.borrowed, qos, retain, target.subscriptionIdentifiers, group, true)
-    } else if (mustKeep) queued = this.#hold(passing.publication, qos, retain, target.subscriptionIdentifiers, group)
+    } else if (mustKeep) {
+      // What a client that is there takes in a moment gets memory together with others, if it comes to that.
+      const isBrief = stored !== undefined && qos > 0 && outlet !== undefined
+      const publication = isBrief ? passing.borrowed : passing.publication
+      queued = this.#hold(publication, qos, retain, target.subscriptionIdentifiers, group)
+    }
     if (!goesNow) return this.#enqueue(queued!)
     form.qos = qos
     form.retain = retain

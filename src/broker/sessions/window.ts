@@ -88,7 +88,9 @@ export class Window {
 
   /** Identifiers above `idMax` whose PUBCOMP is to come, in the order of their first sending. */
   released(): number[] {
-    return [...(this.#fixed ?? [])].filter(([, { queued }]) => queued === undefined).map(([packetId]) => packetId)
+    const found: number[] = []
+    for (const [packetId, { queued }] of this.#fixed ?? []) if (queued === undefined) found.push(packetId)
+    return found
   }
 
   /** Whether a message by this identifier is unacknowledged. */
