@@ -1,6 +1,7 @@
 /** A client, or many, that are too much: run as a process of its own beside a measurement. `node offender.js KIND PORT`, until it is ended. */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { setPriority } from 'node:os'
 import { connectPacket, publishForm, subscribePacket } from './mqtt-bytes.ts'
 
 const port = Number(process.argv[3])
@@ -18,6 +19,8 @@ const kinds: Readonly<Record<string, () => Promise<void>>> = {
   'slow-reader': slowReader,
   'connect-flood': connectFlood,
 }
+// Offenders have machines of their own; here they share the cores, and must not take them from whom they are to offend.
+setPriority(19)
 const offend = kinds[process.argv[2] ?? '']
 if (offend === undefined) throw new RangeError(`there is ${Object.keys(kinds).join(', ')}`)
 await offend()

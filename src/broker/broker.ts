@@ -2,7 +2,7 @@
 import type { BrokerPort, InterestChange, LinkInlet, RouteSink } from '../link/broker-port.ts'
 import type { MqttConfig } from '../config/config.ts'
 import type { RetainerConfig } from '../config/retainer-schema.ts'
-import type { Message } from '../packets/message.ts'
+import type { Message, QoS } from '../packets/message.ts'
 import { encodeMessage, Publication } from '../packets/publication.ts'
 import { reasonCode } from '../packets/reason-code.ts'
 import { hasWildcard, topicNameProblem } from '../topics/topic-filter.ts'
@@ -415,10 +415,13 @@ export class Broker implements BrokerPort {
     // `$LINK/#` never comes here but for a share of it.
     if (reservedNamespace(topicFilter) === 'link') return reasonCode.notAuthorized
     const qos = Math.min(options.qos, this.mqtt.max_qos_allowed) as 0 | 1 | 2
-    const isNew = !session.subscriptions.has(name)
+    const before = session.subscriptions.get(name)
+    const isNew = before === undefined
     if (isNew && session.subscriptions.size >= this.mqtt.max_subscriptions) return reasonCode.quotaExceeded
-    const subscription = this.#put(session, name, parsed, { ...options, qos })
-    if (session.stored !== undefined) this.journal.subscriptionChanged(session.stored, name)
+    // Many clients subscribe anew to all they have whenever they connect.
+    const isSame = before !== undefined && isAlike(before, options, qos)
+    const subscription = isSame ? before : this.#put(session, name, parsed, { ...options, qos })
+    if (!isSame && session.stored !== undefined) this.journal.subscriptionChanged(session.stored, name)
     if (!isShared && (options.retainHandling === 0 || (options.retainHandling === 1 && isNew)))
       this.#queueRetained(subscription)
     return qos
@@ -577,4 +580,18 @@ export class Broker implements BrokerPort {
       }
     }
   }
+}
+
+/** Whether a subscription would be the same with these options, but for what they ask at the time of SUBSCRIBE alone. */
+function isAlike(
+  before: Subscription,
+  { noLocal, retainAsPublished, identifier }: SubscriptionOptions,
+  qos: QoS,
+): boolean {
+  return (
+    before.qos === qos &&
+    before.noLocal === noLocal &&
+    before.retainAsPublished === retainAsPublished &&
+    before.identifier === identifier
+  )
 }

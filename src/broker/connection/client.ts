@@ -254,7 +254,7 @@ export class Client implements PresentClient, Promiser {
   /** Answers at once, or, if something was recorded since, when that is on disk. */
   whenKept(changesBefore: number, answer: () => void): void {
     const { journal } = this.broker
-    if (journal.changes === changesBefore) answer()
+    if (journal.changes === changesBefore && (this.#promises === undefined || this.#promises.isEmpty)) answer()
     else this.#promised.call(answer, journal.gatheringCommit)
   }
 

@@ -10,8 +10,8 @@ import type { Transport } from './transport.ts'
  * How much one connection may do in one turn, and what it is reckoned by: tenths of a microsecond, roughly. A single read may hold
  * thousands of small packets.
  */
-const TURN_WORK_MAX = 50_000
-export const work = { packet: 20, receiver: 2, retained: 100, newTopic: 150, filter: 1000 } as const
+const TURN_WORK_MAX = 5_000
+export const work = { packet: 5, receiver: 2, retained: 100, newTopic: 150, filter: 1000 } as const
 
 export interface InboxOwner {
   /** One whole packet, as `PacketHandler` has it. Throws `PacketFault`. */

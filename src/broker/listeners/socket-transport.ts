@@ -91,7 +91,8 @@ export class SocketTransport implements ServerTransport {
   }
 
   end(): void {
-    this.#socket.end()
+    // Node has ended it itself if the client came first; to end it again would cost an error with its stack.
+    if (!this.#socket.writableEnded) this.#socket.end()
     // A client that does not read would keep the socket for ever.
     const linger = setTimeout(() => this.#socket.destroy(), LINGER_MS)
     linger.unref()
