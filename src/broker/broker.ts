@@ -6,8 +6,8 @@ import type { Message, QoS } from '../packets/message.ts'
 import { encodeMessage, Publication } from '../packets/publication.ts'
 import { reasonCode } from '../packets/reason-code.ts'
 import { hasWildcard, topicNameProblem } from '../topics/topic-filter.ts'
-import { parseSubscription, type Subscription as ParsedSubscription } from '../topics/subscription.ts'
-import { TopicIndex } from '../topics/topic-index.ts'
+import { parseSubscription } from '../topics/subscription.ts'
+import type { TopicIndex } from '../topics/topic-index.ts'
 import { type Authenticator, openAuthenticator } from './access/authenticator.ts'
 import { type Authorizer, type ClientAccess, openAuthorizer } from './access/authorizer.ts'
 import type { Identity } from './access/client-info.ts'
@@ -20,6 +20,7 @@ import { load, type LoadedSession } from './durable/load.ts'
 import { restoreBatches } from './durable/restore-batches.ts'
 import { Limits } from './limits/limits.ts'
 import { memoryLevel } from './limits/memory-guard.ts'
+import { Interest } from './sessions/interest.ts'
 import { Passing } from './sessions/passing.ts'
 import { RetainPolicy } from './limits/retain-policy.ts'
 import { Retained } from './sessions/retained.ts'
@@ -28,15 +29,14 @@ import { Sessions } from './sessions/sessions.ts'
 import {
   type Delivery,
   type Destination,
-  planDelivery,
   reservedNamespace,
-  ShareGroup,
+  type ShareGroup,
   type SinkRoute,
   type Subscription,
   type SubscriptionOptions,
   type Target,
-  targetAlone,
 } from './sessions/subscription.ts'
+import { SubscriptionTable } from './sessions/subscription-table.ts'
 import type { StorePort } from './store-port.ts'
 import { systemPublication, type SystemTopic, type SystemTopics } from './system-port.ts'
 
@@ -87,12 +87,9 @@ export class Broker implements BrokerPort {
   isPromiseRefused = false
   readonly #retained = new Retained((topic, publication) => this.journal.retained(topic, publication))
   readonly #retainPolicy: RetainPolicy
-  readonly #groups = new Map<string, ShareGroup>()
+  readonly #table: SubscriptionTable
+  readonly #interest: Interest
   readonly #routes = new WeakMap<RouteSink, SinkRoute>()
-  /** Local subscribers of each filter. */
-  readonly #interest = new Map<string, number>()
-  readonly #interestListeners = new Set<(change: InterestChange) => void>()
-  #systemSubscriptions = 0
 
   constructor(options: BrokerOptions) {
     this.limits = new Limits(options.mqtt, options.retainer)
@@ -100,9 +97,9 @@ export class Broker implements BrokerPort {
     this.clock = options.clock
     this.random = options.random
     this.log = options.log
-    // Keys that nobody can guess, so that nobody can choose topics that all fall into one slot.
-    const hashKey = [this.#random32(), this.#random32()] as const
-    this.index = new TopicIndex({ plan: planDelivery, hashKey })
+    this.#interest = new Interest(options.log)
+    this.#table = new SubscriptionTable([this.#random32(), this.#random32()], this.counters, this.#interest)
+    this.index = this.#table.index
     this.sessions = new Sessions(this.clock, {
       publishWill: (session) => this.#publishWill(session),
       ended: (session, isExpired) => this.#endSession(session, isExpired),
@@ -206,7 +203,7 @@ export class Broker implements BrokerPort {
    * connected, since whoever comes later is told the value of then; an event waits for a subscriber like any message.
    */
   publishSystem({ topic, payload }: SystemTopic, kind: 'value' | 'event'): void {
-    if (this.#systemSubscriptions === 0) return
+    if (this.#interest.systemSubscriptions === 0) return
     const { targets, groups } = this.index.lookup(topic)
     if (targets.length + groups.length === 0) return
     const nowMs = this.clock.nowMs()
@@ -222,7 +219,7 @@ export class Broker implements BrokerPort {
 
   /** Whether anybody has subscribed to something under `$SYS/`. */
   get isSystemWatched(): boolean {
-    return this.#systemSubscriptions > 0
+    return this.#interest.systemSubscriptions > 0
   }
 
   /** Returns whether subscribers get the message, too. */
@@ -375,7 +372,7 @@ export class Broker implements BrokerPort {
     const { sessions, batches, retained, next } = load(store)
     this.journal.open(store, next)
     const byNumber = new Map([...sessions].map(([number, loaded]) => [number, this.#restore(loaded)]))
-    restoreBatches(batches, byNumber, this.journal, (key) => this.#groups.get(key))
+    restoreBatches(batches, byNumber, this.journal, (key) => this.#table.group(key))
     for (const publication of retained) this.#retained.restore(publication)
     for (const session of byNumber.values()) this.sessions.restore(session)
     this.log.info({ sessions: byNumber.size, retained: retained.length }, 'store_loaded')
@@ -391,7 +388,7 @@ export class Broker implements BrokerPort {
     for (const packetId of loaded.identifiers.awaitingRel) session.awaitingRel.add(packetId)
     for (const { name, options } of loaded.subscriptions) {
       const parsed = parseSubscription(name)
-      if (parsed.type !== 'invalid') this.#put(session, name, parsed, options)
+      if (parsed.type !== 'invalid') this.#table.put(session, name, parsed, options)
     }
     this.counters.sessions.add(1)
     return session
@@ -420,85 +417,20 @@ export class Broker implements BrokerPort {
     if (isNew && session.subscriptions.size >= this.mqtt.max_subscriptions) return reasonCode.quotaExceeded
     // Many clients subscribe anew to all they have whenever they connect.
     const isSame = before !== undefined && isAlike(before, options, qos)
-    const subscription = isSame ? before : this.#put(session, name, parsed, { ...options, qos })
+    const subscription = isSame ? before : this.#table.put(session, name, parsed, { ...options, qos })
     if (!isSame && session.stored !== undefined) this.journal.subscriptionChanged(session.stored, name)
     if (!isShared && (options.retainHandling === 0 || (options.retainHandling === 1 && isNew)))
       this.#queueRetained(subscription)
     return qos
   }
 
-  #put(
-    session: Session,
-    name: string,
-    parsed: Exclude<ParsedSubscription, { type: 'invalid' }>,
-    granted: SubscriptionOptions,
-  ): Subscription {
-    const { topicFilter } = parsed
-    const before = session.subscriptions.get(name)
-    const group = parsed.type === 'shared' ? this.#group(parsed.group, topicFilter) : undefined
-    const alone = targetAlone(session, granted)
-    const { qos, noLocal, retainAsPublished, retainHandling, identifier } = granted
-    // No spread: all subscriptions are to share one shape, or each costs one of its own.
-    const subscription: Subscription = {
-      kind: 'subscription',
-      qos,
-      noLocal,
-      retainAsPublished,
-      retainHandling,
-      identifier,
-      session,
-      name,
-      topicFilter,
-      group,
-      alone,
-    }
-    if (before !== undefined) this.#detach(before)
-    this.#attach(subscription)
-    session.subscriptions.set(name, subscription)
-    if (before === undefined) {
-      this.counters.countSubscription(1, group !== undefined)
-      this.#addInterest(topicFilter)
-    }
-    return subscription
-  }
-
   /** Returns whether there was such a subscription. */
   unsubscribe(session: Session, name: string): boolean {
     const subscription = session.subscriptions.get(name)
     if (subscription === undefined) return false
-    session.subscriptions.delete(name)
+    this.#table.remove(subscription)
     if (session.stored !== undefined) this.journal.subscriptionChanged(session.stored, name)
-    this.#detach(subscription)
-    this.counters.countSubscription(-1, subscription.group !== undefined)
-    this.#removeInterest(subscription.topicFilter)
     return true
-  }
-
-  #attach(subscription: Subscription): void {
-    const { group } = subscription
-    if (group === undefined) this.index.add(subscription.topicFilter, subscription)
-    else {
-      if (group.isEmpty) {
-        this.#groups.set(group.key, group)
-        this.index.add(group.topicFilter, group)
-      }
-      group.add(subscription)
-    }
-  }
-
-  #detach(subscription: Subscription): void {
-    const { group } = subscription
-    if (group === undefined) this.index.remove(subscription.topicFilter, subscription)
-    else {
-      group.remove(subscription)
-      if (!group.isEmpty) return
-      this.#groups.delete(group.key)
-      this.index.remove(group.topicFilter, group)
-    }
-  }
-
-  #group(shareName: string, topicFilter: string): ShareGroup {
-    return this.#groups.get(`${shareName}/${topicFilter}`) ?? new ShareGroup(shareName, topicFilter)
   }
 
   #queueRetained(subscription: Subscription): void {
@@ -513,12 +445,11 @@ export class Broker implements BrokerPort {
   // ---- what links need (BrokerPort)
 
   interest(): Iterable<string> {
-    return this.#interest.keys()
+    return this.#interest.filters()
   }
 
   onInterest(listener: (change: InterestChange) => void): () => void {
-    this.#interestListeners.add(listener)
-    return () => void this.#interestListeners.delete(listener)
+    return this.#interest.onChange(listener)
   }
 
   addRoute(topicFilter: string, sink: RouteSink): void {
@@ -550,35 +481,6 @@ export class Broker implements BrokerPort {
 
   *retained(topicFilter: string): Iterable<Message> {
     for (const publication of this.#retainedUnder(topicFilter)) yield publication.toMessage()
-  }
-
-  #addInterest(topicFilter: string): void {
-    const count = this.#interest.get(topicFilter) ?? 0
-    if (reservedNamespace(topicFilter) !== undefined) return void this.#systemSubscriptions++
-    this.#interest.set(topicFilter, count + 1)
-    if (count === 0) this.#tellInterest({ type: 'added', topicFilter })
-  }
-
-  #removeInterest(topicFilter: string): void {
-    if (reservedNamespace(topicFilter) !== undefined) return void this.#systemSubscriptions--
-    const count = this.#interest.get(topicFilter)
-    if (count === undefined) return
-    if (count > 1) this.#interest.set(topicFilter, count - 1)
-    else {
-      this.#interest.delete(topicFilter)
-      this.#tellInterest({ type: 'removed', topicFilter })
-    }
-  }
-
-  #tellInterest(change: InterestChange): void {
-    for (const listener of this.#interestListeners) {
-      try {
-        listener(change)
-      } catch (error) {
-        // Whoever listens fails alone: the client whose SUBSCRIBE it was has nothing to do with it.
-        this.log.error({ err: error, topic_filter: change.topicFilter }, 'interest_listener_crashed')
-      }
-    }
   }
 }
 

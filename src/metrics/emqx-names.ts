@@ -2,38 +2,29 @@
  * What the broker counts under EMQX's names: its `metrics`, which only grow, and its `stats`, of which there are so many now.
  * Source: EMQX `emqx_metrics.erl` and `emqx_stats.erl`. Names of theirs for what is not counted here are left out, not zero.
  */
+import { packetType } from '../broker/connection/packet-rules.ts'
 import type { Counters, Gauge } from '../broker/counters.ts'
 import type { NodeFacts } from './node-facts.ts'
 
 export type Metric = { readonly name: string; readonly read: (counters: Counters) => number }
 export type Stat = { readonly name: string; readonly read: (facts: NodeFacts) => Gauge }
 
-/** Packet types (MQTT 5, 2.1.2) that a client sends, and those that it is sent. */
-const receivedTypes = {
-  connect: 1,
-  puback: 4,
-  pubrec: 5,
-  pubrel: 6,
-  pubcomp: 7,
-  subscribe: 8,
-  unsubscribe: 10,
-  pingreq: 12,
-  disconnect: 14,
-  auth: 15,
-} as const
+const { publish: _, ...receivedTypes } = packetType
+const { puback, pubrec, pubrel, pubcomp, disconnect, auth } = packetType
+/** Those that a client is sent. */
 const sentTypes = {
   connack: 2,
-  puback: 4,
-  pubrec: 5,
-  pubrel: 6,
-  pubcomp: 7,
+  puback,
+  pubrec,
+  pubrel,
+  pubcomp,
   suback: 9,
   unsuback: 11,
   pingresp: 13,
-  disconnect: 14,
-  auth: 15,
-} as const
-const missable = { puback: 4, pubrec: 5, pubrel: 6, pubcomp: 7 } as const
+  disconnect,
+  auth,
+}
+const missable = { puback, pubrec, pubrel, pubcomp }
 
 export const emqxMetrics: readonly Metric[] = [
   metric('bytes.received', (counters) => counters.bytesReceived),
