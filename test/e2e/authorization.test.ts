@@ -179,7 +179,7 @@ test('rules follow SIGHUP for clients that are connected; a file with errors cha
       (error: { code?: number }) => error.code ?? -1,
     )
   assert.deepEqual([await publish('a/1'), await publish('b/1')], [0, notAuthorized])
-  assert.ok(node.log.some(({ msg, topic }) => msg === 'authorization_denied' && topic === 'b/1'))
+  await node.waitFor('denial', ({ msg, topic }) => msg === 'authorization_denied' && topic === 'b/1')
 
   node.writeRules('{allow, all, publish, ["b/#"]}.')
   node.reload(node.config)

@@ -61,8 +61,9 @@ test('garbage under $LINK, megabytes of it, disturbs neither the link nor other 
   sent.push(...(await publishMany(publisher, 't/1', 'later-', 10)))
   await inbox.waitForPayload('later-9')
   assert.deepEqual(inbox.payloads(), sent)
-  const ended = a.log.filter(({ msg }) => msg === 'cluster_link_routerepl_protocol_error')
-  assert.equal(ended.length, rounds, 'what is no term among routes ends the connection that said it')
+  const ended = (): number => a.log.filter(({ msg }) => msg === 'cluster_link_routerepl_protocol_error').length
+  await a.waitFor('end of each attack', () => ended() >= rounds)
+  assert.equal(ended(), rounds, 'what is no term among routes ends the connection that said it')
   assert.equal(a.linkStatus('cl-b')?.['status'], 'running')
   const [, kilobytes] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${a.pid}/status`, 'utf8')) ?? []
   assert.ok(Number(kilobytes) < 400_000, `${kilobytes} kB at most`)
