@@ -18,7 +18,7 @@ export type TurnLimits = {
 export type Excess = { readonly kind: 'stalled' | 'allocated'; readonly words: string }
 
 /** Rule of the project: no input holds the event loop up for longer, milliseconds. */
-export const STALL_MS = 20
+export const STALL_MS = Number(process.env['ISTHMUS_FUZZ_STALL_MS'] ?? 20)
 
 export class Meter {
   /** The longest turn since `reset`: its number, and how long it took, milliseconds of this look's kind. */
