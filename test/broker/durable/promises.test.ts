@@ -21,6 +21,18 @@ async function startWithKept(t: TestContext, clock = new ManualClock()) {
   return { broker: started.broker, started, store, clock }
 }
 
+/** The same with a kept session whose client `there` wants `here` and is connected, and with a publisher. */
+async function startWithReader(t: TestContext) {
+  const { started, store, broker, clock } = await startWithKept(t)
+  store.isPrompt = true
+  const there = await started.subscriber('there', ['here'], 5, kept)
+  const publisher = await started.client('p')
+  clock.advance(1000)
+  await broker.journal.flush()
+  store.isPrompt = false
+  return { store, broker, clock, there, publisher }
+}
+
 /** Resolves when a commit is on its way. */
 async function commitBegun(store: MemoryStore, clock: ManualClock): Promise<void> {
   while (store.pending.length === 0) {
@@ -61,13 +73,7 @@ test('what nobody keeps waits for nothing', async (t) => {
 })
 
 test('a message that its subscribers took before the commit began is not written at all', async (t) => {
-  const { started, store, broker, clock } = await startWithKept(t)
-  store.isPrompt = true
-  const there = await started.subscriber('there', ['here'], 5, kept)
-  const publisher = await started.client('p')
-  clock.advance(1000)
-  await broker.journal.flush()
-  store.isPrompt = false
+  const { store, clock, there, publisher } = await startWithReader(t)
   // One commit is on its way, so that the next can't begin.
   publisher.send(publish('kept/1', '', { qos: 1, messageId: 1 }))
   await commitBegun(store, clock)
@@ -86,13 +92,7 @@ test('a message that its subscribers took before the commit began is not written
 })
 
 test('a message that every kept subscriber has acknowledged is answered at once, and the disk is not asked', async (t) => {
-  const { started, store, broker, clock } = await startWithKept(t)
-  store.isPrompt = true
-  const there = await started.subscriber('there', ['here'], 5, kept)
-  const publisher = await started.client('p')
-  clock.advance(1000)
-  await broker.journal.flush()
-  store.isPrompt = false
+  const { store, there, publisher } = await startWithReader(t)
   for (const messageId of [1, 2, 3]) {
     publisher.send(publish('here', '', { qos: 1, messageId }))
     const taken = await there.next('publish')
@@ -105,13 +105,7 @@ test('a message that every kept subscriber has acknowledged is answered at once,
 })
 
 test('a disk that took nothing is not taken for mended because nothing is left to write', async (t) => {
-  const { started, store, broker, clock } = await startWithKept(t)
-  store.isPrompt = true
-  const there = await started.subscriber('there', ['here'], 5, kept)
-  const publisher = await started.client('p')
-  clock.advance(1000)
-  await broker.journal.flush()
-  store.isPrompt = false
+  const { store, broker, clock, there, publisher } = await startWithReader(t)
   publisher.send(publish('here', '', { qos: 1, messageId: 1 }))
   const taken = await there.next('publish')
   await commitBegun(store, clock)
