@@ -104,7 +104,7 @@ export class Client implements PresentClient, Promiser {
     if (mqtt.payload_format_validation && !view.isPayloadAsIndicated) return this.#refusePayload()
     const { qos, packetId } = view
     if (qos === 2) {
-      if (session.awaitingRel.has(packetId)) return this.#receiveAgain(packetId) // [MQTT-4.3.3-10]
+      if (session.awaitingRel.has(packetId)) return this.#answerAgain(0x50, packetId, 0) // [MQTT-4.3.3-10]
       if (session.awaitingRel.size >= mqtt.max_awaiting_rel)
         throw new PacketFault(
           reasonCode.receiveMaximumExceeded,
@@ -186,7 +186,8 @@ export class Client implements PresentClient, Promiser {
         else this.#answer(0x62, packetId, foundOrNot(session.received(packetId)), changesBefore)
         break
       case packetType.pubrel:
-        this.#answer(0x70, packetId, foundOrNot(session.release(packetId)), changesBefore)
+        if (session.release(packetId)) this.#answer(0x70, packetId, 0, changesBefore)
+        else this.#answerAgain(0x70, packetId, reasonCode.packetIdentifierNotFound)
         break
       default:
         if (!session.completed(packetId)) this.#countMissed(type)
@@ -211,13 +212,13 @@ export class Client implements PresentClient, Promiser {
     return this.#promises
   }
 
-  /** A QoS 2 message that came before: the first one may still be on its way to disk. */
-  #receiveAgain(packetId: number): void {
+  /** To what came before, over a connection that broke perhaps: what the first answer waited for may still be on its way to disk. */
+  #answerAgain(firstByte: number, packetId: number, reason: number): void {
     const { journal } = this.broker
     const commit = this.session.stored?.changedIn ?? 0
     if (commit <= journal.committed && (this.#promises === undefined || this.#promises.isEmpty))
-      this.#connection.outlet.acknowledge(0x50, packetId, 0)
-    else this.#promised.acknowledge(0x50, packetId, 0, commit)
+      this.#connection.outlet.acknowledge(firstByte, packetId, reason)
+    else this.#promised.acknowledge(firstByte, packetId, reason, commit)
   }
 
   /** The disk takes nothing, so that nothing can be promised: the message is not taken on. */
