@@ -20,7 +20,7 @@ export const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('disk'), isFull: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('crash') }) },
 )
-type Step = { readonly do: string; readonly who?: number; readonly qos?: number; readonly isFull?: boolean }
+export type Step = { readonly do: string; readonly who?: number; readonly qos?: number; readonly isFull?: boolean }
 
 export async function run(steps: readonly Step[]): Promise<void> {
   const publishers = [new CrashClient('kept-publisher', true), new CrashClient('clean-publisher', false)]
