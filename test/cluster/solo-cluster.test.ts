@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { ClusterError, SoloCluster } from '../../src/cluster/solo/solo-cluster.ts'
+import { ClusterError } from '../../src/cluster/cluster-error.ts'
+import { SoloCluster } from '../../src/cluster/solo/solo-cluster.ts'
 
 function dataDir(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), 'isthmus-solo-'))

@@ -2,14 +2,10 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nextIncarnation } from '../../routes/incarnation.ts'
+import { ClusterError } from '../cluster-error.ts'
 import type { ClusterPort } from '../cluster-port.ts'
 
 const FILE = 'incarnation.json'
-
-export class ClusterError extends Error {
-  override readonly name = 'ClusterError'
-  readonly code = 'DATA_DIR_UNUSABLE'
-}
 
 export class SoloCluster implements ClusterPort {
   readonly #file: string
@@ -26,7 +22,11 @@ export class SoloCluster implements ClusterPort {
     try {
       mkdirSync(dataDir, { recursive: true })
     } catch (cause) {
-      throw new ClusterError(`node.data_dir: can't make the directory ${dataDir}: ${words(cause)}`, { cause })
+      throw new ClusterError(
+        'DATA_DIR_UNUSABLE',
+        `node.data_dir: can't make the directory ${dataDir}: ${words(cause)}`,
+        { cause },
+      )
     }
     this.#last = readLast(this.#file)
   }
@@ -38,7 +38,9 @@ export class SoloCluster implements ClusterPort {
       writeFileSync(draft, `${JSON.stringify({ incarnation: next })}\n`, { flush: true })
       renameSync(draft, this.#file)
     } catch (cause) {
-      throw new ClusterError(`node.data_dir: can't write ${this.#file}: ${words(cause)}`, { cause })
+      throw new ClusterError('DATA_DIR_UNUSABLE', `node.data_dir: can't write ${this.#file}: ${words(cause)}`, {
+        cause,
+      })
     }
     this.#last = next
     return next
@@ -52,11 +54,12 @@ function readLast(file: string): number {
     text = readFileSync(file, 'utf8')
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return 0
-    throw new ClusterError(`node.data_dir: can't read ${file}: ${words(cause)}`, { cause })
+    throw new ClusterError('DATA_DIR_UNUSABLE', `node.data_dir: can't read ${file}: ${words(cause)}`, { cause })
   }
   const last = parseIncarnation(text)
   if (last === undefined)
     throw new ClusterError(
+      'DATA_DIR_UNUSABLE',
       `node.data_dir: ${file} is damaged; delete it if the clock of this machine was never set back since it was written`,
     )
   return last
