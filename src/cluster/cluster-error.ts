@@ -9,6 +9,8 @@ export type ClusterErrorCode =
   | 'DATA_DIR_UNUSABLE'
   /** Another node did not answer in time, or is gone. */
   | 'MEMBER_SILENT'
+  /** Another node answered that it can't do what it was asked; the message is its own. */
+  | 'MEMBER_REFUSED'
 
 /** What went wrong between the nodes of a cluster, in words for the person who has to mend it. */
 export class ClusterError extends Error {
