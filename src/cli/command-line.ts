@@ -4,7 +4,7 @@ import { parseArgs, type ParseArgsConfig } from 'node:util'
 export type Command =
   | { readonly type: 'start'; readonly config: string }
   | { readonly type: 'demo'; readonly once: boolean; readonly json: boolean }
-  | { readonly type: 'conf_check'; readonly file: string }
+  | { readonly type: 'conf_check' | 'conf_diff'; readonly file: string }
   | { readonly type: 'help' | 'version' }
   | { readonly type: 'usage_error'; readonly message: string }
 
@@ -13,6 +13,7 @@ export const USAGE = `isthmus: cluster linking for MQTT
   isthmus start --config FILE     run a node; SIGHUP reads FILE again, SIGTERM drains and ends
   isthmus demo [--once [--json]]  two linked clusters on this machine, live; --once: 5 s, then a verdict
   isthmus conf check FILE         say all that is wrong with a configuration, start nothing
+  isthmus conf diff FILE          say where FILE differs from what its cluster shares
   isthmus --version
   isthmus --help
 
@@ -63,8 +64,9 @@ function parseConf(argv: string[]): Command {
   const parsed = parse(argv, {})
   if (typeof parsed === 'string') return usageError(parsed)
   const [verb, file, ...more] = parsed.positionals
-  if (verb !== 'check' || file === undefined || more.length > 0) return usageError('conf: say `conf check FILE`')
-  return { type: 'conf_check', file }
+  if ((verb !== 'check' && verb !== 'diff') || file === undefined || more.length > 0)
+    return usageError('conf: say `conf check FILE` or `conf diff FILE`')
+  return { type: verb === 'check' ? 'conf_check' : 'conf_diff', file }
 }
 
 /** Values by name, or a message that says what is wrong. */

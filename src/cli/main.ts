@@ -12,6 +12,8 @@ async function run(command: Command): Promise<number> {
       return (await import('./demo.ts')).demo(command)
     case 'conf_check':
       return (await import('./conf-check.ts')).confCheck(command.file)
+    case 'conf_diff':
+      return (await import('./conf-diff.ts')).confDiff(command.file)
     case 'help':
       process.stdout.write(USAGE)
       return 0
