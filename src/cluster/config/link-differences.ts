@@ -41,5 +41,5 @@ function words(key: string, value: unknown): string {
   if (value === undefined) return 'not set'
   if (SECRET.test(key)) return '******'
   if (value === Number.POSITIVE_INFINITY) return 'infinity'
-  return JSON.stringify(value) ?? String(value)
+  return JSON.stringify(value)
 }
