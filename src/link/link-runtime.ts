@@ -10,6 +10,7 @@ import type { LinkEvent } from '../../actors/link.ts'
 import type { LinkConfig } from '../config/config.ts'
 import type { LedgerSnapshot } from '../lanes/ledger.ts'
 import type { Message } from '../packets/message.ts'
+import { TransitionHistory, type ActorName, type Transition } from '../transitions/transition-history.ts'
 import type { BrokerPort, RouteSink } from './broker-port.ts'
 import type { Random } from './backoff.ts'
 import { openConnection, type OpenConnection } from './connection.ts'
@@ -26,7 +27,6 @@ import {
   type InboundFact,
   type LinkStatus,
 } from './status.ts'
-import { TransitionHistory, type Transition } from './transitions.ts'
 
 export type LinkRuntimePorts = {
   readonly broker: Pick<BrokerPort, 'interest' | 'onInterest'>
@@ -45,6 +45,8 @@ export type LinkRuntimePorts = {
   readonly correlation?: () => string
   /** A message as the peer is to get it: EMQX's term, if nothing else is given. */
   readonly encode?: (message: Message) => Buffer
+  /** Where the actors of links are seen among those of the node; one of their own, if nothing else is given. */
+  readonly history?: TransitionHistory
 }
 
 type Standing = { readonly shell: LinkShell; started: boolean; status: LinkStatus }
@@ -66,7 +68,7 @@ export class LinkRuntime {
       correlation: () => randomBytes(8).toString('hex'),
       encode: emqxEncoder(ports.clock),
     }
-    this.#history = new TransitionHistory(() => ports.clock.nowMs(), actorName)
+    this.#history = ports.history ?? new TransitionHistory(() => ports.clock.nowMs())
   }
 
   /** What is to run from now on. Returns at once; what it leads to shows in the status. */
@@ -120,7 +122,7 @@ export class LinkRuntime {
   }
 
   actors(): string[] {
-    return this.#history.names()
+    return this.#history.ids()
   }
 
   /**
@@ -237,7 +239,7 @@ export class LinkRuntime {
     this.#supervisor = createActor(machine, {
       input: { supervision: linkSupervision, random, nowMs: () => clock.steadyMs() },
       clock: timersOf(clock),
-      inspect: this.#history.inspect,
+      inspect: this.#history.inspector(actorName),
     })
     return this.#supervisor.start()
   }
@@ -309,11 +311,26 @@ function timersOf(clock: LinkClock) {
   }
 }
 
-const planeNames: Readonly<Record<string, string>> = { routeSync: '/route-sync', forwarding: '/forwarding', link: '' }
+/** Not a name that a link could have. */
+const supervisorId = 'supervisor:links'
 
-function actorName({ machine, context }: AnyMachineSnapshot): string | undefined {
+/** The tree: the supervisor, for each link the one who keeps it running, the link, its planes, the members of its pool. */
+function actorName({ machine, context }: AnyMachineSnapshot): ActorName | undefined {
   const { link, index, spec } = context
-  if (machine.id === 'child') return `${spec.id}/supervised`
-  if (typeof link !== 'string') return undefined
-  return machine.id === 'member' ? `${link}/forwarding/${index}` : `${link}${planeNames[machine.id] ?? ''}`
+  switch (machine.id) {
+    case 'supervisor':
+      return { id: supervisorId, parent: undefined }
+    case 'child':
+      return { id: `${spec.id}/supervised`, parent: supervisorId }
+    case 'link':
+      return { id: link, parent: `${link}/supervised` }
+    case 'routeSync':
+      return { id: `${link}/route-sync`, parent: link }
+    case 'forwarding':
+      return { id: `${link}/forwarding`, parent: link }
+    case 'member':
+      return { id: `${link}/forwarding/${index}`, parent: `${link}/forwarding` }
+    default:
+      return undefined
+  }
 }

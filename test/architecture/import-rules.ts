@@ -9,7 +9,7 @@ export type SourceFile = { readonly file: string; readonly imports: readonly Imp
 
 /** Lowest first. A folder may import those of lower tiers, never a neighbour's. */
 const TIERS: readonly (readonly string[])[] = [
-  ['src/topics', 'src/packets'],
+  ['src/topics', 'src/packets', 'src/transitions'],
   ['src/config', 'src/routes', 'src/lanes'],
   ['src/broker', 'src/link', 'src/cluster', 'src/store'],
   ['src/api', 'src/debug', 'src/metrics', 'src/cli', 'src/dashboard'],
