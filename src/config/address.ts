@@ -64,14 +64,15 @@ export function formatAddress({ host, port }: { readonly host: string; readonly 
 type Read<More> = ({ readonly type: 'ok'; readonly host: string; readonly port: number } & More) | AddressProblem
 type HostPort = { readonly type: 'ok'; readonly host: string; readonly port: number | undefined }
 
-function readHostPort(written: string, portMin: number): HostPort | AddressProblem {
+/** `host`, `host:port` or `[::1]:port`. `examplePort`: for the words of what is refused. */
+export function readHostPort(written: string, portMin: number, examplePort = defaultPort): HostPort | AddressProblem {
   // Nothing of what stands before an `@` may be repeated: it is a name and a password.
   if (written.includes('@')) return invalid('bad_host', 'an address holds no user; write username and password as keys')
-  if (isIPv6(written)) return invalid('bad_host', `an IPv6 address stands in brackets: [${written}]:1883`)
+  if (isIPv6(written)) return invalid('bad_host', `an IPv6 address stands in brackets: [${written}]:${examplePort}`)
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/s.exec(written)
-  if (match === null) return badHost(written)
+  if (match === null) return badHost(written, examplePort)
   const [, inBrackets, plain = '', portText] = match
-  if (inBrackets === undefined ? !isHost(plain) : !isIPv6(inBrackets)) return badHost(inBrackets ?? plain)
+  if (inBrackets === undefined ? !isHost(plain) : !isIPv6(inBrackets)) return badHost(inBrackets ?? plain, examplePort)
   const host = inBrackets ?? plain
   if (portText === undefined) return { type: 'ok', host, port: undefined }
   const port = /^\d{1,5}$/.test(portText) ? Number(portText) : Number.NaN
@@ -85,10 +86,10 @@ function isHost(text: string): boolean {
 }
 
 const hostName = /^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?$/i
-const hostHint = 'write host:port, for instance broker.example.com:1883 or [::1]:1883'
+const hostHint = (port: number): string => `write host:port, for instance broker.example.com:${port} or [::1]:${port}`
 const portHint = (min: number): string => `a port is a number from ${min} to 65535`
-const badHost = (host: string): AddressProblem =>
-  invalid('bad_host', `${host === '' ? 'the host is missing' : `${quoted(host)} is no host`}; ${hostHint}`)
+const badHost = (host: string, port: number): AddressProblem =>
+  invalid('bad_host', `${host === '' ? 'the host is missing' : `${quoted(host)} is no host`}; ${hostHint(port)}`)
 const quoted = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}...` : text)
 
 function invalid(reason: AddressProblem['reason'], message: string): AddressProblem {

@@ -44,7 +44,8 @@ type TlsFiles = { readonly cacertfile?: string; readonly certfile?: string; read
 
 const isPem = (value: string): boolean => value.includes('-----BEGIN')
 
-function unreadable(path: KeyPath, file: string, error: unknown): Finding {
+/** What is said of a file that a key names and that cannot be read. */
+export function unreadable(path: KeyPath, file: string, error: unknown): Finding {
   // What is not one short line is no file name, but perhaps the secret itself.
   const shown = /^[^\n\0]{1,200}$/.test(file) ? JSON.stringify(file) : 'this file'
   return { path, reason: 'file_not_readable', message: `cannot read ${shown}: ${reasonOf(error)}` }

@@ -140,7 +140,9 @@ const withoutUser = (text: string): string =>
 
 /** Keys whose values are never repeated; a private key may be written in place of its file's name. */
 function isSecret(path: KeyPath): boolean {
-  return path.some((part) => typeof part === 'string' && /pass|secret|token|keyfile|^headers$|^body$/i.test(part))
+  return path.some(
+    (part) => typeof part === 'string' && /pass|secret|token|keyfile|^nkey$|^headers$|^body$/i.test(part),
+  )
 }
 
 function holdsUnresolved(value: unknown): boolean {

@@ -5,10 +5,11 @@
 import * as z from 'zod'
 import { authenticationSchema, authenticationSettingsSchema } from './authentication/authentication-schema.ts'
 import { authorizationSchema } from './authorization/authorization-schema.ts'
-import { section } from './fields.ts'
+import { duration, section } from './fields.ts'
 import type { KeyPath } from './key-path.ts'
 import { clusterName, linkSchema } from './link-schema.ts'
 import { listenersSchema } from './listeners/listener-schema.ts'
+import { natsSchema } from './nats/nats-schema.ts'
 import { dashboardSchema, debugSchema, logSchema, mqttSchema, nodeSchema } from './node-schema.ts'
 import { retainerSchema } from './retainer-schema.ts'
 import { sysTopicsSchema } from './sys-topics-schema.ts'
@@ -18,6 +19,9 @@ export const clusterSchema = section({
   links: z
     .array(linkSchema, { error: 'expected a list of links: [{ name = ..., server = ..., topics = [...] }]' })
     .default([]),
+  nats: natsSchema.optional(),
+  member_ttl: duration({ min: 500, max: 600_000 }).default(5_000),
+  lease_ttl: duration({ min: 500, max: 600_000 }).default(3_000),
 })
 
 export const configSchema = section({
@@ -52,7 +56,6 @@ function fits(pattern: readonly string[], path: KeyPath): boolean {
 const under = (section: string, keys: string): string[] => keys.split(' ').map((key) => `${section}.${key}`)
 
 const missingFeatures: readonly { readonly feature: string; readonly keys: readonly string[] }[] = [
-  { feature: 'clusters of several nodes', keys: ['cluster.nats'] },
   {
     feature: "Erlang's clustering",
     keys: [

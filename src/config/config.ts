@@ -6,6 +6,7 @@
 import type { AuthenticationSettings, AuthenticatorConfig } from './authentication/authentication-config.ts'
 import type { AuthorizationConfig } from './authorization/authorization-config.ts'
 import type { ListenersConfig } from './listeners/listener-config.ts'
+import type { NatsConfig } from './nats/nats-schema.ts'
 import type { RetainerConfig } from './retainer-schema.ts'
 import type { SslConfig } from './ssl-config.ts'
 import type { SysTopicsConfig } from './sys-topics-schema.ts'
@@ -97,6 +98,17 @@ export type MqttConfig = {
   readonly shared_subscription_strategy: 'round_robin' | 'random'
 }
 
+export type ClusterConfig = {
+  readonly name: string
+  readonly links: readonly LinkConfig[]
+  /** Where the nodes of the cluster meet; without it this node is its whole cluster. */
+  readonly nats?: NatsConfig
+  /** After how long without a sign of life a node is lost to the others, milliseconds. */
+  readonly member_ttl: number
+  /** After how long without renewal a right passes to another node, milliseconds. */
+  readonly lease_ttl: number
+}
+
 export type NodeConfig = {
   readonly name: string
   readonly data_dir: string
@@ -108,7 +120,7 @@ export type LogConfig = { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 
 
 export type Config = {
   readonly node: NodeConfig
-  readonly cluster: { readonly name: string; readonly links: readonly LinkConfig[] }
+  readonly cluster: ClusterConfig
   readonly listeners: ListenersConfig
   readonly authorization: AuthorizationConfig
   readonly mqtt: MqttConfig

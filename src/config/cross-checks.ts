@@ -5,6 +5,7 @@ import type { Finding, Remark } from './config-issues.ts'
 import { unresolvedIn } from './hocon/hocon-unresolved.ts'
 import { isSection, type KeyPath, valueAt } from './key-path.ts'
 import { listenerFindings, listenerRemarks } from './listeners/listener-checks.ts'
+import { natsFindings, natsRemarks } from './nats/nats-checks.ts'
 import { idleTlsKeys, tlsFindings } from './tls-checks.ts'
 
 /** Looks at what was written, not at what the schema made of it, so that other errors hide none of these. */
@@ -15,13 +16,19 @@ export function crossFindings(raw: unknown): Finding[] {
     ...linkNameFindings(raw, links),
     ...tlsFindings(links, ['cluster', 'links']),
     ...tlsFindings(listAt(raw, ['authentication']), ['authentication']),
+    ...natsFindings(raw),
     ...listenerFindings(raw),
     ...authenticationFindings(raw),
   ]
 }
 
 function clusterNameFindings(raw: unknown, links: readonly unknown[]): Finding[] {
-  if (links.length === 0 || valueAt(raw, ['cluster', 'name']) !== undefined) return []
+  if (
+    links.length === 0 ||
+    valueAt(raw, ['cluster', 'nats']) !== undefined ||
+    valueAt(raw, ['cluster', 'name']) !== undefined
+  )
+    return []
   const message = 'is missing; with links a cluster needs a name of its own, by which its peers know it'
   return [{ path: ['cluster', 'name'], reason: 'required_field', message }]
 }
@@ -47,6 +54,7 @@ function linkNameFindings(raw: unknown, links: readonly unknown[]): Finding[] {
 export function remarks(raw: unknown): Remark[] {
   return [
     ...unservedRemarks(raw),
+    ...natsRemarks(raw),
     ...listenerRemarks(raw),
     ...authenticationRemarks(listAt(raw, ['authentication'])),
     ...authorizationRemarks(raw),

@@ -100,7 +100,8 @@ function restartChanges(before: Config, after: Config): ConfigChange[] {
 
 /** What a node reads once, at its start. */
 function kept({ node, cluster, dashboard, debug }: Config): object {
-  return { node, cluster: { name: cluster.name }, dashboard, debug }
+  const { links: _, ...fixed } = cluster
+  return { node, cluster: fixed, dashboard, debug }
 }
 
 function linkChanges(before: Config, after: Config): ConfigChange[] {

@@ -13,6 +13,7 @@ import type { Place } from './hocon/hocon.ts'
 import { formatKeyPath, type KeyPath } from './key-path.ts'
 import { buildAuthentication } from './authentication/resolve-authentication.ts'
 import { closedLinkRemarks, resolveAuthorization } from './authorization/resolve-authorization.ts'
+import { buildNats } from './nats/resolve-nats.ts'
 import { buildListeners } from './listeners/resolve-listeners.ts'
 
 export type ConfigResult =
@@ -68,12 +69,19 @@ function buildConfig(
 ): { readonly config: Config; readonly findings: readonly Finding[]; readonly remarks: readonly Remark[] } {
   const name = cluster.name ?? 'emqxcl'
   const links = cluster.links.map((link, index) => buildLink(link, name, ['cluster', 'links', index], context))
+  const { nats, findings: natsProblems } = buildNats(cluster.nats, context)
   const built = buildListeners(listeners, context)
   const { authentication, findings } = buildAuthentication(parsed.authentication, context)
   const rights = resolveAuthorization(authorization, context)
   const config: Config = {
     node,
-    cluster: { name, links: links.map(({ link }) => link) },
+    cluster: {
+      name,
+      links: links.map(({ link }) => link),
+      ...(nats === undefined ? {} : { nats }),
+      member_ttl: cluster.member_ttl,
+      lease_ttl: cluster.lease_ttl,
+    },
     listeners: built.listeners,
     authorization: rights.authorization,
     // The schema lets nothing else pass.
@@ -86,7 +94,13 @@ function buildConfig(
     ...(dashboard === undefined ? {} : { dashboard: buildDashboard(dashboard) }),
     ...(debug === undefined ? {} : { debug }),
   }
-  const told = [...links.flatMap((link) => link.findings), ...rights.findings, ...built.findings, ...findings]
+  const told = [
+    ...links.flatMap((link) => link.findings),
+    ...natsProblems,
+    ...rights.findings,
+    ...built.findings,
+    ...findings,
+  ]
   return { config, findings: told, remarks: [...built.remarks, ...closedLinkRemarks(config)] }
 }
 

@@ -15,6 +15,9 @@ function config(input: ConfigInput): Config {
 const link = { name: 'b', server: 'h:1', topics: ['t/#'], password: 's3cret' }
 const base = { cluster: { name: 'a', links: [link] } }
 const withLink = (more: object): ConfigInput => ({ cluster: { name: 'a', links: [{ ...link, ...more }] } })
+const inNats = (nats: NonNullable<NonNullable<ConfigInput['cluster']>['nats']>): ConfigInput => {
+  return { node: { name: 'n@h' }, cluster: { name: 'a', nats } }
+}
 
 for (const { when, before = base, after, changes } of [
   { when: 'nothing changed', after: base, changes: [] },
@@ -60,6 +63,18 @@ for (const { when, before = base, after, changes } of [
     when: 'a link was switched off',
     after: withLink({ enable: false }),
     changes: ['link_changed cluster.links.b enable'],
+  },
+  {
+    when: 'the cluster moved to NATS',
+    before: { node: { name: 'n@h' }, cluster: { name: 'a' } },
+    after: { node: { name: 'n@h' }, cluster: { name: 'a', nats: { servers: ['h'] }, lease_ttl: '4s' } },
+    changes: ['needs_restart cluster.nats', 'needs_restart cluster.lease_ttl'],
+  },
+  {
+    when: 'the NATS servers changed, and what they are told',
+    before: inNats({ servers: ['h'], user: 'u', password: 's3cret' }),
+    after: inNats({ servers: ['h', 'i'], user: 'u', password: 'other s3cret' }),
+    changes: ['needs_restart cluster.nats.servers', 'needs_restart cluster.nats.password'],
   },
   {
     when: 'a listener came and one went',

@@ -200,10 +200,6 @@ const texts: readonly Case[] = [
 ]
 
 const missingFeatures: readonly Case[] = [
-  {
-    ...alone('cluster.nats.servers = ["nats://h"]', 'not_supported', /clusters of several nodes/),
-    key: 'cluster.nats',
-  },
   { ...alone('listeners.quic.default.bind = 14567', 'not_supported', /listeners over QUIC/), key: 'listeners.quic' },
   {
     ...alone(
