@@ -37,7 +37,11 @@ export type NodeProcess = {
 /** The configuration as it stands in the file. JSON is HOCON, so it is written as JSON. */
 export type NodeFile = {
   readonly node: { readonly name: string; readonly data_dir: string }
-  readonly cluster: { readonly name: string; readonly links: readonly LinkFile[] }
+  readonly cluster: {
+    readonly name: string
+    readonly links: readonly LinkFile[]
+    readonly nats?: { readonly servers: readonly string[] }
+  }
   readonly listeners: { readonly tcp: { readonly default: { readonly bind: string } } }
 }
 
