@@ -1,0 +1,222 @@
+/**
+ * What a node says of itself to the others, in a map of its own: which filters and shared groups have subscribers here, and which
+ * clients have a session here. And what it takes over of what they say: their filters become destinations of the broker, their
+ * sessions entries of the directory.
+ *
+ * A member that is gone for a moment keeps, with us, the destinations of sessions that outlive their connections: what is
+ * published for them meanwhile waits in its lane. All its others go, and so do its sessions: whoever comes to us is ours.
+ */
+import { topicFilterProblem } from '../topics/topic-filter.ts'
+import type { ClusterClock } from './cluster-clock.ts'
+import type { ClusterLog } from './cluster-log.ts'
+import type { Sender } from './coordination.ts'
+
+/** A filter or a group that this node's own sessions have subscribed to. */
+export type LocalInterest =
+  | { readonly kind: 'filter'; readonly topicFilter: string; readonly isKept: boolean }
+  | { readonly kind: 'group'; readonly shareName: string; readonly topicFilter: string; readonly isKept: boolean }
+
+export type LocalInterestChange = { readonly type: 'put' | 'removed'; readonly interest: LocalInterest }
+
+/** The broker as far as members are concerned. */
+export interface MemberRoutes {
+  localInterest(): Iterable<LocalInterest>
+  onLocalInterest(listener: (change: LocalInterestChange) => void): () => void
+  addMemberRoute(node: string, topicFilter: string): void
+  removeMemberRoute(node: string, topicFilter: string): void
+  addMemberGroup(node: string, shareName: string, topicFilter: string): void
+  removeMemberGroup(node: string, shareName: string, topicFilter: string): void
+}
+
+/** Where the sessions of all members are. */
+export interface SessionClaims {
+  claimed(node: string, clientId: string, stamp: number): void
+  unclaimed(node: string, clientId: string): void
+}
+
+export interface FactMaps {
+  own(name: string, life: number): { set(key: string, value: number): void; delete(key: string): void; release(): void }
+  watch(
+    namePrefix: string,
+    listener: {
+      changed(
+        name: string,
+        owner: Sender,
+        changes: readonly { readonly key: string; readonly value: number | undefined }[],
+      ): void
+      dropped(name: string): void
+    },
+  ): () => void
+  copy(name: string): ReadonlyMap<string, number> | undefined
+  drop(name: string): void
+}
+
+export type MemberFactsPorts = {
+  readonly self: Sender
+  readonly maps: FactMaps
+  readonly routes: MemberRoutes
+  readonly claims: SessionClaims
+  readonly clock: ClusterClock
+  readonly log: ClusterLog
+}
+
+const PREFIX = 'member/'
+/** Kinds of keys: the first character. */
+const FILTER = 'f'
+const GROUP = 'g'
+const SESSION = 's'
+/** Values of filters and groups: somebody has subscribed; somebody whose session outlives the connection has. */
+const WANTED = 1
+const WANTED_BY_KEPT = 3
+/** Entries of a member that come or go are dealt with so many in a turn. */
+const ENTRIES_PER_TURN = 1_000
+
+export class MemberFacts {
+  readonly #ports: MemberFactsPorts
+  readonly #own: ReturnType<FactMaps['own']>
+  readonly #stops: (() => void)[] = []
+  /** Members that are there. What is said of others is known, and counts as far as it outlives them. */
+  readonly #present = new Set<string>()
+  #isStopped = false
+
+  /** @param life of this process: higher than that of every former process of this node */
+  constructor(ports: MemberFactsPorts, life: number) {
+    this.#ports = ports
+    this.#own = ports.maps.own(PREFIX + ports.self.node, life)
+    for (const interest of ports.routes.localInterest()) this.#own.set(keyOf(interest), valueOf(interest))
+    this.#stops.push(
+      ports.routes.onLocalInterest(({ type, interest }) => {
+        if (type === 'put') this.#own.set(keyOf(interest), valueOf(interest))
+        else this.#own.delete(keyOf(interest))
+      }),
+      ports.maps.watch(PREFIX, {
+        changed: (name, owner, changes) => this.#changed(name, owner, changes),
+        // We drop maps ourselves alone, and have let go of what they said before.
+        dropped: () => undefined,
+      }),
+    )
+  }
+
+  /** A session is here now, claimed at this stamp. */
+  claim(clientId: string, stamp: number): void {
+    this.#own.set(SESSION + clientId, stamp)
+  }
+
+  unclaim(clientId: string): void {
+    this.#own.delete(SESSION + clientId)
+  }
+
+  /** A member is there, for the first time or again: all that is known of it counts. */
+  present(node: string): void {
+    if (this.#present.has(node)) return
+    this.#present.add(node)
+    this.#review(node)
+  }
+
+  /** A member is away: what it said counts only for sessions that outlive its connections. */
+  absent(node: string): void {
+    if (this.#present.delete(node)) this.#review(node)
+  }
+
+  /** A member will not come back: nothing that it said counts any more. */
+  forget(node: string): void {
+    this.#present.delete(node)
+    const name = PREFIX + node
+    const keys = [...(this.#ports.maps.copy(name)?.keys() ?? [])]
+    this.#ports.maps.drop(name)
+    this.#inSlices(keys, (key) => {
+      // Unless it came back meanwhile.
+      if (!this.#present.has(node)) this.#withdraw(node, key)
+    })
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    for (const stop of this.#stops) stop()
+    this.#own.release()
+  }
+
+  #changed(
+    name: string,
+    owner: Sender,
+    changes: readonly { readonly key: string; readonly value: number | undefined }[],
+  ): void {
+    const node = name.slice(PREFIX.length)
+    if (node === this.#ports.self.node) return
+    if (owner.node !== node) {
+      this.#ports.log.warn({ map: name, owner: owner.node }, 'member_facts_of_another_node_ignored')
+      return
+    }
+    for (const { key, value } of changes) {
+      if (value === undefined) this.#withdraw(node, key)
+      else this.#apply(node, key, value)
+    }
+  }
+
+  #review(node: string): void {
+    const name = PREFIX + node
+    const keys = [...(this.#ports.maps.copy(name)?.keys() ?? [])]
+    this.#inSlices(keys, (key) => {
+      const value = this.#ports.maps.copy(name)?.get(key)
+      if (value !== undefined) this.#apply(node, key, value)
+    })
+  }
+
+  /** As it should be by what is known now; the broker takes what it has already for no change. */
+  #apply(node: string, key: string, value: number): void {
+    const { routes, claims } = this.#ports
+    const isPresent = this.#present.has(node)
+    const rest = key.slice(1)
+    if (key[0] === SESSION) {
+      if (isPresent) claims.claimed(node, rest, value)
+      else claims.unclaimed(node, rest)
+      return
+    }
+    if (!isPresent && value !== WANTED_BY_KEPT) return this.#withdraw(node, key)
+    if (key[0] === FILTER && isFilter(rest)) routes.addMemberRoute(node, rest)
+    else if (key[0] === GROUP) {
+      const group = parseGroup(rest)
+      if (group !== undefined) routes.addMemberGroup(node, group.shareName, group.topicFilter)
+    }
+  }
+
+  #withdraw(node: string, key: string): void {
+    const { routes, claims } = this.#ports
+    const rest = key.slice(1)
+    if (key[0] === SESSION) claims.unclaimed(node, rest)
+    else if (key[0] === FILTER && isFilter(rest)) routes.removeMemberRoute(node, rest)
+    else if (key[0] === GROUP) {
+      const group = parseGroup(rest)
+      if (group !== undefined) routes.removeMemberGroup(node, group.shareName, group.topicFilter)
+    }
+  }
+
+  #inSlices<T>(all: readonly T[], act: (one: T) => void, from = 0): void {
+    if (this.#isStopped) return
+    const until = Math.min(all.length, from + ENTRIES_PER_TURN)
+    for (let at = from; at < until; at++) act(all[at]!)
+    if (until < all.length) this.#ports.clock.after(0, () => this.#inSlices(all, act, until))
+  }
+}
+
+function keyOf(interest: LocalInterest): string {
+  return interest.kind === 'filter'
+    ? FILTER + interest.topicFilter
+    : `${GROUP}${interest.shareName}/${interest.topicFilter}`
+}
+
+function valueOf({ isKept }: LocalInterest): number {
+  return isKept ? WANTED_BY_KEPT : WANTED
+}
+
+/** The name of a share has no slash. */
+function parseGroup(text: string): { readonly shareName: string; readonly topicFilter: string } | undefined {
+  const slash = text.indexOf('/')
+  const topicFilter = text.slice(slash + 1)
+  return slash > 0 && isFilter(topicFilter) ? { shareName: text.slice(0, slash), topicFilter } : undefined
+}
+
+/** What comes over the bus is not trusted to be one. */
+function isFilter(text: string): boolean {
+  return topicFilterProblem(text) === undefined
+}

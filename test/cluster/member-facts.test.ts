@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  type FactMaps,
+  type LocalInterest,
+  type LocalInterestChange,
+  MemberFacts,
+} from '../../src/cluster/member-facts.ts'
+import { ManualClock } from '../broker/manual-clock.ts'
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** Maps of a node alone, and what others would say put in by hand. */
+class Maps implements FactMaps {
+  readonly owned = new Map<string, number>()
+  readonly copies = new Map<string, Map<string, number>>()
+  #listener: Parameters<FactMaps['watch']>[1] | undefined
+
+  own() {
+    return {
+      set: (key: string, value: number) => void this.owned.set(key, value),
+      delete: (key: string) => void this.owned.delete(key),
+      release: () => this.owned.clear(),
+    }
+  }
+
+  watch(_namePrefix: string, listener: Parameters<FactMaps['watch']>[1]): () => void {
+    this.#listener = listener
+    return () => (this.#listener = undefined)
+  }
+
+  copy(name: string): ReadonlyMap<string, number> | undefined {
+    return this.copies.get(name)
+  }
+
+  drop(name: string): void {
+    this.copies.delete(name)
+  }
+
+  says(node: string, key: string, value: number | undefined, owner = node): void {
+    const copy = this.copies.get(`member/${node}`) ?? new Map<string, number>()
+    this.copies.set(`member/${node}`, copy)
+    if (value === undefined) copy.delete(key)
+    else copy.set(key, value)
+    this.#listener?.changed(`member/${node}`, { node: owner, boot: 'b' }, [{ key, value }])
+  }
+}
+
+function setup(interest: readonly LocalInterest[] = []) {
+  const clock = new ManualClock()
+  const maps = new Maps()
+  const held = new Set<string>()
+  const listeners = new Set<(change: LocalInterestChange) => void>()
+  const facts = new MemberFacts(
+    {
+      self: { node: 'n1', boot: 'b1' },
+      maps,
+      routes: {
+        localInterest: () => interest,
+        onLocalInterest: (listener) => {
+          listeners.add(listener)
+          return () => void listeners.delete(listener)
+        },
+        addMemberRoute: (node, topicFilter) => void held.add(`${node} ${topicFilter}`),
+        removeMemberRoute: (node, topicFilter) => void held.delete(`${node} ${topicFilter}`),
+        addMemberGroup: (node, share, topicFilter) => void held.add(`${node} $share/${share}/${topicFilter}`),
+        removeMemberGroup: (node, share, topicFilter) => void held.delete(`${node} $share/${share}/${topicFilter}`),
+      },
+      claims: {
+        claimed: (node, clientId, stamp) => void held.add(`${node} session ${clientId} ${stamp}`),
+        unclaimed: (node, clientId) => {
+          for (const one of held) if (one.startsWith(`${node} session ${clientId} `)) held.delete(one)
+        },
+      },
+      clock,
+      log: silent,
+    },
+    1,
+  )
+  return {
+    clock,
+    maps,
+    facts,
+    held: () => [...held].toSorted(),
+    tell: (change: LocalInterestChange) => listeners.forEach((listener) => listener(change)),
+  }
+}
+
+test('what this node wants is said to the others: as it is at the start, and each change', () => {
+  const { maps, facts, tell } = setup([{ kind: 'filter', topicFilter: 'a/#', isKept: false }])
+  tell({ type: 'put', interest: { kind: 'group', shareName: 'g', topicFilter: 'b/+', isKept: true } })
+  facts.claim('client', 7)
+  assert.deepEqual(
+    [...maps.owned],
+    [
+      ['fa/#', 1],
+      ['gg/b/+', 3],
+      ['sclient', 7],
+    ],
+  )
+  tell({ type: 'removed', interest: { kind: 'filter', topicFilter: 'a/#', isKept: false } })
+  facts.unclaim('client')
+  assert.deepEqual([...maps.owned.keys()], ['gg/b/+'])
+})
+
+test('a member that is away keeps the destinations of sessions that outlive their connections, and nothing else', () => {
+  const { clock, maps, facts, held } = setup()
+  facts.present('n2')
+  for (const [key, value] of [
+    ['fplain', 1],
+    ['fkept', 3],
+    ['gg/plain', 1],
+    ['gg/kept', 3],
+    ['sclient', 5],
+  ] as const)
+    maps.says('n2', key, value)
+  const all = ['n2 $share/g/kept', 'n2 $share/g/plain', 'n2 kept', 'n2 plain', 'n2 session client 5']
+  assert.deepEqual(held(), all)
+  facts.absent('n2')
+  clock.advance(1)
+  assert.deepEqual(held(), ['n2 $share/g/kept', 'n2 kept'])
+  facts.present('n2')
+  clock.advance(1)
+  assert.deepEqual(held(), all)
+  facts.forget('n2')
+  clock.advance(1)
+  assert.deepEqual(held(), [])
+  assert.equal(maps.copies.size, 0)
+})
+
+test('what a member said before it was seen counts from when it is there', () => {
+  const { clock, maps, facts, held } = setup()
+  maps.says('n2', 'fplain', 1)
+  assert.deepEqual(held(), [])
+  facts.present('n2')
+  clock.advance(1)
+  assert.deepEqual(held(), ['n2 plain'])
+  maps.says('n2', 'fplain', undefined)
+  assert.deepEqual(held(), [])
+})
+
+test('a great many entries come and go in slices, and a member that returns meanwhile is whole again', () => {
+  const { clock, maps, facts, held } = setup()
+  facts.present('n2')
+  for (let i = 0; i < 2_500; i++) maps.says('n2', `f${i}`, 1)
+  assert.equal(held().length, 2_500)
+  facts.absent('n2')
+  assert.equal(held().length, 1_500, 'one slice')
+  facts.present('n2')
+  clock.advance(1)
+  assert.equal(held().length, 2_500)
+})
+
+for (const [what, key] of [
+  ['a filter that is none', 'fa/#/b'],
+  ['a group without a filter', 'gonly'],
+  ['a group without a name', 'g/a'],
+  ['a kind that a later version may have', 'xa'],
+] as const)
+  test(`what a member says and can't be understood is passed over: ${what}`, () => {
+    const { maps, facts, held } = setup()
+    facts.present('n2')
+    maps.says('n2', key, 1)
+    maps.says('n2', key, undefined)
+    assert.deepEqual(held(), [])
+  })
+
+test('nobody speaks for another node', () => {
+  const { maps, facts, held } = setup()
+  facts.present('n2')
+  maps.says('n2', 'fa', 1, 'n3')
+  assert.deepEqual(held(), [])
+})
