@@ -31,3 +31,18 @@ export function appendTo<D extends object>(list: D[], held: Destinations<D>): vo
   if (held instanceof Several) for (const destination of held) list.push(destination)
   else list.push(held)
 }
+
+export function countOf<D extends object>(held: Destinations<D>): number {
+  return held instanceof Several ? held.size : 1
+}
+
+/** The first of them, so many at most. */
+export function firstOf<D extends object>(held: Destinations<D>, countMax: number): D[] {
+  if (!(held instanceof Several)) return [held].slice(0, countMax)
+  const list: D[] = []
+  for (const destination of held) {
+    if (list.length >= countMax) break
+    list.push(destination)
+  }
+  return list
+}

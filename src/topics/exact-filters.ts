@@ -84,6 +84,17 @@ export class ExactFilters<V> {
     }
   }
 
+  /** Places in which a filter may stand. */
+  get placeCount(): number {
+    return this.#slots.length / slotWords
+  }
+
+  /** The filter in this place, if there is one. When the map changes, filters may move. */
+  filterAt(place: number): string | undefined {
+    const at = place * slotWords
+    return this.#slots[at + valueWord] === 0 ? undefined : this.#names.spell(this.#levelsAt(at))
+  }
+
   #levelsAt(at: number): LevelId[] {
     const first = at + firstLevel
     return Array.from(this.#slots.subarray(first, first + levelCountAt(this.#slots, at)))

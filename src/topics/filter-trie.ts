@@ -79,6 +79,21 @@ export class FilterTrie<V> {
     return this.#endsCovering(count, dollarFirst).map((end) => this.#values.value(this.#valueAt(end))!)
   }
 
+  /** The filters themselves that match the topic, in no order. `dollarFirst`: it begins with `$`, which no wildcard matches. */
+  filtersMatching(topic: string, dollarFirst: boolean): string[] {
+    return this.#endsCovering(this.#names.readText(topic), dollarFirst).map((end) => this.#spell(end))
+  }
+
+  /** Places in which a filter may stand. */
+  get placeCount(): number {
+    return this.#nodes.end * 2
+  }
+
+  /** The filter in this place, if there is one. Its place is the same as long as it is in the map. */
+  filterAt(place: number): string | undefined {
+    return this.#valueAt(place) === 0 ? undefined : this.#spell(place)
+  }
+
   /** All filters that cover this one, itself too if it is here. */
   covering(topicFilter: string): string[] {
     return this.#endsCoveringFilter(topicFilter).map((end) => this.#spell(end))

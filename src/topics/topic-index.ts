@@ -3,7 +3,7 @@
  * trie, and before both a cache from topic bytes to what the broker does with a message under that topic.
  */
 import assert from 'node:assert/strict'
-import { appendTo, excluding, holds, including, type Destinations } from './destination-set.ts'
+import { appendTo, countOf, excluding, firstOf, holds, including, type Destinations } from './destination-set.ts'
 import { ExactFilters, exactLevelsMax } from './exact-filters.ts'
 import { FilterTrie } from './filter-trie.ts'
 import { plainHashKey, type HashKey } from './keyed-hash.ts'
@@ -20,6 +20,16 @@ import {
   topicFilterProblem,
   topicNameProblem,
 } from './topic-filter.ts'
+
+/** Places of a walk: even ones are of exact filters, odd ones of the trie, whose place 0 is nowhere. */
+const firstTriePlace = 3
+
+/** Of a walk through all filters, in steps. */
+export type IndexScan = {
+  readonly filters: readonly string[]
+  /** Where the walk goes on; `undefined` at its end. */
+  readonly next: number | undefined
+}
 
 /** `V` has no `undefined`. */
 export class TopicIndex<D extends object, V> {
@@ -121,6 +131,43 @@ export class TopicIndex<D extends object, V> {
     const held = this.#tableOf(topicFilter).get(topicFilter)
     if (held !== undefined) appendTo(destinations, held)
     return destinations
+  }
+
+  /** How many there are of exactly this filter, and the first of them. For people: costs as much as `countMax` says. */
+  someDestinations(topicFilter: string, countMax: number): { readonly total: number; readonly first: readonly D[] } {
+    const held = this.#tableOf(topicFilter).get(topicFilter)
+    return held === undefined ? { total: 0, first: [] } : { total: countOf(held), first: firstOf(held, countMax) }
+  }
+
+  /**
+   * The filters that match a topic, in no order. For people: not cached. `topic` is a valid topic name.
+   * @param dollarFirst whether wildcards at the beginning are not to match
+   */
+  filtersMatching(topic: string, dollarFirst = startsWithDollar(topic)): string[] {
+    const filters = this.#trie.filtersMatching(topic, dollarFirst)
+    return this.#exact.get(topic) === undefined ? filters : [topic, ...filters]
+  }
+
+  /**
+   * Walks through all filters, in no order, `placesMax` places at a time: a place may be empty. Begins at 0. What is added or removed
+   * between two steps may be told twice or not at all, what stays is told at least once unless the index grows meanwhile.
+   */
+  scan(from: number, placesMax: number): IndexScan {
+    const filters: string[] = []
+    let place = from
+    for (let left = placesMax; left > 0; left -= 1) {
+      const isExact = place % 2 === 0
+      const table = isExact ? this.#exact : this.#trie
+      if (place >= table.placeCount * 2) {
+        if (!isExact) return { filters, next: undefined }
+        place = firstTriePlace
+        continue
+      }
+      const filter = table.filterAt(Math.floor(place / 2))
+      if (filter !== undefined) filters.push(filter)
+      place += 2
+    }
+    return { filters, next: place }
   }
 
   /** Each filter once, in no order. Not to be changed meanwhile. */

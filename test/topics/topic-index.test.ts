@@ -200,3 +200,36 @@ test('index: a plan that fails is not kept, and a plan may not change the index'
   assert.equal(index.lookup('good'), 'good')
   assert.ok(index.add('a', destinations[0]!))
 })
+
+test('index: a walk in steps tells each filter once, and a topic the filters that match it', () => {
+  const filters = fc.uniqueArray(fc.oneof(topicFilterArbitrary, topicArbitrary), { maxLength: 40 })
+  fc.assert(
+    fc.property(filters, topicArbitrary, fc.integer({ min: 1, max: 50 }), (filters, topic, placesMax) => {
+      const { index } = indexOf()
+      for (const filter of filters) for (const destination of destinations) index.add(filter, destination)
+      const told: string[] = []
+      for (let next: number | undefined = 0; next !== undefined;) {
+        const step = index.scan(next, placesMax)
+        assert.ok(step.filters.length <= placesMax)
+        told.push(...step.filters)
+        next = step.next
+      }
+      assert.deepEqual(told.sort(), filters.toSorted())
+      const matching = filters.filter((filter) => matches(topic, filter))
+      assert.deepEqual(index.filtersMatching(topic).sort(), matching.sort())
+      for (const filter of matching) {
+        assert.equal(index.someDestinations(filter, 10).total, destinations.length)
+        assert.equal(index.someDestinations(filter, 3).first.length, 3)
+      }
+    }),
+  )
+})
+
+test('index: a filter that begins with a wildcard would match but for the dollar', () => {
+  const { index } = indexOf()
+  index.add('#', destinations[0]!)
+  index.add('$me/#', destinations[1]!)
+  assert.deepEqual(index.filtersMatching('$me/a'), ['$me/#'])
+  assert.deepEqual(index.filtersMatching('$me/a', false).sort(), ['#', '$me/#'])
+  assert.deepEqual(index.someDestinations('none', 3), { total: 0, first: [] })
+})
