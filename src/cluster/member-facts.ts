@@ -16,7 +16,10 @@ export type LocalInterest =
   | { readonly kind: 'filter'; readonly topicFilter: string; readonly isKept: boolean }
   | { readonly kind: 'group'; readonly shareName: string; readonly topicFilter: string; readonly isKept: boolean }
 
-export type LocalInterestChange = { readonly type: 'put' | 'removed'; readonly interest: LocalInterest }
+export type LocalInterestChange = {
+  readonly type: 'added' | 'changed' | 'removed'
+  readonly entry: LocalInterest
+}
 
 /** The broker as far as members are concerned. */
 export interface MemberRoutes {
@@ -85,9 +88,9 @@ export class MemberFacts {
     this.#own = ports.maps.own(PREFIX + ports.self.node, life)
     for (const interest of ports.routes.localInterest()) this.#own.set(keyOf(interest), valueOf(interest))
     this.#stops.push(
-      ports.routes.onLocalInterest(({ type, interest }) => {
-        if (type === 'put') this.#own.set(keyOf(interest), valueOf(interest))
-        else this.#own.delete(keyOf(interest))
+      ports.routes.onLocalInterest(({ type, entry }) => {
+        if (type === 'removed') this.#own.delete(keyOf(entry))
+        else this.#own.set(keyOf(entry), valueOf(entry))
       }),
       ports.maps.watch(PREFIX, {
         changed: (name, owner, changes) => this.#changed(name, owner, changes),

@@ -88,7 +88,7 @@ function setup(interest: readonly LocalInterest[] = []) {
 
 test('what this node wants is said to the others: as it is at the start, and each change', () => {
   const { maps, facts, tell } = setup([{ kind: 'filter', topicFilter: 'a/#', isKept: false }])
-  tell({ type: 'put', interest: { kind: 'group', shareName: 'g', topicFilter: 'b/+', isKept: true } })
+  tell({ type: 'added', entry: { kind: 'group', shareName: 'g', topicFilter: 'b/+', isKept: true } })
   facts.claim('client', 7)
   assert.deepEqual(
     [...maps.owned],
@@ -98,7 +98,7 @@ test('what this node wants is said to the others: as it is at the start, and eac
       ['sclient', 7],
     ],
   )
-  tell({ type: 'removed', interest: { kind: 'filter', topicFilter: 'a/#', isKept: false } })
+  tell({ type: 'removed', entry: { kind: 'filter', topicFilter: 'a/#', isKept: false } })
   facts.unclaim('client')
   assert.deepEqual([...maps.owned.keys()], ['gg/b/+'])
 })
