@@ -19,8 +19,12 @@ import { type ConfigChange, describeChange, diffConfig } from './config/diff-con
 import { type ListenerConfig, listenerId, listenerTypes } from './config/listeners/listener-config.ts'
 import { resolveConfig } from './config/resolve-config.ts'
 import { productVersion } from './config/version.ts'
+import { DebugSocket } from './debug/debug-socket.ts'
+import { LinkFaults } from './debug/link-faults.ts'
+import { nodeView } from './debug/node-view.ts'
 import type { InboundLedgerSnapshot } from './lanes/inbound-ledger.ts'
 import type { LedgerSnapshot } from './lanes/ledger.ts'
+import { openConnection } from './link/connection.ts'
 import { LinkGate } from './link/inbound/link-gate.ts'
 import { LinkRuntime } from './link/link-runtime.ts'
 import type { LinkStatus } from './link/status.ts'
@@ -29,6 +33,7 @@ import { LmdbStore } from './store/lmdb-store.ts'
 import { StoreError } from './store/store-error.ts'
 import { NodeFacts } from './metrics/node-facts.ts'
 import { SysTopics } from './metrics/sys-topics.ts'
+import { TransitionHistory } from './transitions/transition-history.ts'
 
 export type NodeOptions = {
   /** Where the node reports; a pino logger does. Nothing is logged without it. */
@@ -121,6 +126,7 @@ export class Node {
   readonly #lossWatch: LossWatch
   readonly #sysTopics: SysTopics
   readonly #memoryWatch: MemoryWatch
+  readonly #debug: DebugSocket | undefined
   readonly #listening = new Map<string, string>()
   #store: LmdbStore | undefined
   #phase: 'new' | 'started' | 'stopped' = 'new'
@@ -141,6 +147,8 @@ export class Node {
     this.#authorizer = new RuleAuthorizer(config.authorization)
     this.#broker.authorizer = this.#authorizer
     this.#server = new Server(this.#broker)
+    const history = new TransitionHistory(() => clock.nowMs())
+    const linkFaults = config.debug?.faults === true ? new LinkFaults(openConnection, clock) : undefined
     const cluster = new SoloCluster(config.node.data_dir, () => clock.nowMs())
     this.#links = new LinkRuntime({
       broker: this.#broker,
@@ -150,6 +158,8 @@ export class Node {
       nodeName: config.node.name,
       clusterName: config.cluster.name,
       nextIncarnation: () => cluster.nextIncarnation(),
+      history,
+      ...(linkFaults === undefined ? {} : { open: linkFaults.open }),
     })
     this.#gate = new LinkGate({
       localCluster: config.cluster.name,
@@ -166,6 +176,10 @@ export class Node {
     this.#memoryWatch = new MemoryWatch(this.#broker, config.node.max_memory)
     this.#lossWatch = new LossWatch({ clock, log, read: () => this.#losses() })
     this.#sysTopics = new SysTopics(new NodeFacts(this.#broker, config.node.name, productVersion()), config.sys_topics)
+    const links = () => this.status().links
+    const { index } = this.#broker
+    const view = { history, index, links, cluster: undefined, log, linkFaults, steadyMs: () => clock.steadyMs() }
+    this.#debug = config.debug === undefined ? undefined : new DebugSocket(config.debug.socket, nodeView(view))
   }
 
   /** Listens and starts the links. It does not wait for any peer. Rejects if a listener can't listen. */
@@ -188,6 +202,7 @@ export class Node {
     this.#lossWatch.start()
     this.#sysTopics.start()
     try {
+      await this.#openDebug()
       await this.#authentication.configure(this.#config)
       for (const type of listenerTypes) {
         for (const [name, listener] of Object.entries(listeners[type])) await this.#listen(name, listener)
@@ -198,6 +213,13 @@ export class Node {
     }
     this.#warnOfOpenness()
     this.#log.info({ node: node.name, cluster: cluster.name, links: cluster.links.length }, 'node_started')
+  }
+
+  async #openDebug(): Promise<void> {
+    if (this.#debug === undefined) return
+    await this.#debug.open()
+    const { socket, faults } = this.#config.debug ?? {}
+    this.#log[faults === true ? 'warn' : 'info']({ socket, faults }, 'debug_socket_opened')
   }
 
   /** Where nobody is asked who they are, and no rule says what they may, a client may also speak as a peer: but for `accept`. */
@@ -239,6 +261,7 @@ export class Node {
     this.#authentication.stop()
     await this.#links.stop(LINK_DRAIN_MS)
     this.#gate.stop()
+    await this.#debug?.close()
     await this.#closeStore()
     this.#listening.clear()
     this.#log.info({ node: this.#config.node.name }, 'node_stopped')

@@ -29,6 +29,8 @@ import {
 import { tlsOptions } from './tls-options.ts'
 
 export type ConnectionOptions = {
+  /** Whose connection it is, for the eyes of operators. */
+  readonly link?: string
   readonly clientId: string
   readonly addresses: readonly ServerAddress[]
   readonly username: string | undefined

@@ -1,0 +1,62 @@
+/** A node as the debug socket sees it, put together from its parts. */
+import type { Delivery, Destination } from '../broker/sessions/subscription.ts'
+import type { TopicIndex } from '../topics/topic-index.ts'
+import type { TransitionHistory } from '../transitions/transition-history.ts'
+import type { ClusterPort, DebugPort, LinkRow, LogPort } from './debug-port.ts'
+import type { LinkFaults } from './link-faults.ts'
+import { RoutesView } from './routes-view.ts'
+
+export type NodeParts = {
+  readonly history: TransitionHistory
+  readonly index: TopicIndex<Destination, Delivery>
+  readonly links: () => readonly LinkRow[]
+  /** `undefined` for a node that is alone. */
+  readonly cluster: ClusterPort | undefined
+  /** What the node reports to; with a `level` it can be changed. */
+  readonly log: object
+  /** Only if the configuration allows faults. */
+  readonly linkFaults: LinkFaults | undefined
+  readonly steadyMs: () => number
+}
+
+export function nodeView(parts: NodeParts): DebugPort {
+  const { history, index, cluster, log, linkFaults, steadyMs } = parts
+  const links = { links: parts.links }
+  return {
+    actors: history,
+    routes: new RoutesView({ index, links, steadyMs, defer: setImmediate }),
+    links,
+    cluster,
+    log: hasLevel(log) ? log : undefined,
+    faults: linkFaults === undefined ? undefined : faultsOf(linkFaults, history, parts.links),
+  }
+}
+
+function faultsOf(
+  faults: LinkFaults,
+  history: TransitionHistory,
+  links: () => readonly LinkRow[],
+): DebugPort['faults'] {
+  const onLink = (name: string, act: () => number): string | undefined => {
+    if (links().every((link) => link.name !== name)) return `there is no link ${name}`
+    return act() === 0 ? `the link ${name} has no connection just now` : undefined
+  }
+  return {
+    killActor: (id) => {
+      if (isSupervisor(id)) return `${id} supervises others: nobody would start it again`
+      return history.crash(id, 'killed by fault.kill_actor') ? undefined : `no actor ${id} runs`
+    },
+    cut: (link) => onLink(link, () => faults.cut(link)),
+    pause: (link, ms) => onLink(link, () => faults.pause(link, ms)),
+    delay: (link, ms) => onLink(link, () => faults.delay(link, ms)),
+  }
+}
+
+/** As `LinkRuntime` names them. */
+function isSupervisor(id: string): boolean {
+  return id.startsWith('supervisor:') || id.endsWith('/supervised')
+}
+
+function hasLevel(log: object): log is LogPort {
+  return 'level' in log && typeof log.level === 'string'
+}
