@@ -70,6 +70,18 @@ export class StoredDelivery implements Queued {
   }
 }
 
+/** One that another node has sent under an identifier of its own: at QoS 2 it keeps that, also after a crash. */
+export class ImportedDelivery extends StoredDelivery {
+  readonly packetId: number
+
+  constructor(queued: Queued, packetId: number, owner: StoredSession, n: number, batch: Batch) {
+    const { publication, qos, retain, subscriptionIdentifiers, group } = queued
+    super(publication, qos, retain, subscriptionIdentifiers, group, owner, n, batch)
+    this.packetId = packetId
+    this.sent()
+  }
+}
+
 export class Batch {
   /** Its key in the store; 0 while it gathers. */
   number = 0

@@ -1,12 +1,15 @@
 /**
- * Acknowledgements of one connection that may go out only when what they promise is on disk. Later ones wait behind
- * earlier ones [MQTT-4.6.0-2, MQTT-4.6.0-3, MQTT-4.6.0-4].
+ * Acknowledgements of one connection that may go out only when what they promise is on disk, and at the other nodes that are to
+ * have it. Later ones wait behind earlier ones [MQTT-4.6.0-2, MQTT-4.6.0-3, MQTT-4.6.0-4].
  */
+import type { Members, MarkWaiter } from '../members-port.ts'
 import type { Waiter } from './gathering.ts'
 import type { Journal } from './journal.ts'
 
 /** First byte of a PUBREL: it promises nothing that was not promised before. */
 const PUBREL = 0x62
+/** So many that are done stay in front of those that wait. */
+const DONE_MAX = 1024
 
 /** A connection as far as its acknowledgements go. */
 export interface Promiser {
@@ -16,83 +19,122 @@ export interface Promiser {
   promiseBroken(error: unknown): void
 }
 
-/** Those that wait for one commit, one behind the other. */
-type Run = {
-  readonly commit: number
-  /** First byte, reason and packet identifier in one number; 0 stands for a call. */
-  readonly packets: number[]
-  readonly calls: (() => void)[]
-}
-
-export class Promises implements Waiter {
+export class Promises implements Waiter, MarkWaiter {
   readonly #journal: Journal
+  readonly #others: { readonly members: Members | undefined }
   readonly #promiser: Promiser
-  #runs: Run[] = []
-  #last: Run | undefined
-  #isWaiting = false
+  /** First byte, reason and packet identifier in one number; 0 stands for a call. What waits begins at `#first`. */
+  #packets: number[] = []
+  /** What each of them waits for; 0: nothing. */
+  #commits: number[] = []
+  #marks: number[] = []
+  #calls: (() => void)[] = []
+  #first = 0
+  /** The latest that any of them waits for. */
+  #lastCommit = 0
+  #lastMark = 0
+  #waitsForDisk = false
+  #waitsForMembers = false
   #isClosed = false
 
-  constructor(journal: Journal, promiser: Promiser) {
+  constructor(journal: Journal, others: { readonly members: Members | undefined }, promiser: Promiser) {
     this.#journal = journal
+    this.#others = others
     this.#promiser = promiser
   }
 
   get isEmpty(): boolean {
-    return this.#last === undefined
+    return this.#first === this.#packets.length
   }
 
-  /** Acknowledges once all up to this commit is on disk. */
-  acknowledge(firstByte: number, packetId: number, reason: number, commit: number): void {
-    const run = this.#last !== undefined && this.#last.commit >= commit ? this.#last : this.#begin(commit)
-    run.packets.push((firstByte << 24) | (reason << 16) | packetId)
+  /** Acknowledges once all up to this commit is on disk, and all up to this mark is settled. */
+  acknowledge(firstByte: number, packetId: number, reason: number, commit: number, mark: number): void {
+    if (this.isEmpty && this.#isDue(commit, mark)) return this.#promiser.acknowledge(firstByte, packetId, reason)
+    this.#add((firstByte << 24) | (reason << 16) | packetId, commit, mark)
   }
 
-  /** Calls once all up to this commit is on disk; for the rare packets. */
-  call(call: () => void, commit: number): void {
-    const run = this.#last !== undefined && this.#last.commit >= commit ? this.#last : this.#begin(commit)
-    run.packets.push(0)
-    run.calls.push(call)
+  /** Calls then; for the rare packets. */
+  call(call: () => void, commit: number, mark: number): void {
+    if (this.isEmpty && this.#isDue(commit, mark)) return call()
+    this.#calls.push(call)
+    this.#add(0, commit, mark)
   }
 
   /** The connection is gone. */
   close(): void {
     this.#isClosed = true
-    this.#runs = []
-    this.#last = undefined
+    this.#packets = []
+    this.#commits = []
+    this.#marks = []
+    this.#calls = []
+    this.#first = 0
   }
 
-  #begin(commit: number): Run {
-    const run = { commit, packets: [], calls: [] }
-    this.#runs.push(run)
-    this.#last = run
-    if (!this.#isWaiting) this.#journal.wait(this)
-    this.#isWaiting = true
-    return run
-  }
-
-  committed(commit: number): boolean {
-    while (!this.#isClosed && this.#runs.length > 0 && this.#runs[0]!.commit <= commit) {
-      const run = this.#runs.shift()!
-      if (this.#runs.length === 0) this.#last = undefined
-      this.#keep(run)
+  #add(packet: number, commit: number, mark: number): void {
+    this.#packets.push(packet)
+    this.#commits.push(commit)
+    this.#marks.push(mark)
+    if (commit > this.#lastCommit) this.#lastCommit = commit
+    if (mark > this.#lastMark) this.#lastMark = mark
+    if (!this.#waitsForDisk && commit > this.#journal.committed) {
+      this.#waitsForDisk = true
+      this.#journal.wait(this)
     }
-    this.#isWaiting = this.#runs.length > 0
-    return this.#isWaiting
+    if (!this.#waitsForMembers && !this.#isSettled(mark)) {
+      this.#waitsForMembers = true
+      this.#others.members?.wait(this)
+    }
   }
 
-  #keep({ packets, calls }: Run): void {
-    let called = 0
-    for (const packet of packets) {
-      if (this.#isClosed) return
-      if (packet === 0) calls[called++]!()
+  #isDue(commit: number, mark: number): boolean {
+    return commit <= this.#journal.committed && this.#isSettled(mark)
+  }
+
+  /** Where there are no others any more, nothing is to be waited for. */
+  #isSettled(mark: number): boolean {
+    if (mark === 0) return true
+    const { members } = this.#others
+    return members === undefined || mark <= members.settledMark
+  }
+
+  committed(): boolean {
+    this.#keep()
+    this.#waitsForDisk = !this.#isClosed && this.#lastCommit > this.#journal.committed
+    return this.#waitsForDisk
+  }
+
+  settled(): boolean {
+    this.#keep()
+    this.#waitsForMembers = !this.#isClosed && !this.#isSettled(this.#lastMark)
+    return this.#waitsForMembers
+  }
+
+  #keep(): void {
+    while (!this.isEmpty && this.#isDue(this.#commits[this.#first]!, this.#marks[this.#first]!)) {
+      const packet = this.#packets[this.#first++]!
+      if (packet === 0) this.#calls.shift()!()
       else this.#promiser.acknowledge(packet >> 24, packet & 0xffff, (packet >> 16) & 0xff)
     }
+    if (this.isEmpty || this.#first > DONE_MAX) this.#forgetDone()
+  }
+
+  #forgetDone(): void {
+    this.#packets.splice(0, this.#first)
+    this.#commits.splice(0, this.#first)
+    this.#marks.splice(0, this.#first)
+    this.#first = 0
   }
 
   failed(error: unknown): boolean {
-    const isBroken = this.#runs.some(({ packets }) => packets.some((packet) => packet >> 24 !== PUBREL))
-    if (isBroken && !this.#isClosed) this.#promiser.promiseBroken(error)
-    this.#isWaiting = this.#runs.length > 0
-    return this.#isWaiting
+    if (this.#isBroken) this.#promiser.promiseBroken(error)
+    this.#waitsForDisk = !this.#isClosed && this.#lastCommit > this.#journal.committed
+    return this.#waitsForDisk
+  }
+
+  /** Whether anything that waits promises what could not be written. */
+  get #isBroken(): boolean {
+    for (let i = this.#first; i < this.#packets.length; i++)
+      if (this.#packets[i]! >> 24 !== PUBREL && this.#commits[i]! > this.#journal.committed) return true
+    return false
   }
 }

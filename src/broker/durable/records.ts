@@ -4,7 +4,7 @@ import type { QoS } from '../../packets/message.ts'
 import { Publication, type Publisher } from '../../packets/publication.ts'
 import type { Will } from '../sessions/session.ts'
 import type { SubscriptionOptions } from '../sessions/subscription.ts'
-import type { Batch, StoredDelivery } from './batch.ts'
+import { type Batch, ImportedDelivery, type StoredDelivery } from './batch.ts'
 import { ByteReader, DamagedRecord } from './byte-reader.ts'
 import { ByteWriter } from './byte-writer.ts'
 
@@ -172,7 +172,7 @@ export function decodeCount(record: Buffer): number {
 
 // ---- batches
 
-const deliveryFlag = { retain: 4, group: 8, identifiers: 16, sent: 32 } as const
+const deliveryFlag = { retain: 4, group: 8, identifiers: 16, sent: 32, packetId: 64 } as const
 
 /** A delivery as it stands on disk. */
 export type DeliveryRecord = {
@@ -185,6 +185,8 @@ export type DeliveryRecord = {
   /** Of the shared subscription. */
   readonly groupKey: string | undefined
   readonly subscriptionIdentifiers: readonly number[]
+  /** Under which another node has sent it; 0 for none. */
+  readonly packetId: number
 }
 
 /** All deliveries of a batch that has just been closed. The record is valid until the next batch is encoded. */
@@ -218,12 +220,15 @@ function writeDelivery(writer: ByteWriter, delivery: StoredDelivery): void {
         (delivery.retain ? deliveryFlag.retain : 0) |
         (group === undefined ? 0 : deliveryFlag.group) |
         (subscriptionIdentifiers.length === 0 ? 0 : deliveryFlag.identifiers) |
-        (delivery.wasSent ? deliveryFlag.sent : 0),
+        (delivery.wasSent ? deliveryFlag.sent : 0) |
+        (delivery instanceof ImportedDelivery ? deliveryFlag.packetId : 0),
     )
   if (group !== undefined) writer.text(group.key)
-  if (subscriptionIdentifiers.length === 0) return
-  writer.number(subscriptionIdentifiers.length)
-  for (const identifier of subscriptionIdentifiers) writer.number(identifier)
+  if (subscriptionIdentifiers.length > 0) {
+    writer.number(subscriptionIdentifiers.length)
+    for (const identifier of subscriptionIdentifiers) writer.number(identifier)
+  }
+  if (delivery instanceof ImportedDelivery) writer.number(delivery.packetId)
 }
 
 /** In the order of their slots. */
@@ -253,7 +258,14 @@ function readDelivery(reader: ByteReader, publication: Publication): DeliveryRec
     wasSent: (flags & deliveryFlag.sent) !== 0,
     groupKey: flags & deliveryFlag.group ? reader.text() : undefined,
     subscriptionIdentifiers: flags & deliveryFlag.identifiers ? reader.numbers() : [],
+    packetId: flags & deliveryFlag.packetId ? readPacketId(reader) : 0,
   }
+}
+
+function readPacketId(reader: ByteReader): number {
+  const packetId = reader.number()
+  if (packetId < 1 || packetId > 65_535) throw new DamagedRecord(`packet identifier ${packetId}`)
+  return packetId
 }
 
 /** How far each delivery of a batch has come, two bits a slot: done, sent. */
@@ -284,10 +296,12 @@ export function decodeBatchProgress(record: Buffer): { readonly isDone: boolean;
 
 // ---- messages
 
+/** First byte, length, and the length of a topic. */
+const PUBLISH_BYTES_MIN = 5
 const publicationFlag = { v5: 1, origin: 2, samePublisher: 4 } as const
 
 /** @param before publisher of the message before it in the record: most come from one client in a row */
-function writePublication(writer: ByteWriter, publication: Publication, before?: Publisher): void {
+export function writePublication(writer: ByteWriter, publication: Publication, before?: Publisher): void {
   const { publisher, origin, v5 } = publication
   const isSame = publisher === before
   writer.byte(
@@ -301,24 +315,30 @@ function writePublication(writer: ByteWriter, publication: Publication, before?:
   writer.slice(publication.buffer, publication.start, publication.end)
 }
 
-function readPublication(reader: ByteReader, before?: Publisher): Publication {
+/** @param skewMs by how much the wall clock it was written by is behind ours; what never expires keeps its time */
+export function readPublication(reader: ByteReader, before?: Publisher, skewMs = 0): Publication {
   const flags = reader.byte()
   const publisher = flags & publicationFlag.samePublisher ? before : readPublisher(reader)
   if (publisher === undefined) throw new DamagedRecord('its first message has no publisher')
   const receivedAtMs = reader.float()
   const origin = flags & publicationFlag.origin ? reader.text() : undefined
-  return Publication.restore(reader.bytes(), (flags & publicationFlag.v5) !== 0, publisher, receivedAtMs, origin)
+  const bytes = reader.bytes()
+  if (bytes.length < PUBLISH_BYTES_MIN) throw new DamagedRecord('it holds a message that is none')
+  const v5 = (flags & publicationFlag.v5) !== 0
+  const publication = Publication.restore(bytes, v5, publisher, receivedAtMs, origin)
+  if (skewMs === 0 || publication.expiresAtMs === Number.POSITIVE_INFINITY) return publication
+  return Publication.restore(bytes, v5, publisher, receivedAtMs + skewMs, origin)
 }
 
-function writePublisher(writer: ByteWriter, { clientId, username, peerHost }: Publisher): void {
+export function writePublisher(writer: ByteWriter, { clientId, username, peerHost }: Publisher): void {
   writer.text(clientId).optional(username).optional(peerHost)
 }
 
-function readPublisher(reader: ByteReader): Publisher {
+export function readPublisher(reader: ByteReader): Publisher {
   return { clientId: reader.text(), username: reader.optional(), peerHost: reader.optional() }
 }
 
-function qosOf(value: number): QoS {
+export function qosOf(value: number): QoS {
   if (value > 2) throw new DamagedRecord(`QoS ${value}`)
   return value as QoS
 }

@@ -1,7 +1,7 @@
 /** Puts the messages of the store back into the queues of their sessions. */
 import type { Session } from '../sessions/session.ts'
 import type { ShareGroup } from '../sessions/subscription.ts'
-import { Batch, StoredDelivery } from './batch.ts'
+import { Batch, ImportedDelivery, StoredDelivery } from './batch.ts'
 import type { Journal } from './journal.ts'
 import type { LoadedBatch } from './load.ts'
 import type { DeliveryRecord } from './records.ts'
@@ -40,20 +40,15 @@ function restoreDelivery(
   journal: Journal,
   groupOf: (key: string) => ShareGroup | undefined,
 ): StoredDelivery {
-  const { publication, qos, retain, subscriptionIdentifiers, groupKey, n, wasSent } = record
+  const { publication, qos, retain, subscriptionIdentifiers, groupKey, n, wasSent, packetId } = record
   const group = groupKey === undefined ? undefined : groupOf(groupKey)
   const owner = session.stored!
-  const delivery = new StoredDelivery(
-    publication,
-    qos,
-    retain,
-    subscriptionIdentifiers,
-    group,
-    owner,
-    n,
-    // `Batch.restore` puts it into its own.
-    journal.batch,
-  )
+  // `Batch.restore` puts it into its own.
+  const { batch } = journal
+  const delivery =
+    packetId === 0
+      ? new StoredDelivery(publication, qos, retain, subscriptionIdentifiers, group, owner, n, batch)
+      : new ImportedDelivery({ publication, qos, retain, subscriptionIdentifiers, group }, packetId, owner, n, batch)
   delivery.committed()
   if (wasSent) delivery.sent()
   return delivery

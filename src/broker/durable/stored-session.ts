@@ -4,7 +4,7 @@ import type { Publication } from '../../packets/publication.ts'
 import type { Queued } from '../sessions/queue.ts'
 import type { Session, Will } from '../sessions/session.ts'
 import type { ShareGroup } from '../sessions/subscription.ts'
-import { StoredDelivery } from './batch.ts'
+import { ImportedDelivery, StoredDelivery } from './batch.ts'
 import type { Journal } from './journal.ts'
 
 /** QoS 2 has this and all higher packet identifiers of a kept session for itself. */
@@ -45,6 +45,13 @@ export class StoredSession {
     return delivery
   }
 
+  /** A message that another node has sent to the client and that is not acknowledged. */
+  takeOver(queued: Queued, packetId: number): StoredDelivery {
+    const delivery = new ImportedDelivery(queued, packetId, this, this.#next++, this.#journal.batch)
+    this.#journal.added(delivery)
+    return delivery
+  }
+
   /** Deliveries up to this number are on disk: later ones come after it. */
   passNumber(n: number): void {
     if (n >= this.#next) this.#next = n + 1
@@ -74,8 +81,11 @@ export class StoredSession {
 
 /**
  * The packet identifier under which a delivery goes out at QoS 2. It follows from the delivery alone, so that it is the
- * same after a crash: under another one the client would take the message for a new one.
+ * same after a crash: under another one the client would take the message for a new one. Where another node has sent it
+ * first, it is that node's.
  */
-export function qos2Id({ n }: StoredDelivery): number {
+export function qos2Id(delivery: StoredDelivery): number {
+  if (delivery instanceof ImportedDelivery) return delivery.packetId
+  const { n } = delivery
   return QOS2_ID_MIN + (n % (65_536 - QOS2_ID_MIN))
 }

@@ -71,6 +71,12 @@ export class MessageQueue {
     yield* this.#unacknowledged
     yield* this.#acknowledged
   }
+
+  /** All of them in the order of their arrival. */
+  *inOrder(): Generator<Queued> {
+    const [a, b] = [this.#unacknowledged, this.#acknowledged]
+    for (let i = 0, j = 0; i < a.length || j < b.length;) yield a.arrivalAt(i) < b.arrivalAt(j) ? a.at(i++) : b.at(j++)
+  }
 }
 
 /** Shared by all queues that nothing ever waited in: `#grow` makes new ones. */
@@ -96,6 +102,16 @@ class Ring {
 
   get firstArrival(): number {
     return this.#length === 0 ? Number.POSITIVE_INFINITY : this.#arrivals[this.#head]!
+  }
+
+  /** Of the oldest, and those after it; there must be so many. */
+  at(index: number): Queued {
+    return this.#slots[(this.#head + index) & (this.#slots.length - 1)]!
+  }
+
+  arrivalAt(index: number): number {
+    if (index >= this.#length) return Number.POSITIVE_INFINITY
+    return this.#arrivals[(this.#head + index) & (this.#slots.length - 1)]!
   }
 
   get first(): Queued | undefined {
@@ -137,7 +153,7 @@ class Ring {
   }
 
   *[Symbol.iterator](): Iterator<Queued> {
-    for (let i = 0; i < this.#length; i++) yield this.#slots[(this.#head + i) & (this.#slots.length - 1)]!
+    for (let i = 0; i < this.#length; i++) yield this.at(i)
   }
 
   #grow(): void {

@@ -45,6 +45,8 @@ export class Session {
   leftAtMs: number | undefined
   /** The session in the store; `undefined` for one that is not kept, or where there is no store. */
   stored: StoredSession | undefined
+  /** What the last message of QoS 2 from its client waited for at other nodes; 0: nothing ever. */
+  mark = 0
   readonly subscriptions = new Map<string, Subscription>()
   /** What `targetAlone` made for this session. */
   readonly targets = new Map<string, readonly Target[]>()
@@ -120,6 +122,34 @@ export class Session {
   /** A message that was on its way to this session when the process ended. In the order of their numbers. */
   restore(delivery: StoredDelivery): void {
     this.queue.push(delivery)
+  }
+
+  /** Forgets all that waits, to be called when it is handed on in other ways. Returns it in the order of arrival. */
+  takeQueue(): Queued[] {
+    const queued = [...this.queue.inOrder()]
+    while (this.queue.shift() !== undefined);
+    return queued
+  }
+
+  /** Retained messages that are still to be sent for new subscriptions, in order. */
+  get retainedWaiting(): Queued[] {
+    return [...this.#retained.inOrder()]
+  }
+
+  /** What another node has sent to the client and that is not acknowledged, in the order of the first sending. */
+  takeOver(unacknowledged: Unacknowledged): void {
+    const { packetId } = unacknowledged
+    if (this.window.has(packetId)) return
+    if (unacknowledged.type === 'pubrel') return this.window.restoreReleased(packetId)
+    const { queued } = unacknowledged
+    this.window.openAs(packetId, this.stored?.takeOver(queued, packetId) ?? queued)
+  }
+
+  /** What waited for the client at another node. It is sent when the client is there. */
+  takeOverQueued({ publication, qos, retain, subscriptionIdentifiers, group }: Queued, isRetained: boolean): void {
+    const queued = this.#hold(publication, qos, retain, subscriptionIdentifiers, group)
+    if (isRetained) this.#retained.push(queued)
+    else this.#enqueue(queued)
   }
 
   /** The session is over: nothing is to be done for any of its messages. */

@@ -18,7 +18,7 @@ export type Unacknowledged =
   | { readonly type: 'publish'; readonly packetId: number; readonly queued: Queued }
   | { readonly type: 'pubrel'; readonly packetId: number }
 
-/** A message of QoS 2 whose identifier follows from the message, so that it outlives the process. */
+/** A message that has its identifier already: of QoS 2, where it outlives the process, or one that another node has sent. */
 type Fixed = { readonly order: number; queued: Queued | undefined }
 
 export class Window {
@@ -36,7 +36,7 @@ export class Window {
   #kept: (Queued | undefined)[] = []
   #order = 0
   #orders: number[] = []
-  /** By their identifiers, which lie above `idMax`. `queued` is gone once PUBCOMP is awaited. */
+  /** By their identifiers, which `open` leaves out. `queued` is gone once PUBCOMP is awaited. */
   #fixed: Map<number, Fixed> | undefined
 
   constructor(limit: number) {
@@ -59,7 +59,7 @@ export class Window {
     if (this.#count * 2 >= this.#states.length && this.#states.length < SLOTS_MAX) this.#grow()
     const mask = this.#states.length - 1
     let id = this.#nextId
-    while (this.#states[id & mask] !== free) id = id >= this.idMax ? 1 : id + 1
+    while (this.#states[id & mask] !== free || this.#fixed?.has(id) === true) id = id >= this.idMax ? 1 : id + 1
     this.#nextId = id >= this.idMax ? 1 : id + 1
     const slot = id & mask
     this.#states[slot] = qos === 2 ? awaitingPubrec : awaitingPuback
@@ -72,7 +72,7 @@ export class Window {
     return id
   }
 
-  /** The same for a message of QoS 2 that has its identifier already. It must be free. */
+  /** The same for a message that has its identifier already. It must be free. */
   openAs(packetId: number, kept: Queued): void {
     this.#fixed ??= new Map()
     this.#fixed.set(packetId, { order: this.#order++, queued: kept })
@@ -86,7 +86,7 @@ export class Window {
     this.#count++
   }
 
-  /** Identifiers above `idMax` whose PUBCOMP is to come, in the order of their first sending. */
+  /** Identifiers of such messages whose PUBCOMP is to come, in the order of their first sending. */
   released(): number[] {
     const found: number[] = []
     for (const [packetId, { queued }] of this.#fixed ?? []) if (queued === undefined) found.push(packetId)
@@ -118,7 +118,7 @@ export class Window {
 
   #receiveFixed(packetId: number): boolean {
     const fixed = this.#fixed?.get(packetId)
-    if (fixed === undefined) return false
+    if (fixed === undefined || fixed.queued?.qos === 1) return false
     const { queued } = fixed
     fixed.queued = undefined
     if (queued !== undefined) this.settled?.(queued)
@@ -184,7 +184,9 @@ export class Window {
 
   #isFixed(packetId: number, state: number): boolean {
     const fixed = this.#fixed?.get(packetId)
-    return fixed !== undefined && state === (fixed.queued === undefined ? awaitingPubcomp : awaitingPubrec)
+    if (fixed === undefined) return false
+    if (fixed.queued === undefined) return state === awaitingPubcomp
+    return state === (fixed.queued.qos === 1 ? awaitingPuback : awaitingPubrec)
   }
 
   #closeFixed(packetId: number): boolean {
