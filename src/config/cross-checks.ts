@@ -64,7 +64,7 @@ export function remarks(raw: unknown): Remark[] {
 }
 
 function unservedRemarks(raw: unknown): Remark[] {
-  return (['dashboard', 'debug'] as const)
+  return (['dashboard'] as const)
     .filter((key) => valueAt(raw, [key]) !== undefined)
     .map((key) => ({
       path: [key],

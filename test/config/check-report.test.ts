@@ -17,7 +17,6 @@ test('a good file is told with what it makes, and its warnings', async () => {
   link eu-west: 127.0.0.1:2883, wants global/#, cluster/+/status
   listener tcp:default: 127.0.0.1:1883
 warning: f.conf:13: dashboard: is read, but this version of Isthmus does not serve it (not_served_yet)
-warning: f.conf:14: debug: is read, but this version of Isthmus does not serve it (not_served_yet)
 `,
   })
 })

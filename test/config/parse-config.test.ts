@@ -14,10 +14,7 @@ test("the design's example is good, and what this version does not serve is said
   assert.deepEqual(config.listeners, { ...noListeners, tcp: { default: tcpListener('127.0.0.1', 1883) } })
   assert.deepEqual(
     warnings.map(({ key, line, reason }) => ({ key, line, reason })),
-    [
-      { key: 'dashboard', line: 13, reason: 'not_served_yet' },
-      { key: 'debug', line: 14, reason: 'not_served_yet' },
-    ],
+    [{ key: 'dashboard', line: 13, reason: 'not_served_yet' }],
   )
 })
 
