@@ -17,13 +17,25 @@ import type { ConnectTerms } from './connection/connect.ts'
 import { Counters } from './counters.ts'
 import { Journal } from './durable/journal.ts'
 import { load, type LoadedSession } from './durable/load.ts'
+import { Promises } from './durable/promises.ts'
 import { restoreBatches } from './durable/restore-batches.ts'
 import { Limits } from './limits/limits.ts'
 import { memoryLevel } from './limits/memory-guard.ts'
+import { type Directive, type Members } from './members-port.ts'
+import { LocalInterest, type LocalInterestChange, type LocalInterestEntry } from './members/local-interest.ts'
+import { MemberRoutes } from './members/member-routes.ts'
+import {
+  type RetainedChange,
+  type RetainedDeletion,
+  type RetainedVersion,
+  SharedRetained,
+} from './members/shared-retained.ts'
+import { deletionVersion } from './members/retained-version.ts'
+import { Spread } from './members/spread.ts'
 import { Interest } from './sessions/interest.ts'
 import { Passing } from './sessions/passing.ts'
 import { RetainPolicy } from './limits/retain-policy.ts'
-import { Retained } from './sessions/retained.ts'
+import { isAlive } from './sessions/retained.ts'
 import { Session } from './sessions/session.ts'
 import { Sessions } from './sessions/sessions.ts'
 import {
@@ -58,6 +70,11 @@ const closedInlet: LinkInlet = {
   closed: () => undefined,
 }
 
+const nobodyElse: readonly string[] = []
+
+/** Other nodes wait until the disk takes something again. */
+const patient = { acknowledge: () => undefined, promiseBroken: () => undefined }
+
 /** How many subscriptions of a session that is over go in one turn of the event loop. */
 const UNSUBSCRIBED_PER_TURN = 500
 
@@ -81,14 +98,24 @@ export class Broker implements BrokerPort {
   readonly passing = new Passing()
   /** The publish that does not come from a client: a will, a message from a link. It may happen while the other one passes. */
   readonly #inner = new Passing()
+  /** One that is handed on to another node; it may happen while both pass. */
+  readonly #outer = new Passing()
   /** What goes to disk, and what has to wait for that. */
   readonly journal: Journal
   /** Set when a message of a link was not passed on, because the disk takes nothing: it must not be acknowledged. */
   isPromiseRefused = false
-  readonly #retained = new Retained((topic, publication) => this.journal.retained(topic, publication))
+  /** Hands copies to the other nodes of the cluster. */
+  readonly spread: Spread
+  readonly #retained: SharedRetained
   readonly #retainPolicy: RetainPolicy
   readonly #table: SubscriptionTable
   readonly #interest: Interest
+  readonly #localInterest: LocalInterest
+  /** What other nodes wait for, and the last commit and mark that concern them. */
+  readonly #owed: Promises
+  #owedCommit = 0
+  #owedMark = 0
+  readonly #memberRoutes: MemberRoutes
   readonly #routes = new WeakMap<RouteSink, SinkRoute>()
 
   constructor(options: BrokerOptions) {
@@ -98,8 +125,17 @@ export class Broker implements BrokerPort {
     this.random = options.random
     this.log = options.log
     this.#interest = new Interest(options.log)
-    this.#table = new SubscriptionTable([this.#random32(), this.#random32()], this.counters, this.#interest)
+    this.#localInterest = new LocalInterest(options.log, () => this.#table.all())
+    const hashKey = [this.#random32(), this.#random32()] as const
+    this.#table = new SubscriptionTable(hashKey, this.counters, this.#interest, this.#localInterest)
     this.index = this.#table.index
+    this.#memberRoutes = new MemberRoutes(this.#table, this.#interest)
+    this.spread = new Spread(this.counters, options.log)
+    this.#retained = new SharedRetained({
+      clock: options.clock,
+      log: options.log,
+      record: (topic, publication) => this.journal.retained(topic, publication),
+    })
     this.sessions = new Sessions(this.clock, {
       publishWill: (session) => this.#publishWill(session),
       ended: (session, isExpired) => this.#endSession(session, isExpired),
@@ -111,6 +147,7 @@ export class Broker implements BrokerPort {
       defer: options.defer ?? setImmediate,
       wake: (session) => session.drain(this.clock.nowMs()),
     })
+    this.#owed = new Promises(this.journal, this.spread, patient)
     this.configure(options.mqtt)
   }
 
@@ -122,15 +159,20 @@ export class Broker implements BrokerPort {
 
   /** Passes on what `passing` shows. Returns how many receivers it found: sessions, groups, links. */
   publish(passing: Passing, delivery: Delivery): number {
-    const { targets, groups, sinks } = delivery
+    const { targets, groups, sinks, nodes } = delivery
     this.counters.published++
     if (this.limits.memory !== memoryLevel.ok && passing.view.qos === 0) {
       this.counters.shedMemory++
       return 0
     }
-    if (passing.view.retain && !this.#retain(passing)) return 0
-    const exclusive = passing.ownsBytes && targets.length + groups.length === 1
-    let receivers = groups.length
+    const isForAll = passing.view.retain && this.spread.members !== undefined && this.limits.retainer.enable
+    if (passing.view.retain && !this.#retain(passing)) {
+      if (isForAll) this.spread.send(passing, nobodyElse, true)
+      return 0
+    }
+    const isSpread = nodes.length > 0 || isForAll
+    const exclusive = passing.ownsBytes && targets.length + groups.length === 1 && !isSpread
+    let receivers = groups.length + nodes.length
     // Links go first: what they keep is copied before the bytes may be patched for a single receiver.
     if (sinks.length > 0 && passing.origin === undefined) {
       receivers += sinks.length
@@ -145,9 +187,10 @@ export class Broker implements BrokerPort {
     }
     for (let i = 0; i < groups.length; i++) {
       const group = groups[i]!
-      const member = group.choose(this.#pickMember)
+      const member = group.isSpread ? this.#chooseAnywhere(group) : group.choose(this.#pickMember)
       member?.session.deliver(passing, member, group, exclusive)
     }
+    if (isSpread || this.spread.hasGroups) this.spread.send(passing, nodes, isForAll)
     if (receivers === 0) this.counters.withoutReceivers++
     return receivers
   }
@@ -227,12 +270,16 @@ export class Broker implements BrokerPort {
     const { topic, view } = passing
     const { retainer } = this.limits
     if (!retainer.enable) return true
+    const isForAll = this.spread.members !== undefined
+    if (isForAll) this.#retained.stamp(passing)
     if (view.payloadStart === view.end) {
-      this.#retained.delete(topic) // [MQTT-3.3.1-6]
+      // [MQTT-3.3.1-6]
+      if (isForAll) this.#retained.bury(topic, deletionVersion(passing.receivedAtMs))
+      else this.#retained.store.delete(topic)
       return !retainer.stop_publish_clear_msg
     }
-    if (this.#retainPolicy.allows(this.#retained, topic, view.end - view.payloadStart))
-      this.#retained.set(passing.publication)
+    if (this.#retainPolicy.allows(this.#retained.store, topic, view.end - view.payloadStart))
+      this.#retained.store.set(passing.publication)
     else passing.isRetainRefused = true
     return true
   }
@@ -240,7 +287,7 @@ export class Broker implements BrokerPort {
   /** Those that new subscribers are told. */
   #retainedUnder(topicFilter: string): Iterable<Publication> {
     const { enable, msg_expiry_interval } = this.limits.retainer
-    return enable ? this.#retained.under(topicFilter, this.clock.nowMs(), msg_expiry_interval) : []
+    return enable ? this.#retained.store.under(topicFilter, this.clock.nowMs(), msg_expiry_interval) : []
   }
 
   #publishWill(session: Session): void {
@@ -269,6 +316,7 @@ export class Broker implements BrokerPort {
   /** To be called about once a minute: lets go of what is out of date and nobody has asked for since. */
   sweep(): void {
     this.index.sweep()
+    this.#retained.sweep()
   }
 
   get mqtt(): MqttConfig {
@@ -314,6 +362,7 @@ export class Broker implements BrokerPort {
 
   /** Sees to it that the session is on disk if it is to outlive its connection, and only then. */
   #keep(session: Session): void {
+    this.#localInterest.sessionChanged(session)
     if (session.expiryIntervalMs <= 0) return session.forsake()
     if (session.stored !== undefined) return session.stored.changed()
     const stored = this.journal.keep(session)
@@ -346,7 +395,9 @@ export class Broker implements BrokerPort {
     const nowMs = this.clock.nowMs()
     for (const queued of held) {
       const member = queued.group?.choose(this.#pickMember)
-      member?.session.inherit(queued, member, nowMs)
+      if (member !== undefined) member.session.inherit(queued, member, nowMs)
+      else if (queued.group?.isSpread === true)
+        this.#handOn(queued.publication, { plain: false, groups: [queued.group.key] }, nowMs)
     }
     session.end()
   }
@@ -442,6 +493,186 @@ export class Broker implements BrokerPort {
       session.queueRetained(systemPublication(topic, payload, true, nowMs), subscription)
   }
 
+  // ---- the other nodes of the cluster
+
+  /** `undefined` on a node that has no others. */
+  get members(): Members | undefined {
+    return this.spread.members
+  }
+
+  set members(members: Members | undefined) {
+    this.spread.members = members
+  }
+
+  /** Another node has ordinary subscribers of this filter, which is a valid one. */
+  addMemberRoute(node: string, topicFilter: string): void {
+    this.#memberRoutes.addRoute(node, topicFilter)
+  }
+
+  removeMemberRoute(node: string, topicFilter: string): void {
+    this.#memberRoutes.removeRoute(node, topicFilter)
+  }
+
+  /** Another node has members of this group. `isReady`: one of them would get a message at once; it may be said anew. */
+  addMemberGroup(node: string, shareName: string, topicFilter: string, isReady = true): void {
+    this.#memberRoutes.addGroup(node, shareName, topicFilter, isReady)
+  }
+
+  removeMemberGroup(node: string, shareName: string, topicFilter: string): void {
+    this.#memberRoutes.removeGroup(node, shareName, topicFilter)
+  }
+
+  /** What the sessions of this node alone subscribe to, each filter and each group once; `$SYS/#` and `$LINK/#` are left out. */
+  localInterest(): Iterable<LocalInterestEntry> {
+    return this.#localInterest.entries()
+  }
+
+  /** Called after each change of that. Returns how to stop it. */
+  onLocalInterest(listener: (change: LocalInterestChange) => void): () => void {
+    return this.#localInterest.onChange(listener)
+  }
+
+  /**
+   * Delivers a message that another node handed to this one: to subscribers here, and never further, but for a group that has
+   * no member left here. What has to be kept is recorded: `whenKept` tells when it is. Returns how many receivers it found.
+   */
+  deliverFromMember(publication: Publication, directive: Directive): number {
+    const { changes } = this.journal
+    const { mark } = this.spread
+    const receivers = this.#deliverFromMember(publication, directive)
+    this.#owe(changes, mark)
+    return receivers
+  }
+
+  #deliverFromMember(publication: Publication, { plain, groups, tried }: Directive): number {
+    const { topic, qos } = publication
+    this.counters.receivedFromMembers++
+    if (topicNameProblem(topic) !== undefined) return 0
+    const delivery = this.index.lookup(topic)
+    if (delivery.reserved !== undefined) return 0
+    if (publication.retain) this.#applyRetained(publication)
+    if (!plain && groups.length === 0) return 0
+    const nowMs = this.clock.nowMs()
+    if (publication.expiresAtMs <= nowMs) {
+      this.counters.droppedExpired++
+      return 0
+    }
+    if (this.limits.memory !== memoryLevel.ok && qos === 0) {
+      this.counters.shedMemory++
+      return 0
+    }
+    const { targets } = delivery
+    this.#inner.fromPublication(publication, nowMs)
+    if (plain) for (const target of targets) target.session.deliver(this.#inner, target, undefined, false)
+    for (const key of groups) this.#deliverToGroup(publication, key, tried, nowMs)
+    return (plain ? targets.length : 0) + groups.length
+  }
+
+  #deliverToGroup(publication: Publication, key: string, tried: readonly string[] | undefined, nowMs: number): void {
+    const group = this.#table.group(key)
+    const member = group?.choose(this.#pickMember)
+    if (member !== undefined) member.session.deliver(this.#inner, member, group, false)
+    else this.#handOn(publication, { plain: false, groups: [key], tried: tried ?? nobodyElse }, nowMs)
+  }
+
+  /** Hands a message for groups on to other nodes that have members of them, if there are any left to try. */
+  #handOn(publication: Publication, { groups, tried = nobodyElse }: Directive, nowMs: number): void {
+    for (const key of groups) {
+      const group = this.#table.group(key)
+      if (group === undefined || !this.spread.leave(group, tried)) this.counters.droppedNoMember++
+    }
+    if (!this.spread.hasGroups) return
+    // It was retained when it was published: by now the topic may have another one, or none.
+    this.#outer.fromPublication(publication.withoutRetain(), nowMs)
+    this.spread.sendOn(this.#outer, tried)
+  }
+
+  /**
+   * What was handed to another node, which is gone, and was not acknowledged: another member of each of its groups gets it; what was
+   * for the node's ordinary subscribers is dropped. Returns a mark as `Members.send` does.
+   */
+  redispatch(publication: Publication, { plain, groups, tried }: Directive): number {
+    const { changes } = this.journal
+    const { mark } = this.spread
+    const nowMs = this.clock.nowMs()
+    if (plain) this.counters.droppedMemberLost++
+    for (const key of groups) this.#redispatchToGroup(publication, key, tried, nowMs)
+    this.#owe(changes, mark)
+    return this.spread.mark === mark ? 0 : this.spread.mark
+  }
+
+  #redispatchToGroup(publication: Publication, key: string, tried: readonly string[] | undefined, nowMs: number): void {
+    if (publication.expiresAtMs <= nowMs) return void this.counters.droppedExpired++
+    const group = this.#table.group(key)
+    const member =
+      group?.chooseReady(this.#pickMember) ?? (group?.isSpread === true ? undefined : group?.choose(this.#pickMember))
+    if (member === undefined)
+      return this.#handOn(publication, { plain: false, groups: [key], tried: tried ?? nobodyElse }, nowMs)
+    this.#inner.fromPublication(publication, nowMs)
+    member.session.deliver(this.#inner, member, group, false)
+  }
+
+  /** A member that would get the message at once goes before one on another node, and that before one that has to wait here. */
+  #chooseAnywhere(group: ShareGroup): Target | undefined {
+    const ready = group.chooseReady(this.#pickMember)
+    if (ready !== undefined) return ready
+    return this.spread.leave(group) ? undefined : group.choose(this.#pickMember)
+  }
+
+  /** Each topic with what is retained, or was cleared not long ago. To be gone through at leisure: it may miss what changes meanwhile. */
+  retainedVersions(): Iterable<RetainedVersion> {
+    return this.#retained.versions()
+  }
+
+  retainedVersionOf(topic: string): number | undefined {
+    return this.#retained.versionOf(topic)
+  }
+
+  retainedMessage(topic: string): Publication | undefined {
+    return this.#retained.store.get(topic)
+  }
+
+  /** Called after each change, whoever made it. Returns how to stop it. */
+  onRetainedChange(listener: (change: RetainedChange) => void): () => void {
+    return this.#retained.onChange(listener)
+  }
+
+  /** Takes over what another node has, if it is later than what is here. Returns whether it was. Subscribers are not told. */
+  applyRetained(retained: Publication | RetainedDeletion): boolean {
+    const { changes } = this.journal
+    const isNewer = this.#applyRetained(retained)
+    this.#owe(changes, this.spread.mark)
+    return isNewer
+  }
+
+  #applyRetained(retained: Publication | RetainedDeletion): boolean {
+    const { enable, msg_expiry_interval } = this.limits.retainer
+    if (!enable || topicNameProblem(retained.topic) !== undefined) return false
+    if (reservedNamespace(retained.topic) !== undefined) return false
+    if (!(retained instanceof Publication)) return this.#retained.buryIfNewer(retained)
+    const { payloadLength, topic, receivedAtMs } = retained
+    const isDeletion = payloadLength === 0 || !isAlive(retained, this.clock.nowMs(), msg_expiry_interval)
+    if (!this.#retained.isNewer(retained, isDeletion)) return false
+    if (isDeletion) this.#retained.bury(topic, deletionVersion(receivedAtMs))
+    else if (this.#retainPolicy.allows(this.#retained.store, topic, payloadLength)) this.#retained.store.set(retained)
+    else return false
+    return true
+  }
+
+  /** Notes what other nodes wait for: what was recorded since, and what was handed on. */
+  #owe(changesBefore: number, markBefore: number): void {
+    if (this.journal.changes !== changesBefore) this.#owedCommit = this.journal.gatheringCommit
+    if (this.spread.mark !== markBefore) this.#owedMark = this.spread.mark
+  }
+
+  /**
+   * Calls when all that other nodes have handed to this one is on disk, as far as it has to be, and what was handed on has arrived:
+   * at once if there is nothing to wait for. In the order of the calls; not at all while the disk takes nothing.
+   */
+  whenKept(call: () => void): void {
+    this.#owed.call(call, this.#owedCommit, this.#owedMark)
+  }
+
   // ---- what links need (BrokerPort)
 
   interest(): Iterable<string> {
@@ -472,11 +703,11 @@ export class Broker implements BrokerPort {
   }
 
   get retainedCount(): number {
-    return this.#retained.count
+    return this.#retained.store.count
   }
 
   get retainedBytes(): number {
-    return this.#retained.bytes
+    return this.#retained.store.bytes
   }
 
   *retained(topicFilter: string): Iterable<Message> {

@@ -78,7 +78,10 @@ export class Counters {
 
   /** Messages taken in: from clients, wills, links. */
   published = 0
-  /** Those of them that nobody wanted. */
+  /** Copies handed to other nodes of the cluster, and messages that came from them. */
+  sentToMembers = 0
+  receivedFromMembers = 0
+  /** Those taken in that nobody wanted. */
   withoutReceivers = 0
   /** The queue of a session was full: its oldest message made room. */
   droppedQueueFull = 0
@@ -93,6 +96,10 @@ export class Counters {
   shedMemory = 0
   /** Not queued because the memory was far above it. */
   droppedMemory = 0
+  /** Of a shared subscription that has no member left on any node that was asked. */
+  droppedNoMember = 0
+  /** For a node of the cluster that is gone. */
+  droppedMemberLost = 0
   /** Delivered, but not kept as retained message: there are as many as may be, it is too large, or memory is short. */
   retainRefused = 0
 
@@ -131,6 +138,8 @@ export class Counters {
       shed_qos0: this.shedQos0,
       memory_qos0: this.shedMemory,
       memory_queue: this.droppedMemory,
+      no_group_member: this.droppedNoMember,
+      member_lost: this.droppedMemberLost,
     }
   }
 

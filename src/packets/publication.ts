@@ -145,6 +145,15 @@ export class Publication {
     return Math.max(0, Math.ceil((this.expiresAtMs - nowMs) / 1000))
   }
 
+  /** The same as a message that is not to be retained, and whose receivers are not told that it was. */
+  withoutRetain(): Publication {
+    if (!this.retain) return this
+    this.show(scratch)
+    const copy = new Publication(this.topic, scratch, this.publisher, this.receivedAtMs, this.origin)
+    copy.buffer[copy.start]! &= ~1
+    return copy
+  }
+
   get payloadLength(): number {
     this.show(scratch)
     return scratch.end - scratch.payloadStart

@@ -116,12 +116,14 @@ export class Client implements PresentClient, Promiser {
     if (broker.journal.isFailing && qos > 0 && broker.isPromise(delivery, view.retain))
       return this.#refusePromise(qos, packetId)
     const changesBefore = broker.journal.changes
+    const markBefore = broker.spread.mark
     const reason = this.#mayPublish(delivery) ? this.#pass(delivery) : this.deny('publish', delivery.topic)
     if (qos === 0 || !this.#connection.isOpen) return
-    if (qos === 1) return this.#answer(0x40, packetId, reason, changesBefore)
+    if (qos === 1) return this.#answer(0x40, packetId, reason, changesBefore, markBefore)
     // MQTT 3.1.1 has no word for a refusal there, so that its client goes on with PUBREL.
     if (reason < 0x80 || this.version < 5) session.awaitRel(packetId)
-    this.#answer(0x50, packetId, reason, changesBefore)
+    if (broker.spread.mark !== markBefore) session.mark = broker.spread.mark
+    this.#answer(0x50, packetId, reason, changesBefore, markBefore)
   }
 
   /** What is under `$LINK/` the link's inlet judges. */
@@ -199,16 +201,34 @@ export class Client implements PresentClient, Promiser {
     this.broker.counters.acknowledgementsMissed[type]!++
   }
 
-  /** Acknowledges at once, or, if something was recorded since, when that is on disk. */
-  #answer(firstByte: number, packetId: number, reason: number, changesBefore: number): void {
-    const { journal } = this.broker
-    if (journal.changes === changesBefore && (this.#promises === undefined || this.#promises.isEmpty))
+  /**
+   * Acknowledges at once, or, if something was recorded since, when that is on disk, and if something was handed to other nodes since,
+   * when they have it.
+   */
+  #answer(
+    firstByte: number,
+    packetId: number,
+    reason: number,
+    changesBefore: number,
+    markBefore = this.broker.spread.mark,
+  ): void {
+    const { journal, spread } = this.broker
+    const isKept = journal.changes === changesBefore
+    const isThere = spread.mark === markBefore
+    if (isKept && isThere && (this.#promises === undefined || this.#promises.isEmpty))
       this.#connection.outlet.acknowledge(firstByte, packetId, reason)
-    else this.#promised.acknowledge(firstByte, packetId, reason, journal.gatheringCommit)
+    else
+      this.#promised.acknowledge(
+        firstByte,
+        packetId,
+        reason,
+        isKept ? 0 : journal.gatheringCommit,
+        isThere ? 0 : spread.mark,
+      )
   }
 
   get #promised(): Promises {
-    this.#promises ??= new Promises(this.broker.journal, this)
+    this.#promises ??= new Promises(this.broker.journal, this.broker.spread, this)
     return this.#promises
   }
 
@@ -216,9 +236,10 @@ export class Client implements PresentClient, Promiser {
   #answerAgain(firstByte: number, packetId: number, reason: number): void {
     const { journal } = this.broker
     const commit = this.session.stored?.changedIn ?? 0
-    if (commit <= journal.committed && (this.#promises === undefined || this.#promises.isEmpty))
+    const { mark } = this.session
+    if (commit <= journal.committed && mark === 0 && (this.#promises === undefined || this.#promises.isEmpty))
       this.#connection.outlet.acknowledge(firstByte, packetId, reason)
-    else this.#promised.acknowledge(firstByte, packetId, reason, commit)
+    else this.#promised.acknowledge(firstByte, packetId, reason, commit, mark)
   }
 
   /** The disk takes nothing, so that nothing can be promised: the message is not taken on. */
@@ -255,8 +276,9 @@ export class Client implements PresentClient, Promiser {
   /** Answers at once, or, if something was recorded since, when that is on disk. */
   whenKept(changesBefore: number, answer: () => void): void {
     const { journal } = this.broker
-    if (journal.changes === changesBefore && (this.#promises === undefined || this.#promises.isEmpty)) answer()
-    else this.#promised.call(answer, journal.gatheringCommit)
+    const isKept = journal.changes === changesBefore
+    if (isKept && (this.#promises === undefined || this.#promises.isEmpty)) answer()
+    else this.#promised.call(answer, isKept ? 0 : journal.gatheringCommit, 0)
   }
 
   /** Whether a QoS 2 message awaits its PUBREL under this identifier. MQTT 3.1.1 has no word for it and is let pass. */

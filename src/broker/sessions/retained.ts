@@ -35,10 +35,28 @@ export class Retained {
   }
 
   delete(topic: string): void {
-    if (!this.has(topic)) return
+    if (this.take(topic)) this.#changed(topic, undefined)
+  }
+
+  /** Takes one off without telling. Returns whether there was one. */
+  take(topic: string): boolean {
+    if (!this.has(topic)) return false
     this.#bytes -= this.#bytesOf(topic)
     this.#byTopic.delete(topic)
-    this.#changed(topic, undefined)
+    return true
+  }
+
+  /** That of a topic; it may have expired. */
+  get(topic: string): Publication | undefined {
+    return this.#byTopic.get(topic)
+  }
+
+  /** All of them, in no order; some may have expired. Not to be changed meanwhile. */
+  *all(): Iterable<Publication> {
+    for (const topic of this.#byTopic.filters()) {
+      const publication = this.#byTopic.get(topic)
+      if (publication !== undefined) yield publication
+    }
   }
 
   has(topic: string): boolean {
@@ -72,7 +90,7 @@ export class Retained {
 }
 
 /** What has no expiry of its own lives as long as the configuration says. */
-function isAlive({ expiresAtMs, receivedAtMs }: Publication, nowMs: number, expiryMs: number): boolean {
+export function isAlive({ expiresAtMs, receivedAtMs }: Publication, nowMs: number, expiryMs: number): boolean {
   if (Number.isFinite(expiresAtMs)) return expiresAtMs > nowMs
   return expiryMs === 0 || receivedAtMs > nowMs - expiryMs
 }

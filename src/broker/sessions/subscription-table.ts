@@ -2,6 +2,7 @@
 import type { Subscription as ParsedSubscription } from '../../topics/subscription.ts'
 import { TopicIndex } from '../../topics/topic-index.ts'
 import type { Counters } from '../counters.ts'
+import type { LocalInterest } from '../members/local-interest.ts'
 import type { Interest } from './interest.ts'
 import type { Session } from './session.ts'
 import {
@@ -18,13 +19,29 @@ export class SubscriptionTable {
   readonly index: TopicIndex<Destination, Delivery>
   readonly #counters: Counters
   readonly #interest: Interest
+  readonly #localInterest: LocalInterest
   readonly #groups = new Map<string, ShareGroup>()
 
   /** @param hashKey that nobody can guess, so that nobody can choose topics that all fall into one slot */
-  constructor(hashKey: readonly [number, number], counters: Counters, interest: Interest) {
+  constructor(
+    hashKey: readonly [number, number],
+    counters: Counters,
+    interest: Interest,
+    localInterest: LocalInterest,
+  ) {
     this.index = new TopicIndex({ plan: planDelivery, hashKey })
     this.#counters = counters
     this.#interest = interest
+    this.#localInterest = localInterest
+  }
+
+  /** All subscriptions of this node. */
+  *all(): Iterable<Subscription> {
+    for (const topicFilter of this.index.filters())
+      for (const destination of this.index.destinations(topicFilter)) {
+        if (destination.kind === 'subscription') yield destination
+        else if (destination.kind === 'group') yield* destination.members
+      }
   }
 
   /** The shared subscription of this key, if it has members. */
@@ -60,11 +77,12 @@ export class SubscriptionTable {
     }
     if (before !== undefined) this.#detach(before)
     this.#attach(subscription)
-    session.subscriptions.set(name, subscription)
     if (before === undefined) {
       this.#counters.countSubscription(1, group !== undefined)
       this.#interest.add(topicFilter)
+      this.#localInterest.add(subscription)
     }
+    session.subscriptions.set(name, subscription)
     return subscription
   }
 
@@ -74,18 +92,41 @@ export class SubscriptionTable {
     this.#detach(subscription)
     this.#counters.countSubscription(-1, subscription.group !== undefined)
     this.#interest.remove(subscription.topicFilter)
+    this.#localInterest.remove(subscription)
+  }
+
+  /** Another node has members of this group. Returns whether that is new. */
+  addGroupNode(node: string, shareName: string, topicFilter: string, isReady: boolean): boolean {
+    const group = this.#groupOf(shareName, topicFilter)
+    if (group.isEmpty) this.#found(group)
+    return group.addNode(node, isReady)
+  }
+
+  /** It has none any more. Returns whether it had. */
+  removeGroupNode(node: string, shareName: string, topicFilter: string): boolean {
+    const group = this.#groups.get(`${shareName}/${topicFilter}`)
+    if (group === undefined || !group.removeNode(node)) return false
+    if (group.isEmpty) this.#dissolve(group)
+    return true
   }
 
   #attach(subscription: Subscription): void {
     const { group } = subscription
     if (group === undefined) this.index.add(subscription.topicFilter, subscription)
     else {
-      if (group.isEmpty) {
-        this.#groups.set(group.key, group)
-        this.index.add(group.topicFilter, group)
-      }
+      if (group.isEmpty) this.#found(group)
       group.add(subscription)
     }
+  }
+
+  #found(group: ShareGroup): void {
+    this.#groups.set(group.key, group)
+    this.index.add(group.topicFilter, group)
+  }
+
+  #dissolve(group: ShareGroup): void {
+    this.#groups.delete(group.key)
+    this.index.remove(group.topicFilter, group)
   }
 
   #detach(subscription: Subscription): void {
@@ -93,9 +134,7 @@ export class SubscriptionTable {
     if (group === undefined) this.index.remove(subscription.topicFilter, subscription)
     else {
       group.remove(subscription)
-      if (!group.isEmpty) return
-      this.#groups.delete(group.key)
-      this.index.remove(group.topicFilter, group)
+      if (group.isEmpty) this.#dissolve(group)
     }
   }
 

@@ -4,6 +4,8 @@ import type { QoS } from '../../packets/message.ts'
 import type { PublishAnswer } from '../access/authorizer.ts'
 import type { Session } from './session.ts'
 
+const none: readonly never[] = []
+
 export type SubscriptionOptions = {
   readonly qos: QoS
   /** MQTT 5: not to be sent what the session itself published. */
@@ -28,21 +30,42 @@ export type Subscription = SubscriptionOptions & {
   readonly alone: readonly Target[]
 }
 
-/** A shared subscription (MQTT 5, 4.8.2): each message goes to one of its members. */
+/** Another node of the cluster that has members of a group. */
+type GroupNode = {
+  readonly node: string
+  /** Whether one of them would get a message at once. */
+  readonly isReady: boolean
+}
+
+/** A shared subscription (MQTT 5, 4.8.2): each message goes to one of its members, who may be on several nodes. */
 export class ShareGroup {
   readonly kind = 'group'
   readonly shareName: string
   readonly topicFilter: string
   readonly #members: Subscription[] = []
   #next = 0
+  /** Other nodes that have members. */
+  #nodes: readonly GroupNode[] = none
+  #nextNode = 0
 
   constructor(shareName: string, topicFilter: string) {
     this.shareName = shareName
     this.topicFilter = topicFilter
   }
 
+  /** Whether it has members nowhere. */
   get isEmpty(): boolean {
-    return this.#members.length === 0
+    return this.#members.length === 0 && this.#nodes.length === 0
+  }
+
+  /** Whether it has members on other nodes, too. */
+  get isSpread(): boolean {
+    return this.#nodes.length > 0
+  }
+
+  /** Those of this node. */
+  get members(): readonly Subscription[] {
+    return this.#members
   }
 
   /** What no other group has. */
@@ -74,23 +97,73 @@ export class ShareGroup {
     const { length } = this.#members
     if (length === 0) return undefined
     const first = pick === undefined ? this.#next % length : pick(length)
-    let chosen = first
+    return this.#choose(this.#readyFrom(first) ?? first)
+  }
+
+  /** The same if it is ready. */
+  chooseReady(pick?: (memberCount: number) => number): Target | undefined {
+    const { length } = this.#members
+    if (length === 0) return undefined
+    const ready = this.#readyFrom(pick === undefined ? this.#next % length : pick(length))
+    return ready === undefined ? undefined : this.#choose(ready)
+  }
+
+  #choose(index: number): Target | undefined {
+    this.#next = index + 1
+    return this.#members[index]!.alone[0]
+  }
+
+  #readyFrom(first: number): number | undefined {
+    const { length } = this.#members
     for (let i = 0; i < length; i++) {
       const candidate = (first + i) % length
-      if (this.#members[candidate]!.session.isReady) {
-        chosen = candidate
-        break
-      }
+      if (this.#members[candidate]!.session.isReady) return candidate
     }
-    this.#next = chosen + 1
-    return this.#members[chosen]!.alone[0]
+    return undefined
+  }
+
+  /** Returns whether the node is new to the group. */
+  addNode(node: string, isReady: boolean): boolean {
+    const rest = this.#nodes.filter((other) => other.node !== node)
+    const isNew = rest.length === this.#nodes.length
+    this.#nodes = [...rest, { node, isReady }]
+    return isNew
+  }
+
+  /** Returns whether it had the node. */
+  removeNode(node: string): boolean {
+    const rest = this.#nodes.filter((other) => other.node !== node)
+    const had = rest.length < this.#nodes.length
+    this.#nodes = rest.length === 0 ? none : rest
+    return had
+  }
+
+  /** The node whose turn it is, but for those that were tried; one that is ready goes before one that is not. */
+  chooseNode(tried: readonly string[]): string | undefined {
+    const { length } = this.#nodes
+    let chosen: number | undefined
+    for (let i = 0; i < length; i++) {
+      const candidate = (this.#nextNode + i) % length
+      const { node, isReady } = this.#nodes[candidate]!
+      if (tried.length > 0 && tried.includes(node)) continue
+      chosen ??= candidate
+      if (!isReady) continue
+      chosen = candidate
+      break
+    }
+    if (chosen === undefined) return undefined
+    this.#nextNode = chosen + 1
+    return this.#nodes[chosen]!.node
   }
 }
 
 /** A filter that a peer wants: see `BrokerPort.addRoute`. */
 export type SinkRoute = { readonly kind: 'sink'; readonly sink: RouteSink }
 
-export type Destination = Subscription | ShareGroup | SinkRoute
+/** Another node of the cluster, which has subscribers of a filter. */
+export type MemberRoute = { readonly kind: 'member'; readonly node: string }
+
+export type Destination = Subscription | ShareGroup | SinkRoute | MemberRoute
 
 /** One session that gets a topic's messages, once, however many of its subscriptions overlap. */
 export type Target = {
@@ -108,6 +181,8 @@ export type Delivery = PublishAnswer & {
   readonly targets: readonly Target[]
   readonly groups: readonly ShareGroup[]
   readonly sinks: readonly RouteSink[]
+  /** Other nodes that have ordinary subscribers. */
+  readonly nodes: readonly string[]
   /** Whether the topic is in a namespace that ordinary publishing never reaches. */
   readonly reserved: 'link' | 'sys' | undefined
   readonly levelCount: number
@@ -118,9 +193,11 @@ export function planDelivery(topic: string, destinations: readonly Destination[]
   const bySession = new Map<Session, Subscription[]>()
   const groups: ShareGroup[] = []
   const sinks = new Set<RouteSink>()
+  const nodes = new Set<string>()
   for (const destination of destinations) {
     if (destination.kind === 'group') groups.push(destination)
     else if (destination.kind === 'sink') sinks.add(destination.sink)
+    else if (destination.kind === 'member') nodes.add(destination.node)
     else {
       const own = bySession.get(destination.session)
       if (own === undefined) bySession.set(destination.session, [destination])
@@ -132,14 +209,13 @@ export function planDelivery(topic: string, destinations: readonly Destination[]
     targets: targetsOf(bySession),
     groups: groups.length === 0 ? none : groups,
     sinks: sinks.size === 0 ? none : [...sinks],
+    nodes: nodes.size === 0 ? none : [...nodes],
     reserved: reservedNamespace(topic),
     levelCount: topic.split('/').length,
     answeredFor: undefined,
     answerBits: 0,
   }
 }
-
-const none: readonly never[] = []
 /** So many different targets a session may share however few subscriptions it has. */
 const TARGETS_SHARED_MIN = 64
 
