@@ -8,6 +8,7 @@
 import { assign, raise, sendTo, setup } from 'xstate'
 import { nextDelayMs, type Random } from '../src/link/backoff.ts'
 import { crashed, type LinkFailure } from '../src/link/link-failure.ts'
+import type { SpeakingFact } from '../src/link/speaking.ts'
 import {
   peerCame,
   statusOf,
@@ -35,6 +36,10 @@ export type LinkInput = {
   readonly settings: LinkSettings
   readonly inbound: InboundFact
   readonly outbox: OutboxFact
+  /** For a node alone it is left out. */
+  readonly speaking?: SpeakingFact
+  /** What the nodes of the cluster coordinate through does not answer. */
+  readonly coordinationLost?: boolean
   readonly random: Random
   readonly nowMs: () => number
 }
@@ -44,6 +49,11 @@ export type LinkEvent =
   /** Speak under a new incarnation. */
   | { readonly type: 'restart_routes' }
   | { readonly type: 'rebuild_pool' }
+  /** Both planes under other ClientIDs, with the routes as they are. */
+  | { readonly type: 'reconnect' }
+  /** Whose it is in the cluster to speak to the peer. */
+  | { readonly type: 'speaking_changed'; readonly speaking: SpeakingFact }
+  | { readonly type: 'coordination_changed'; readonly lost: boolean }
   | { readonly type: 'inbound_changed'; readonly inbound: InboundFact }
   | { readonly type: 'outbox_changed'; readonly outbox: OutboxFact }
   /** The machine to itself, for both planes: the peer spoke to us, so that nobody need wait long before speaking to it. */
@@ -52,6 +62,7 @@ export type LinkEvent =
 export type Plane = 'routeSync' | 'forwarding'
 
 type LinkContext = LinkInput & {
+  readonly speaking: SpeakingFact
   readonly facts: LinkFacts
   readonly status: LinkStatus
   readonly crashesAtMs: readonly number[]
@@ -87,6 +98,7 @@ export const linkMachine = setup({
         delayMs: nextDelayMs(0, { msMin, msMax }, context.random),
       }
     }),
+    noteSpeaking: assign((_args, speaking: SpeakingFact) => ({ speaking })),
     noteSettings: assign((_args, settings: LinkSettings) => ({ settings })),
   },
   delays: { crashBackoff: ({ context }) => context.delayMs },
@@ -94,13 +106,15 @@ export const linkMachine = setup({
   id: 'link',
   type: 'parallel',
   context: ({ input }) => {
+    const speaking = input.speaking ?? ({ state: 'alone' } as const)
     const facts: LinkFacts = {
-      routeSync: { phase: 'connecting', failure: undefined },
+      routeSync: { phase: 'connecting', failure: undefined, speaking },
       forwarding: { members: membersDown(input.settings.poolSize, undefined) },
       inbound: input.inbound,
       outbox: input.outbox,
+      coordinationLost: input.coordinationLost ?? false,
     }
-    return { ...input, facts, status: statusOf(facts), crashesAtMs: [], delayMs: 0 }
+    return { ...input, speaking, facts, status: statusOf(facts), crashesAtMs: [], delayMs: 0 }
   },
   entry: announced(),
   on: {
@@ -111,6 +125,9 @@ export const linkMachine = setup({
     ],
     outbox_changed: {
       actions: [{ type: 'noteFacts', params: ({ event }) => ({ outbox: event.outbox }) }, announced()],
+    },
+    coordination_changed: {
+      actions: [{ type: 'noteFacts', params: ({ event }) => ({ coordinationLost: event.lost }) }, announced()],
     },
   },
   states: {
@@ -123,15 +140,23 @@ export const linkMachine = setup({
           on: {
             restart_routes: { target: 'running', reenter: true },
             peer_came: { actions: sendTo('routeSync', { type: 'peer_came' }) },
+            reconnect: { actions: sendTo('routeSync', { type: 'reconnect' }) },
+            speaking_changed: {
+              actions: [
+                { type: 'noteSpeaking', params: ({ event }) => event.speaking },
+                sendTo('routeSync', ({ event }) => event),
+              ],
+            },
           },
           invoke: {
             src: 'routeSync',
             id: 'routeSync',
-            input: ({ context: { link, random, settings } }) => ({
+            input: ({ context: { link, random, settings, speaking } }) => ({
               link,
               random,
               connectMs: settings.connectMs,
               batchMs: settings.ackMs,
+              speaking,
             }),
             onSnapshot: {
               actions: [
@@ -147,7 +172,9 @@ export const linkMachine = setup({
                   'noteCrash',
                   {
                     type: 'noteFacts',
-                    params: ({ event }) => ({ routeSync: { phase: 'disconnected', failure: crashed(event.error) } }),
+                    params: ({ context: { speaking }, event }) => ({
+                      routeSync: { phase: 'disconnected', failure: crashed(event.error), speaking },
+                    }),
                   },
                   announced(),
                 ],
@@ -155,7 +182,13 @@ export const linkMachine = setup({
             ],
           },
         },
-        restarting: { after: { crashBackoff: 'running' }, on: { restart_routes: 'running' } },
+        restarting: {
+          after: { crashBackoff: 'running' },
+          on: {
+            restart_routes: 'running',
+            speaking_changed: { actions: { type: 'noteSpeaking', params: ({ event }) => event.speaking } },
+          },
+        },
       },
     },
     forwarding: {
@@ -165,6 +198,7 @@ export const linkMachine = setup({
           exit: { type: 'release', params: 'forwarding' },
           on: {
             rebuild_pool: { target: 'running', reenter: true },
+            reconnect: { target: 'running', reenter: true },
             peer_came: { actions: sendTo('forwarding', { type: 'peer_came' }) },
           },
           invoke: {
@@ -200,7 +234,7 @@ export const linkMachine = setup({
             ],
           },
         },
-        restarting: { after: { crashBackoff: 'running' }, on: { rebuild_pool: 'running' } },
+        restarting: { after: { crashBackoff: 'running' }, on: { rebuild_pool: 'running', reconnect: 'running' } },
       },
     },
   },

@@ -5,10 +5,22 @@
  *
  * `disconnected` and `refused` lead back to `session` after a pause. One machine owns the connection: it lives exactly as long
  * as the state `session`, so that no timer, heartbeat or batch can outlive it.
+ *
+ * In a cluster one node speaks for all, and the others stand by:
+ *
+ *     standby <-> any of the above, as the right to speak comes and goes; each time that it comes is a new life
+ *     session -> superseded: the peer may know a newer life of ours, so we ask whose the right is
  */
-import { assign, cancel, fromCallback, raise, sendTo, setup, type SnapshotFrom } from 'xstate'
+import { assign, cancel, fromCallback, fromPromise, raise, sendTo, setup, type SnapshotFrom } from 'xstate'
 import { nextDelayMs, waitsLong, type Random } from '../src/link/backoff.ts'
-import { connectTimedOut, handshakeTimedOut, peerSilent, type LinkFailure } from '../src/link/link-failure.ts'
+import {
+  connectTimedOut,
+  handshakeTimedOut,
+  peerSilent,
+  tellsOfNewerLife,
+  type LinkFailure,
+} from '../src/link/link-failure.ts'
+import { maySpeak, nextPatienceMs, type SpeakingFact } from '../src/link/speaking.ts'
 
 /** What the machine tells the session, which holds the connection. */
 export type RouteSessionCommand =
@@ -36,8 +48,16 @@ export type RouteSyncEvent =
   | { readonly type: 'disconnected'; readonly failure: LinkFailure }
   /** The peer spoke to us: it lives, and what kept us apart may be over. */
   | { readonly type: 'peer_came' }
+  /** Whose it is to speak is another one now. */
+  | { readonly type: 'speaking_changed'; readonly speaking: SpeakingFact }
+  /** Under another ClientID; the life goes on. */
+  | { readonly type: 'reconnect' }
   /** The machine to itself. */
   | { readonly type: 'heartbeat_due' }
+  /** The machine to itself: the peer does not hear us, not yet or no longer. */
+  | { readonly type: 'out_of_reach' }
+  /** The machine to itself: another node may reach the peer that we don't. */
+  | { readonly type: 'patience_over' }
 
 export type RouteSyncInput = {
   /** The peer. */
@@ -47,9 +67,14 @@ export type RouteSyncInput = {
   readonly connectMs: number
   /** How long a batch may wait for its PUBACK, milliseconds. */
   readonly batchMs: number
+  /** Whether it is on us to speak; for a node alone it is. */
+  readonly speaking?: SpeakingFact
 }
 
 export type RouteSyncContext = RouteSyncInput & {
+  readonly speaking: SpeakingFact
+  /** How long we keep the right to speak without reaching the peer, the next time. */
+  readonly patienceMs: number
   /** A bootstrap of this life was completed. The peer's word that it needs none counts only after that. */
   readonly bootstrapped: boolean
   readonly bootstrapLeft: number
@@ -62,14 +87,13 @@ export type RouteSyncContext = RouteSyncInput & {
 
 /** What the parent and the status know of us. */
 export type RouteSyncPhase =
-  | 'connecting'
-  | 'handshaking'
-  | 'bootstrapping'
-  | 'syncing'
-  | 'degraded'
-  | 'disconnected'
-  | 'refused'
-export type RouteSyncFact = { readonly phase: RouteSyncPhase; readonly failure: LinkFailure | undefined }
+  /** Another node of the cluster speaks, or is to. */
+  'standby' | 'connecting' | 'handshaking' | 'bootstrapping' | 'syncing' | 'degraded' | 'disconnected' | 'refused'
+export type RouteSyncFact = {
+  readonly phase: RouteSyncPhase
+  readonly failure: LinkFailure | undefined
+  readonly speaking?: SpeakingFact
+}
 
 /** Event names are EMQX's. */
 export type RouteSyncLog = {
@@ -92,6 +116,7 @@ const lostBackoff = { msMin: 250, msMax: 5_000 }
 /** EMQX tries a peer that refused again after 5 s. */
 const refusedBackoff = { msMin: 1_000, msMax: 5_000 }
 const batchRetryBackoff = { msMin: 200, msMax: 5_000 }
+const rereadMs = 5_000
 
 export const routeSyncMachine = setup({
   types: { input: {} as RouteSyncInput, context: {} as RouteSyncContext, events: {} as RouteSyncEvent },
@@ -99,9 +124,18 @@ export const routeSyncMachine = setup({
     session: fromCallback<RouteSessionCommand, object>(() => {
       throw new Error('the session is handed in by the shell')
     }),
+    /** Resolves when it is known whose the right to speak is. */
+    rereadRight: fromPromise<void>(() => Promise.reject(new Error('the right is handed in by the shell'))),
   },
   guards: {
     waitsLong: ({ context }) => waitsLong(context.delayMs, lostBackoff),
+    maySpeak: ({ context }) => maySpeak(context.speaking),
+    mustStandBy: ({ event }) => event.type === 'speaking_changed' && !maySpeak(event.speaking),
+    hasSiblings: ({ context }) => context.speaking.state !== 'alone',
+    // A lapsed right can't be given away: whoever is to have it takes it.
+    canGiveWay: ({ context }) => context.speaking.state === 'holder',
+    newerLifeExists: ({ context, event }) =>
+      context.speaking.state !== 'alone' && 'failure' in event && tellsOfNewerLife(event.failure),
     // A bootstrap that was cut off leaves a peer that knows this life and lacks routes, so its word alone won't do.
     peerHasOurRoutes: ({ context, event }) =>
       event.type === 'actor_init_ok' && context.bootstrapped && !event.needBootstrap,
@@ -114,6 +148,20 @@ export const routeSyncMachine = setup({
   },
   actions: {
     log: (_args, _line: RouteSyncLog) => {},
+    /** The next session is a new life's. */
+    endLife: () => {},
+    /** Lets another node try. */
+    giveWay: () => {},
+    forgetLife: assign({ bootstrapped: false, bootstrapLeft: 0, delayMs: 0, retryMs: 0 }),
+    forgetFailure: assign({ failure: undefined }),
+    noteSpeaking: assign(({ event }) => (event.type === 'speaking_changed' ? { speaking: event.speaking } : {})),
+    noteWayGiven: assign(({ context }) => ({
+      speaking: { state: 'follower', holder: undefined } as const,
+      patienceMs: nextPatienceMs(context.patienceMs),
+    })),
+    tellOutOfReach: raise({ type: 'out_of_reach' }),
+    planPatience: raise({ type: 'patience_over' }, { id: 'patience', delay: ({ context }) => context.patienceMs }),
+    cancelPatience: cancel('patience'),
     noteFailure: assign((_, failure: LinkFailure) => ({ failure })),
     planReconnect: assign(({ context }) => ({ delayMs: nextDelayMs(context.delayMs, lostBackoff, context.random) })),
     planRetryOfRefusal: assign(({ context }) => ({
@@ -127,7 +175,14 @@ export const routeSyncMachine = setup({
     countBatch: assign(({ context, event }) =>
       event.type === 'batch_acked' ? { bootstrapLeft: Math.max(0, context.bootstrapLeft - event.ops) } : {},
     ),
-    settle: assign({ bootstrapped: true, bootstrapLeft: 0, failure: undefined, delayMs: 0, retryMs: 0 }),
+    settle: assign({
+      bootstrapped: true,
+      bootstrapLeft: 0,
+      failure: undefined,
+      delayMs: 0,
+      retryMs: 0,
+      patienceMs: nextPatienceMs(0),
+    }),
     askHandshake: sendTo('session', { type: 'handshake' }),
     beginBootstrap: sendTo('session', ({ event }) => ({
       type: 'begin_bootstrap',
@@ -142,6 +197,7 @@ export const routeSyncMachine = setup({
     connectTimeout: ({ context }) => context.connectMs,
     handshakeTimeout: handshakeMs,
     prepareTimeout: 120_000,
+    rereadTimeout: rereadMs,
     batchTimeout: ({ context }) => context.batchMs,
     deltaWindow: deltaWindowMs,
     reconnectBackoff: ({ context }) => context.delayMs,
@@ -149,21 +205,47 @@ export const routeSyncMachine = setup({
   },
 }).createMachine({
   id: 'routeSync',
-  initial: 'session',
+  initial: 'standby',
   context: ({ input }) => ({
     ...input,
+    speaking: input.speaking ?? { state: 'alone' },
+    patienceMs: nextPatienceMs(0),
     bootstrapped: false,
     bootstrapLeft: 0,
     delayMs: 0,
     retryMs: 0,
     failure: undefined,
   }),
+  on: {
+    speaking_changed: [
+      { guard: 'mustStandBy', target: '.standby', actions: ['endLife', 'forgetLife', 'noteSpeaking', 'forgetFailure'] },
+      { actions: 'noteSpeaking' },
+    ],
+    out_of_reach: { guard: 'hasSiblings', actions: 'planPatience' },
+    patience_over: [
+      { guard: 'canGiveWay', target: '.standby', actions: ['endLife', 'forgetLife', 'noteWayGiven', 'giveWay'] },
+      { actions: 'planPatience' },
+    ],
+  },
   states: {
+    standby: {
+      entry: 'cancelPatience',
+      exit: 'tellOutOfReach',
+      always: { guard: 'maySpeak', target: 'session' },
+      // The last word of a session that ended because it is not on us to speak.
+      on: { out_of_reach: {} },
+    },
     session: {
       invoke: { src: 'session', id: 'session', input: {} },
       initial: 'connecting',
       on: {
+        reconnect: { target: 'session', reenter: true },
         disconnected: [
+          {
+            guard: 'newerLifeExists',
+            target: 'superseded',
+            actions: [logged('cluster_link_routerepl_disconnected'), { type: 'noteFailure', params: failureOf }],
+          },
           {
             guard: 'refused',
             target: 'refused',
@@ -236,8 +318,8 @@ export const routeSyncMachine = setup({
           },
         },
         established: {
-          entry: 'planHeartbeat',
-          exit: 'cancelHeartbeat',
+          entry: ['planHeartbeat', 'cancelPatience'],
+          exit: ['cancelHeartbeat', 'tellOutOfReach'],
           on: { heartbeat_due: { actions: ['sendHeartbeat', 'planHeartbeat'] } },
           initial: 'bootstrapping',
           states: {
@@ -326,15 +408,31 @@ export const routeSyncMachine = setup({
         },
       },
     },
+    superseded: {
+      // If the right is another's, that is told before the promise resolves, and leads to standby.
+      invoke: {
+        src: 'rereadRight',
+        onDone: { target: 'disconnected', actions: ['endLife', 'forgetLife'] },
+        // Nobody can say. Under the life that the peer knows already we can't fight with a newer one: it says no again.
+        onError: 'refused',
+      },
+      after: { rereadTimeout: 'refused' },
+    },
     disconnected: {
       entry: 'planReconnect',
       after: { reconnectBackoff: 'session' },
-      on: { peer_came: { guard: 'waitsLong', target: 'disconnected', reenter: true, actions: 'forgetDelay' } },
+      on: {
+        peer_came: { guard: 'waitsLong', target: 'disconnected', reenter: true, actions: 'forgetDelay' },
+        reconnect: 'session',
+      },
     },
     refused: {
       entry: 'planRetryOfRefusal',
       after: { reconnectBackoff: 'session' },
-      on: { peer_came: { guard: 'waitsLong', target: 'disconnected', actions: 'forgetDelay' } },
+      on: {
+        peer_came: { guard: 'waitsLong', target: 'disconnected', actions: 'forgetDelay' },
+        reconnect: 'session',
+      },
     },
   },
 })
@@ -344,11 +442,11 @@ export function routeSyncFact({
   value,
   context,
 }: Pick<SnapshotFrom<typeof routeSyncMachine>, 'value' | 'context'>): RouteSyncFact {
-  return { phase: phaseOf(value), failure: context.failure }
+  return { phase: phaseOf(value), failure: context.failure, speaking: context.speaking }
 }
 
 function phaseOf(value: SnapshotFrom<typeof routeSyncMachine>['value']): RouteSyncPhase {
-  if (typeof value === 'string') return value
+  if (typeof value === 'string') return value === 'superseded' ? 'disconnected' : value
   const { session } = value
   if (typeof session === 'string') return session
   if ('bootstrapping' in session.established) return 'bootstrapping'

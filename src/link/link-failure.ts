@@ -126,6 +126,14 @@ export function disconnectedByPeer(reasonCode: number, reasonString?: string): L
   }
 }
 
+/**
+ * An acceptor that knows a higher incarnation of ours says so with this code. EMQX says it to other faults as well.
+ * @param failure the end of a connection
+ */
+export function tellsOfNewerLife({ cause, reasonCode }: LinkFailure): boolean {
+  return cause === 'broker_disconnect' && reasonCode === 0x83
+}
+
 export function connectTimedOut(afterMs: number): LinkFailure {
   return lost('broker_connect_timeout', `no CONNACK within ${afterMs} ms`)
 }

@@ -19,10 +19,12 @@ import type { LinkClock } from './link-clock.ts'
 import type { LinkLog } from './link-log.ts'
 import { LinkShell } from './link-shell.ts'
 import { reconcile, type LinkStep } from './reconciler.ts'
+import type { Speaking } from './speaking.ts'
 import {
   failedStatus,
   restartingStatus,
   sameStatus,
+  slotAwaitedStatus,
   stoppedStatus,
   type InboundFact,
   type LinkStatus,
@@ -37,6 +39,12 @@ export type LinkRuntimePorts = {
   readonly clusterName: string
   /** A number above all that were given for this peer before, also by earlier processes (`nextIncarnation`). */
   readonly nextIncarnation: (peer: string) => number
+  /** How the peer is to know the source of our routes: the cluster's name, if there is one. `nodeName`, if nothing else is given. */
+  readonly actorName?: string
+  /** Who of the cluster tells a peer what all want. Left out for a node alone, which speaks always. */
+  readonly speaking?: Speaking
+  /** This node's number in its cluster, for ClientIDs. With `speaking` and without a slot links wait for `setSlot`. */
+  readonly slot?: number
   /** The status of a link is another one now. */
   readonly onStatus?: (peer: string, status: LinkStatus) => void
   /** Connections over sockets, if nothing else is given. */
@@ -59,10 +67,13 @@ export class LinkRuntime {
   #desired: readonly LinkConfig[] = []
   /** Started with the first link. */
   #supervisor: Actor<typeof supervisorMachine> | undefined
+  #slot: number | undefined
+  #coordinationLost = false
   #stopped = false
 
   constructor(ports: LinkRuntimePorts) {
     this.#ports = ports
+    this.#slot = ports.slot
     this.#effects = {
       open: openConnection,
       correlation: () => randomBytes(8).toString('hex'),
@@ -79,7 +90,10 @@ export class LinkRuntime {
 
   /** Begins anew with a link that has failed, or with any other. */
   restart(peer: string): void {
-    if (this.#links.get(peer)?.started === true) this.#supervisor?.send({ type: 'restart_child', id: peer })
+    const standing = this.#links.get(peer)
+    if (standing?.started !== true) return
+    standing.shell.contest()
+    this.#supervisor?.send({ type: 'restart_child', id: peer })
   }
 
   /** The outbox of a link, for the peer's routes. The same object as long as the link is configured, through all edits. */
@@ -114,6 +128,27 @@ export class LinkRuntime {
     if (standing === undefined) return
     standing.shell.inbound = inbound
     this.#tell(peer, { type: 'inbound_changed', inbound })
+  }
+
+  /** All links connect under the ClientIDs of this slot; without one (`undefined`) those of a cluster wait. */
+  setSlot(slot: number | undefined): void {
+    if (slot === this.#slot) return
+    const before = this.#slot
+    this.#slot = slot
+    for (const [peer, { started, shell }] of this.#links) {
+      if (!started) continue
+      if (this.#awaitsSlot) this.#halt(peer, slotAwaitedStatus)
+      else this.#tell(peer, { type: 'reconnect' })
+      this.#ports.log.info({ link: shell.name, slot, before }, 'cluster_link_slot_changed')
+    }
+    this.#reconcile()
+  }
+
+  /** Whether the nodes of the cluster reach each other, for the status of every link. */
+  setCoordinationLost(lost: boolean): void {
+    if (lost === this.#coordinationLost) return
+    this.#coordinationLost = lost
+    for (const peer of this.#links.keys()) this.#tell(peer, { type: 'coordination_changed', lost })
   }
 
   /** The last transitions of an actor (`eu-west`, `eu-west/route-sync`, `eu-west/forwarding/1`, `eu-west/supervised`), oldest first. */
@@ -174,6 +209,8 @@ export class LinkRuntime {
     return new LinkShell(config, {
       ...this.#effects,
       ...this.#ports,
+      slotNow: () => this.#slot,
+      coordinationLost: () => this.#coordinationLost,
       announce: (status) => this.#setStatus(name, status),
       tell: (event) => this.#tell(name, event),
     })
@@ -184,7 +221,9 @@ export class LinkRuntime {
     if (standing === undefined) return
     const { shell } = standing
     shell.edit(config)
+    if (this.#awaitsSlot) return this.#setStatus(config.name, slotAwaitedStatus)
     standing.started = true
+    shell.contest()
     this.#runningSupervisor().send({
       type: 'start_child',
       spec: { id: config.name, logic: shell.machine(), input: () => shell.input(), release: () => shell.release() },
@@ -192,14 +231,25 @@ export class LinkRuntime {
   }
 
   #stopLink(config: LinkConfig): void {
-    const standing = this.#links.get(config.name)
+    this.#halt(config.name, stoppedStatus)
+    this.#links.get(config.name)?.shell.edit(config)
+  }
+
+  /** Ends the actor of a link; what waits in its outbox stays. */
+  #halt(name: string, status: LinkStatus): void {
+    const standing = this.#links.get(name)
     if (standing === undefined) return
     standing.started = false
-    this.#supervisor?.send({ type: 'stop_child', id: config.name })
+    this.#supervisor?.send({ type: 'stop_child', id: name })
     // An actor that is stopped runs no exit actions.
     standing.shell.release()
-    standing.shell.edit(config)
-    this.#setStatus(config.name, stoppedStatus)
+    standing.shell.relinquish()
+    this.#setStatus(name, status)
+  }
+
+  /** A node of a cluster has no ClientIDs without its slot. */
+  get #awaitsSlot(): boolean {
+    return this.#ports.speaking !== undefined && this.#slot === undefined
   }
 
   #remove(name: string): void {
@@ -248,6 +298,8 @@ export class LinkRuntime {
     if (state === 'running') return
     // A crash may have met half of an edit: what is configured is compared with what runs once more.
     queueMicrotask(() => this.#reconcile())
+    // What does not run must not keep another node from speaking.
+    if (state === 'failed') this.#links.get(id)?.shell.relinquish()
     const words = error instanceof Error ? error.message : String(error)
     this.#ports.log.error({ link: id, err: error }, state === 'failed' ? 'cluster_link_failed' : 'cluster_link_crashed')
     const reason =

@@ -3,7 +3,7 @@
  * drive: the route session and the members of the pool, which are opened here from the configuration as it is then.
  */
 import { createHash } from 'node:crypto'
-import { fromCallback } from 'xstate'
+import { fromCallback, fromPromise } from 'xstate'
 import {
   forwardingMachine,
   poolMemberMachine,
@@ -32,6 +32,8 @@ import type { LinkLog } from './link-log.ts'
 import { OutboxWatch } from './outbox-watch.ts'
 import { RouteLife } from './route-life.ts'
 import { RouteSpeaker } from './route-speaker.ts'
+import { SpeakingClaim } from './speaking-claim.ts'
+import { maySpeak, type Speaking } from './speaking.ts'
 import type { InboundFact, LinkStatus } from './status.ts'
 
 export type LinkShellPorts = {
@@ -44,8 +46,15 @@ export type LinkShellPorts = {
   readonly encode: (message: Message) => Buffer
   readonly nodeName: string
   readonly clusterName: string
-  /** A number above all that were given for this peer before. */
+  /** How the peer is to know the source of our routes: by one name, whichever node of a cluster speaks. */
+  readonly actorName?: string
+  /** A number above all that were given for this peer before. Asked of a node alone: in a cluster it comes with the right to speak. */
   readonly nextIncarnation: (peer: string) => number
+  /** Left out for a node alone. */
+  readonly speaking?: Speaking
+  /** Of this node in its cluster, for its ClientIDs; `undefined` for a node alone. */
+  readonly slotNow: () => number | undefined
+  readonly coordinationLost: () => boolean
   readonly announce: (status: LinkStatus) => void
   /** For the link's actor, if it runs. */
   readonly tell: (event: LinkEvent) => void
@@ -72,6 +81,7 @@ export class LinkShell {
   readonly #watch: OutboxWatch
   /** The failures that were logged since the last success, by who had them. */
   readonly #logged = new Map<string, Set<string>>()
+  readonly #claim: SpeakingClaim
   #life: RouteLife | undefined
   #speaker: RouteSpeaker | undefined
   readonly #members = new Set<PoolMember>()
@@ -86,6 +96,9 @@ export class LinkShell {
     this.#window = new InflightWindow(config.resource_opts.inflight_window)
     this.#watch = new OutboxWatch(this.outbox, ports.clock, (aboveHighWaterMark) =>
       ports.tell({ type: 'outbox_changed', outbox: { aboveHighWaterMark } }),
+    )
+    this.#claim = new SpeakingClaim(config.name, ports, () =>
+      ports.tell({ type: 'speaking_changed', speaking: this.#claim.fact }),
     )
     this.sink = { id: `link:${config.name}`, accept: (publish) => this.#accept(publish) }
   }
@@ -105,6 +118,16 @@ export class LinkShell {
   /** The routes that the peer should have of us. */
   get routeCount(): number {
     return this.#life?.source.size ?? 0
+  }
+
+  /** Takes part in the contest for who speaks to the peer. To be called before the link's actor starts. */
+  contest(): void {
+    this.#claim.contest()
+  }
+
+  /** Leaves it to the other nodes to speak. */
+  relinquish(): void {
+    this.#claim.release()
   }
 
   /** What is to be restarted by it, the caller restarts. */
@@ -127,6 +150,8 @@ export class LinkShell {
       settings: this.settings(),
       inbound: this.inbound,
       outbox: { aboveHighWaterMark: this.#watch.aboveHighWaterMark },
+      speaking: this.#claim.fact,
+      coordinationLost: this.#ports.coordinationLost(),
       random,
       nowMs: () => clock.steadyMs(),
     }
@@ -138,11 +163,16 @@ export class LinkShell {
       actors: {
         session: fromCallback<RouteSessionCommand, object>(({ sendBack, receive }) => {
           const speaker = this.#openSession(sendBack)
-          receive((command) => speaker.command(command))
+          receive((command) => speaker?.command(command))
           return () => this.#closeSession(speaker)
         }),
+        rereadRight: fromPromise(() => this.#claim.reread()),
       },
-      actions: { log: (_args, line) => this.#logRoutes(line) },
+      actions: {
+        log: (_args, line) => this.#logRoutes(line),
+        endLife: () => this.#endLife(),
+        giveWay: () => this.#giveWay(),
+      },
     })
     const member = poolMemberMachine.provide({
       actors: {
@@ -169,8 +199,7 @@ export class LinkShell {
     if (plane !== 'forwarding') {
       this.#speaker?.close()
       this.#speaker = undefined
-      this.#life?.end()
-      this.#life = undefined
+      this.#endLife()
     }
     if (plane !== 'routeSync') {
       for (const member of this.#members) this.#closeMember(member)
@@ -180,6 +209,7 @@ export class LinkShell {
   /** The link is gone: nothing waits any more, and nothing is left to tick. */
   remove(): void {
     this.release()
+    this.relinquish()
     this.outbox.clear()
     this.#watch.stop()
   }
@@ -187,6 +217,7 @@ export class LinkShell {
   /** Ends all timers; what waits stays in the ledger. */
   stop(): void {
     this.release()
+    this.relinquish()
     this.#watch.stop()
   }
 
@@ -198,29 +229,42 @@ export class LinkShell {
     this.#watch.look()
   }
 
-  #openSession(report: (event: RouteSyncEvent) => void): RouteSpeaker {
+  /** `undefined` if the right to speak was lost just now: that the actor has yet to hear of it changes nothing. */
+  #openSession(report: (event: RouteSyncEvent) => void): RouteSpeaker | undefined {
+    if (!maySpeak(this.#claim.fact)) return undefined
     this.#life ??= this.#beginLife()
-    const { open, log, correlation, clusterName: localCluster, nodeName: actor } = this.#ports
-    const identity = { localCluster, peer: this.name, actor }
-    const connection = this.#connectionOptions(`routesync:${this.#nodeHash()}`)
+    const { open, log, correlation, clusterName: localCluster, nodeName, actorName } = this.#ports
+    const identity = { localCluster, peer: this.name, actor: actorName ?? nodeName }
+    const connection = this.#connectionOptions(this.#clientIdSuffix('routes'))
     const speaker = new RouteSpeaker({ open, log, correlation }, identity, this.#life, connection, report)
     this.#speaker = speaker
     return speaker
   }
 
-  #closeSession(speaker: RouteSpeaker): void {
-    speaker.close()
+  #closeSession(speaker: RouteSpeaker | undefined): void {
+    speaker?.close()
     if (this.#speaker === speaker) this.#speaker = undefined
+  }
+
+  #endLife(): void {
+    this.#life?.end()
+    this.#life = undefined
+  }
+
+  /** The peer may be out of reach from here alone. */
+  #giveWay(): void {
+    this.#ports.log.info({ link: this.name }, 'cluster_link_routerepl_way_given')
+    this.#claim.giveWay()
   }
 
   /** A new incarnation, and all of our interest from the beginning. */
   #beginLife(): RouteLife {
-    const { broker, clock, nextIncarnation } = this.#ports
+    const { broker, clock } = this.#ports
     return new RouteLife({
       broker,
       clock,
       topics: this.#config.topics,
-      incarnation: nextIncarnation(this.name),
+      incarnation: this.#claim.nextIncarnation(),
       changed: () => this.#speaker?.routesChanged(),
     })
   }
@@ -231,7 +275,7 @@ export class LinkShell {
       this.#closeMember(member)
       report({ type: 'disconnected', failure })
     }
-    const connection = this.#ports.open(this.#connectionOptions(`msg:${this.#nodeHash()}:${index}`), {
+    const connection = this.#ports.open(this.#connectionOptions(this.#clientIdSuffix(index)), {
       up: (limits) => {
         const forwarder = this.#startForwarder(member, limits, ended)
         report({ type: 'connected' })
@@ -286,6 +330,7 @@ export class LinkShell {
   #connectionOptions(suffix: string): ConnectionOptions {
     const { clientid, server, ssl, username, password, tcp_opts, resource_opts } = this.#config
     return {
+      link: this.name,
       clientId: `${clientid}:${suffix}`,
       addresses: parseServers(server, ssl),
       username,
@@ -296,9 +341,15 @@ export class LinkShell {
     }
   }
 
-  /** Tells the nodes of a cluster apart in their ClientIDs. Source: EMQX. */
-  #nodeHash(): string {
-    return createHash('sha1').update(this.#ports.nodeName).digest('hex').slice(0, 8)
+  /**
+   * Nodes of a cluster are told apart by their slots; one alone says who it is as EMQX's do.
+   * @param of the connection for routes, or one of the pool by its number
+   */
+  #clientIdSuffix(of: 'routes' | number): string {
+    const slot = this.#ports.slotNow()
+    if (slot !== undefined) return of === 'routes' ? `${slot}:route` : `${slot}:msg:${of}`
+    const nodeHash = createHash('sha1').update(this.#ports.nodeName).digest('hex').slice(0, 8)
+    return of === 'routes' ? `routesync:${nodeHash}` : `msg:${nodeHash}:${of}`
   }
 
   #logRoutes({ event, failure }: RouteSyncLog): void {

@@ -1,12 +1,15 @@
 /** What a link is worth just now, in one word and with reasons for people. A pure function of what its parts report. */
 import type { ForwardingFact } from '../../actors/forwarding.ts'
 import type { RouteSyncFact } from '../../actors/route-sync.ts'
+import { speakerOf } from './speaking.ts'
 
 export type LinkState = 'running' | 'connecting' | 'bootstrapping' | 'degraded' | 'stopped' | 'failed'
 export type LinkStatus = {
   readonly state: LinkState
   /** Everything a human would want to know; empty for a link that runs as it should. */
   readonly reasons: readonly string[]
+  /** In a cluster: the node that tells the peer what all of them want, if one is known to. */
+  readonly speaker?: string
 }
 
 /** What the peer does to us, as the accepting side sees it. */
@@ -37,7 +40,12 @@ export type LinkFacts = {
   readonly forwarding: ForwardingFact
   readonly inbound: InboundFact
   readonly outbox: OutboxFact
+  /** The nodes of the cluster don't reach each other. */
+  readonly coordinationLost?: boolean
 }
+
+/** Without its slot a node of a cluster has no ClientIDs. */
+export const slotAwaitedStatus: LinkStatus = { state: 'connecting', reasons: ['waits for its slot in the cluster'] }
 
 export const stoppedStatus: LinkStatus = { state: 'stopped', reasons: ['the link is disabled'] }
 
@@ -58,14 +66,21 @@ export function statusOf(facts: LinkFacts): LinkStatus {
     ...forwardingReasons(facts.forwarding),
     ...inboundReasons(facts.inbound),
     ...outboxReasons(facts.outbox),
+    ...(facts.coordinationLost === true ? ['coordination lost'] : []),
   ]
-  return { state: stateOf(facts, reasons.length > 0), reasons }
+  const speaker = speakerOf(facts.routeSync.speaking)
+  const state = stateOf(facts, reasons.length > 0)
+  return speaker === undefined ? { state, reasons } : { state, reasons, speaker }
 }
 
 function stateOf({ routeSync, forwarding }: LinkFacts, troubled: boolean): LinkState {
   const sends = forwarding.members.some(({ state }) => state === 'up')
   const sendingBroke = forwarding.members.some(({ failure }) => failure !== undefined)
   switch (routeSync.phase) {
+    case 'standby':
+      if (speakerOf(routeSync.speaking) === undefined) return 'connecting'
+      if (!sends && !sendingBroke) return 'connecting'
+      return troubled ? 'degraded' : 'running'
     case 'syncing':
     case 'degraded':
       // The first connections are on their way: nothing is wrong yet.
@@ -83,7 +98,12 @@ function stateOf({ routeSync, forwarding }: LinkFacts, troubled: boolean): LinkS
   }
 }
 
-function routeSyncReasons({ failure }: RouteSyncFact): string[] {
+function routeSyncReasons({ phase, failure, speaking }: RouteSyncFact): string[] {
+  if (phase === 'standby') {
+    if (speakerOf(speaking) !== undefined) return []
+    const because = failure === undefined ? '' : `; from here: ${failure.reason}`
+    return [`no node of the cluster is known to tell the peer what we want${because}`]
+  }
   return failure === undefined ? [] : [`the peer does not know what we want: ${failure.reason}`]
 }
 
@@ -107,5 +127,7 @@ function outboxReasons({ aboveHighWaterMark }: OutboxFact): string[] {
 }
 
 export function sameStatus(one: LinkStatus, other: LinkStatus): boolean {
-  return one.state === other.state && one.reasons.join('\n') === other.reasons.join('\n')
+  return (
+    one.state === other.state && one.speaker === other.speaker && one.reasons.join('\n') === other.reasons.join('\n')
+  )
 }
