@@ -1,0 +1,87 @@
+/**
+ * The entries of a map, text to safe integer, in the buckets by which two ends compare and repair them. Many small tables instead
+ * of a large one also means that none ever grows so much at once that the event loop would feel it.
+ */
+import type { HashKey } from '../topics/keyed-hash.ts'
+import { emptyDigest, RunningDigest, type Digest } from './digest.ts'
+import { bucketCount, EntryHash } from './entry-hash.ts'
+
+type Bucket = { readonly entries: Map<string, number>; readonly digest: RunningDigest }
+
+const noEntries: ReadonlyMap<string, number> = new Map()
+
+export class MapContent {
+  readonly #buckets: (Bucket | undefined)[] = []
+  readonly #total = new RunningDigest()
+  readonly #hash: EntryHash
+
+  constructor(hashKey?: HashKey) {
+    this.#hash = new EntryHash(hashKey)
+  }
+
+  get size(): number {
+    return this.#total.size
+  }
+
+  digest(): Digest {
+    return this.#total.value()
+  }
+
+  bucketOf(key: string): number {
+    return this.#hash.bucketOf(key)
+  }
+
+  bucketDigest(bucket: number): Digest {
+    return this.#buckets[bucket]?.digest ?? emptyDigest
+  }
+
+  bucketEntries(bucket: number): ReadonlyMap<string, number> {
+    return this.#buckets[bucket]?.entries ?? noEntries
+  }
+
+  get(key: string): number | undefined {
+    return this.#buckets[this.#hash.bucketOf(key)]?.entries.get(key)
+  }
+
+  has(key: string): boolean {
+    return this.get(key) !== undefined
+  }
+
+  /** Returns whether that changed anything. */
+  set(key: string, value: number): boolean {
+    const at = this.#hash.bucketOf(key)
+    const bucket = (this.#buckets[at] ??= { entries: new Map(), digest: new RunningDigest() })
+    const before = bucket.entries.get(key)
+    if (before === value) return false
+    if (before !== undefined) this.#uncount(bucket, before)
+    this.#hash.addValue(value)
+    bucket.digest.add(this.#hash)
+    this.#total.add(this.#hash)
+    bucket.entries.set(key, value)
+    return true
+  }
+
+  /** Returns whether it was there. */
+  delete(key: string): boolean {
+    const at = this.#hash.bucketOf(key)
+    const bucket = this.#buckets[at]
+    const before = bucket?.entries.get(key)
+    if (bucket === undefined || before === undefined) return false
+    this.#uncount(bucket, before)
+    bucket.entries.delete(key)
+    if (bucket.entries.size === 0) this.#buckets[at] = undefined
+    return true
+  }
+
+  /** Goes on through changes made meanwhile: what is there throughout comes once, what came or went may come or not. */
+  *entries(): Generator<readonly [string, number]> {
+    for (let bucket = 0; bucket < bucketCount; bucket += 1) yield* this.bucketEntries(bucket)
+  }
+
+  /** Of the key that was hashed last. */
+  #uncount(bucket: Bucket, value: number): void {
+    this.#hash.addValue(value)
+    bucket.digest.remove(this.#hash)
+    this.#total.remove(this.#hash)
+  }
+}

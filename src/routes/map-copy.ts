@@ -1,0 +1,269 @@
+/**
+ * A receiver's end of a shared map: a copy of its content that finds out what it lacks, and asks for that alone.
+ *
+ *     in sync --- gap, other digest, other life ---> behind --- digests ---> repairing ---> sweeping ---> in sync
+ *        ^------------- the changes that it missed ----'
+ *
+ * Make before break: while it repairs itself, and whoever speaks, nothing is taken away; what the owner turns out not to have any
+ * more goes when everything that the owner has is here.
+ */
+import type { HashKey } from '../topics/keyed-hash.ts'
+import { BucketRepair } from './bucket-repair.ts'
+import { sameDigest } from './digest.ts'
+import { bucketCount } from './entry-hash.ts'
+import { MapContent } from './map-content.ts'
+import {
+  compareClaims,
+  type Claim,
+  type MapChange,
+  type MapDelta,
+  type MapDigests,
+  type MapHeartbeat,
+  type MapPiece,
+  type MapQuestion,
+  type MapStatement,
+} from './map-protocol.ts'
+
+export type MapCopyOptions = {
+  readonly entriesMax: number
+  /** After so long without an answer a question is asked again, milliseconds. */
+  readonly answerMs: number
+  readonly hashKey?: HashKey | undefined
+  /** To go on from; it is the copy's from now on. */
+  readonly content?: MapContent | undefined
+}
+
+export type CopyState =
+  | 'in_sync'
+  /** It lacks something, or does not know yet. */
+  | 'behind'
+  | 'repairing'
+  /** What the owner has not any more is on its way out. */
+  | 'sweeping'
+  /** The owner has more entries than a copy may have. */
+  | 'too_large'
+
+/** What is asked for next, and of whom. */
+type Need = { readonly type: 'since' | 'pull'; readonly of: Claim }
+
+/** After so many questions without an answer the owner has to speak before it is asked again. */
+const unansweredMax = 5
+
+export class MapCopy {
+  readonly content: MapContent
+  readonly #entriesMax: number
+  readonly #answerMs: number
+  readonly #hashKey: HashKey | undefined
+  #claim: Claim | undefined
+  #seq = 0
+  /** The highest claim that was heard, by whom what is behind can be asked. */
+  #heard: Claim | undefined
+  #isBehind = false
+  /** The content differs though no change is missing. */
+  #differs = false
+  #repair: BucketRepair | undefined
+  /** What goes at the end of the repair, or is on its way out after it. */
+  readonly #leaving = new Set<string>()
+  #isTooLarge = false
+  #asked: { readonly need: Need['type']; readonly atMs: number } | undefined
+  #unanswered = 0
+
+  constructor({ entriesMax, answerMs, hashKey, content }: MapCopyOptions) {
+    this.#entriesMax = entriesMax
+    this.#answerMs = answerMs
+    this.#hashKey = hashKey
+    this.content = content ?? new MapContent(hashKey)
+  }
+
+  /** Whose content it has; `undefined` before the first. */
+  get claim(): Claim | undefined {
+    return this.#claim
+  }
+
+  get state(): CopyState {
+    if (this.#isTooLarge) return 'too_large'
+    if (this.#isBehind || this.#differs || this.#claim === undefined) return 'behind'
+    if (this.#repair !== undefined) return 'repairing'
+    return this.#leaving.size > 0 ? 'sweeping' : 'in_sync'
+  }
+
+  /** What it would ask for, if it did not wait for an answer. */
+  get need(): Need | undefined {
+    if (this.#isTooLarge || this.#heard === undefined) return undefined
+    if (this.#isBehind || this.#differs) return { type: 'since', of: this.#heard }
+    if (this.#repair !== undefined && this.#claim !== undefined) return { type: 'pull', of: this.#claim }
+    return undefined
+  }
+
+  /** A question is on its way, and its answer not overdue. */
+  isWaiting(nowMs: number): boolean {
+    return this.#asked !== undefined && nowMs - this.#asked.atMs < this.#answerMs
+  }
+
+  /** What to ask now, and whom; `undefined`: nothing is needed, or an answer is on its way. */
+  ask(nowMs: number): { readonly question: MapQuestion; readonly of: Claim } | undefined {
+    const { need } = this
+    if (need === undefined || this.isWaiting(nowMs)) return undefined
+    if (this.#asked !== undefined) this.#unanswered += 1
+    if (this.#unanswered >= unansweredMax) {
+      // Whoever speaks next is asked, also one with a lower claim: the other one may be gone for good.
+      this.#heard = undefined
+      this.forgetQuestion()
+      return undefined
+    }
+    this.#asked = { need: need.type, atMs: nowMs }
+    if (need.type === 'since' || this.#repair === undefined) return { question: this.position(), of: need.of }
+    return { question: { type: 'pull', life: need.of.life, ...this.#repair.next() }, of: need.of }
+  }
+
+  /** What it has; told to somebody who was replaced, it says by whom. */
+  position(): MapQuestion {
+    return { type: 'since', claim: this.#claim, seq: this.#seq, digests: this.#differs }
+  }
+
+  /** The connection was lost: no answer will come. */
+  forgetQuestion(): void {
+    this.#asked = undefined
+    this.#unanswered = 0
+  }
+
+  /** Returns what changed, or `outdated`: somebody with a higher claim has spoken before. */
+  take(statement: MapStatement): readonly MapChange[] | 'outdated' {
+    const order = this.#claim === undefined ? 1 : compareClaims(statement.claim, this.#claim)
+    if (order < 0) return 'outdated'
+    // Nobody asks whoever has been replaced.
+    if (this.#heard === undefined || compareClaims(statement.claim, this.#heard) >= 0) {
+      this.#heard = statement.claim
+      this.#unanswered = 0
+    }
+    if (statement.type === 'heartbeat') return this.#hear(statement, order > 0)
+    if (statement.type === 'delta') return this.#apply(statement, order > 0)
+    if (statement.type === 'digests') return this.#compare(statement, order > 0)
+    return this.#fill(statement, order > 0)
+  }
+
+  /** Work is left that waits for nobody. */
+  get isBusy(): boolean {
+    return this.#repair === undefined && this.#leaving.size > 0
+  }
+
+  /** Takes away at most so many of the entries that the owner has not any more. Returns what changed. */
+  work(changesMax: number): readonly MapChange[] {
+    const changes: MapChange[] = []
+    if (!this.isBusy) return changes
+    for (const key of this.#leaving) {
+      if (changes.length >= changesMax) break
+      this.#leaving.delete(key)
+      this.#delete(key, changes)
+    }
+    return changes
+  }
+
+  #hear({ claim, seq, digest }: MapHeartbeat, isOther: boolean): readonly MapChange[] {
+    if (!isOther && seq < this.#seq) return []
+    this.#isTooLarge = digest.size > this.#entriesMax
+    if (sameDigest(digest, this.content.digest())) this.#settle(claim, seq)
+    else if (isOther || seq > this.#seq) this.#isBehind = true
+    // While it repairs itself, or something is on its way out, it differs and knows why.
+    else if (this.#repair === undefined && this.#leaving.size === 0) this.#differs = true
+    return []
+  }
+
+  /** The content is that of the claim, at this change. */
+  #settle(claim: Claim, seq: number): void {
+    this.#claim = claim
+    this.#seq = seq
+    this.#isBehind = false
+    this.#differs = false
+    this.#repair = undefined
+    this.#leaving.clear()
+    this.#asked = undefined
+  }
+
+  #apply(delta: MapDelta, isOther: boolean): readonly MapChange[] {
+    const changes: MapChange[] = []
+    if (isOther || delta.from > this.#seq + 1) {
+      this.#isBehind = true
+      return changes
+    }
+    for (let i = this.#seq + 1 - delta.from; i < delta.keys.length; i += 1) {
+      const key = delta.keys[i]!
+      const value = delta.values[i] ?? undefined
+      if (value !== undefined) this.#set(key, value, changes)
+      // What stands for it may not have come yet.
+      else if (this.#repair !== undefined) this.#leave(key)
+      else this.#delete(key, changes)
+    }
+    this.#seq = Math.max(this.#seq, delta.from + delta.keys.length - 1)
+    if (delta.answer !== 'none' && this.#asked?.need === 'since') {
+      this.#asked = undefined
+      this.#isBehind = delta.answer === 'more'
+    }
+    return changes
+  }
+
+  #compare(digests: MapDigests, isOther: boolean): readonly MapChange[] {
+    const isWanted = this.#isBehind || this.#differs
+    if (!isWanted || (!isOther && digests.seq < this.#seq)) return []
+    const differing = this.#differing(digests)
+    this.#settle(digests.claim, digests.seq)
+    if (differing.length > 0) this.#repair = new BucketRepair(differing, this.#hashKey)
+    return []
+  }
+
+  #differing({ buckets, hashes, sizes }: MapDigests): number[] {
+    const theirs = new Map(buckets.map((bucket, index) => [bucket, index]))
+    const differing: number[] = []
+    for (let bucket = 0; bucket < bucketCount; bucket += 1) {
+      const index = theirs.get(bucket) ?? -1
+      const digest = { size: sizes[index] ?? 0, lo: hashes[2 * index] ?? 0, hi: hashes[2 * index + 1] ?? 0 }
+      if (!sameDigest(digest, this.content.bucketDigest(bucket))) differing.push(bucket)
+    }
+    return differing
+  }
+
+  #fill(piece: MapPiece, isOther: boolean): readonly MapChange[] {
+    const changes: MapChange[] = []
+    const repair = this.#repair
+    if (isOther || repair === undefined || !repair.expects(piece)) return changes
+    if (this.#asked?.need === 'pull') this.#asked = undefined
+    // Older than what is here: it would undo changes.
+    if (piece.seq < this.#seq) return changes
+    this.#unanswered = 0
+    let end = 0
+    for (const [index, length] of piece.lengths.entries()) {
+      const begin = end
+      end += length
+      const isWhole = piece.isWhole || index < piece.lengths.length - 1
+      if (!repair.begin(piece.hashes[2 * index]!, piece.hashes[2 * index + 1]!)) break
+      for (let i = begin; i < end; i += 1) {
+        const key = piece.keys[i]!
+        const value = piece.values[i] ?? undefined
+        if (value !== undefined && repair.takes(key, value)) this.#set(key, value, changes)
+      }
+      if (isWhole && repair.isComplete) this.#leaveUnless(repair.named, repair.bucket)
+      if (isWhole) repair.advance()
+    }
+    if (repair.isDone) this.#repair = undefined
+    return changes
+  }
+
+  #leaveUnless(named: ReadonlySet<string>, bucket: number): void {
+    for (const key of this.content.bucketEntries(bucket).keys()) if (!named.has(key)) this.#leaving.add(key)
+  }
+
+  #leave(key: string): void {
+    if (this.content.has(key)) this.#leaving.add(key)
+  }
+
+  #set(key: string, value: number, changes: MapChange[]): void {
+    this.#leaving.delete(key)
+    if (this.content.size >= this.#entriesMax && !this.content.has(key)) this.#isTooLarge = true
+    else if (this.content.set(key, value)) changes.push({ key, value })
+  }
+
+  #delete(key: string, changes: MapChange[]): void {
+    this.#leaving.delete(key)
+    if (this.content.delete(key)) changes.push({ key, value: undefined })
+  }
+}
