@@ -1,0 +1,237 @@
+/** Coordination over NATS: the connection, made again for as long as it takes; bus and registers are beside it. */
+import { DebugEvents, type NatsConnection } from 'nats'
+import type { NatsConfig } from '../../config/nats/nats-schema.ts'
+import type { ClusterClock } from '../cluster-clock.ts'
+import type { ClusterLog } from '../cluster-log.ts'
+import type { Bus, Coordination, Registers, Sender } from '../coordination.ts'
+import { NatsBucket } from './nats-bucket.ts'
+import { NatsBus } from './nats-bus.ts'
+import { configuredServers, dial, type NatsServer, readServer, refusalWords } from './nats-dial.ts'
+import { NatsRegisters } from './nats-registers.ts'
+import { BusSubjects, bucketName } from './subjects.ts'
+
+export type NatsPorts = {
+  readonly self: Sender
+  readonly clusterName: string
+  readonly log: ClusterLog
+  readonly clock: ClusterClock
+  readonly random?: () => number
+}
+
+/** Between two attempts, after a round over all servers. */
+const retryMsMin = 100
+const retryMsMax = 1000
+/** How long the first round trip over a new connection, or the last one over an old one, may take. */
+const roundTripMsMax = 2000
+
+/** Resolves at once, connected or not yet; what NATS refuses stands in `problem`. */
+export async function connectNats(config: NatsConfig, ports: NatsPorts): Promise<NatsCoordination> {
+  return new NatsCoordination(config, ports)
+}
+
+export class NatsCoordination implements Coordination {
+  readonly self: Sender
+  readonly #config: NatsConfig
+  readonly #clusterName: string
+  readonly #log: ClusterLog
+  readonly #clock: ClusterClock
+  readonly #random: () => number
+  readonly #bus: NatsBus
+  readonly #registers: NatsRegisters
+  readonly #listeners = new Set<(isConnected: boolean) => void>()
+  readonly #problems = new Map<'connection' | 'rights' | 'registers', string>()
+  /** What the server that we were connected to last told of its cluster. */
+  #discovered: readonly NatsServer[] = []
+  #nc: NatsConnection | undefined
+  #isConnected = false
+  #isClosed = false
+  #endPause: (() => void) | undefined
+  readonly #ended: Promise<void>
+
+  constructor(config: NatsConfig, { self, clusterName, log, clock, random = Math.random }: NatsPorts) {
+    this.self = self
+    this.#config = config
+    this.#clusterName = clusterName
+    this.#log = log
+    this.#clock = clock
+    this.#random = random
+    const bucket = new NatsBucket({ name: bucketName(config.prefix, clusterName), replicas: config.replicas, log })
+    this.#bus = new NatsBus(new BusSubjects(config.prefix, clusterName, self), log)
+    const refused = (words: string | undefined): void => this.#setProblem('registers', words)
+    this.#registers = new NatsRegisters({ bucket, clock, random, log, refused })
+    this.#ended = this.#run()
+  }
+
+  get bus(): Bus {
+    return this.#bus
+  }
+
+  get registers(): Registers {
+    return this.#registers
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected
+  }
+
+  /** What NATS refuses us until somebody changes something, in words that name the key of the configuration. */
+  get problem(): string | undefined {
+    return [...this.#problems.values()][0]
+  }
+
+  onConnection(listener: (isConnected: boolean) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#endPause?.()
+    const nc = this.#nc
+    if (nc !== undefined && !nc.isClosed()) {
+      this.#setConnected(false)
+      this.#registers.detach()
+      // What was given to the bus is still to go; nothing may be added, and a server that is gone is not waited for.
+      await this.#within(roundTripMsMax, nc.flush())
+      this.#bus.detach()
+      await nc.close()
+    }
+    await this.#ended
+  }
+
+  /** Never rejects. */
+  async #run(): Promise<void> {
+    let hasTold = false
+    while (!this.#isClosed) {
+      const failure = await this.#round()
+      if (this.#isClosed) return
+      if (failure === undefined) hasTold = false
+      else {
+        const fields = { servers: this.#config.servers, error: failure }
+        this.#log[hasTold ? 'debug' : 'warn'](fields, 'coordination_unreachable')
+        hasTold = true
+      }
+      await this.#pause(retryMsMin + this.#random() * (failure === undefined ? retryMsMin : retryMsMax - retryMsMin))
+    }
+  }
+
+  /** Tries the servers one after the other, in any order; `undefined` after a connection that has worked. */
+  async #round(): Promise<string | undefined> {
+    let failure = 'no server'
+    for (const server of shuffled(this.#servers(), this.#random)) {
+      if (this.#isClosed) return undefined
+      try {
+        const nc = await dial(this.#config, server, `isthmus ${this.#clusterName} ${this.self.node}`)
+        if (await this.#serve(nc, server)) return undefined
+      } catch (error) {
+        const where = `${server.host}:${server.port}`
+        failure = `${where}: ${error instanceof Error ? error.message : String(error)}`
+        const words = refusalWords(error, this.#config, where)
+        if (words !== undefined) this.#setProblem('connection', words)
+      }
+    }
+    return failure
+  }
+
+  #servers(): readonly NatsServer[] {
+    const servers = new Map<string, NatsServer>()
+    for (const server of [...this.#discovered, ...configuredServers(this.#config)])
+      servers.set(`${server.host}:${server.port}`, server)
+    return [...servers.values()]
+  }
+
+  /** From the first round trip to the end of a connection. False if it never was one. */
+  async #serve(nc: NatsConnection, server: NatsServer): Promise<boolean> {
+    this.#nc = nc
+    void this.#follow(nc)
+    this.#problems.delete('rights')
+    this.#bus.attach(nc)
+    const works = !this.#isClosed && (await this.#within(roundTripMsMax, nc.flush()))
+    if (works && !this.#isClosed) {
+      const urls = nc.info?.connect_urls ?? []
+      this.#discovered = urls.map((url) => readServer(url, server.name))
+      this.#setProblem('connection', undefined)
+      this.#log.info({ server: `${server.host}:${server.port}` }, 'coordination_connected')
+      this.#bus.open()
+      this.#registers.attach(nc)
+      this.#setConnected(true)
+      const reason = await nc.closed()
+      if (!this.#isClosed) this.#log.warn({ error: reason?.message ?? 'closed' }, 'coordination_lost')
+    } else await nc.close()
+    this.#nc = undefined
+    this.#bus.detach()
+    this.#registers.detach()
+    this.#setConnected(false)
+    return works
+  }
+
+  /** What nats.js says of a connection on its way. Ends with it. */
+  async #follow(nc: NatsConnection): Promise<void> {
+    try {
+      for await (const status of nc.status()) {
+        // nats.js 2.29 wants to send the rest before it gives up a server that is silent, and that may never end.
+        if (status.type === DebugEvents.StaleConnection) await nc.close()
+        if (status.permissionContext === undefined) continue
+        const { operation, subject } = status.permissionContext
+        this.#setProblem('rights', `cluster.nats: our user may not ${verbs[operation] ?? operation} ${subject}`)
+      }
+    } catch (error) {
+      this.#log.debug({ error: String(error) }, 'coordination_status_ended')
+    }
+  }
+
+  #setProblem(kind: 'connection' | 'rights' | 'registers', words: string | undefined): void {
+    const known = this.#problems.get(kind)
+    if (known === words) return
+    if (words === undefined) {
+      this.#problems.delete(kind)
+      this.#log.info({ problem: known }, 'coordination_no_longer_refused')
+      return
+    }
+    this.#problems.set(kind, words)
+    this.#log.error({ problem: words }, 'coordination_refused')
+  }
+
+  #setConnected(isConnected: boolean): void {
+    if (this.#isConnected === isConnected) return
+    this.#isConnected = isConnected
+    for (const listener of this.#listeners) {
+      try {
+        listener(isConnected)
+      } catch (error) {
+        this.#log.error({ error }, 'coordination_listener_failed')
+      }
+    }
+  }
+
+  /** Whether it came to a good end in time. Never rejects. */
+  #within(ms: number, work: Promise<void>): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.after(ms, () => resolve(false))
+      const settle = (isDone: boolean) => (): void => {
+        timer.cancel()
+        resolve(isDone)
+      }
+      work.then(settle(true), settle(false))
+    })
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.after(ms, resolve)
+      this.#endPause = () => {
+        timer.cancel()
+        resolve()
+      }
+    })
+  }
+}
+
+const verbs: Readonly<Record<string, string>> = { publish: 'publish to', subscription: 'subscribe to' }
+
+function shuffled<Item>(items: readonly Item[], random: () => number): readonly Item[] {
+  return items
+    .map((item) => ({ item, at: random() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ item }) => item)
+}
