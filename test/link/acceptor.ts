@@ -69,7 +69,7 @@ export class Acceptor {
   }
 
   /** The next packet that fits, or one that came already since `from`. */
-  async packet(fits: (received: Received) => boolean, { from = 0, withinMs = 3_000 } = {}): Promise<Received> {
+  async packet(fits: (received: Received) => boolean, { from = 0, withinMs = 10_000 } = {}): Promise<Received> {
     const found = () => this.received.slice(from).find(fits)
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {

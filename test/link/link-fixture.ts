@@ -98,7 +98,7 @@ export function startRuntime(ports: Partial<LinkRuntimePorts> = {}) {
         waiting.delete(look)
         const now = runtime.status(peer)
         reject(new Error(`the status stays ${now?.state}: ${now?.reasons.join('; ')}`))
-      }, 3_000)
+      }, 10_000)
       const look = () => {
         const now = runtime.status(peer)
         if (now === undefined || !fits(now)) return
