@@ -1,11 +1,13 @@
 /** What the command line asks for, as a value; `main.ts` does it. */
-import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { type InspectCommand, parseInspect } from './inspect/parse-inspect.ts'
+import { readArguments } from './read-arguments.ts'
 
 export type Command =
   | { readonly type: 'start'; readonly config: string }
   | { readonly type: 'demo'; readonly once: boolean; readonly json: boolean }
   | { readonly type: 'conf_check' | 'conf_diff'; readonly file: string }
-  | { readonly type: 'help' | 'version' }
+  | InspectCommand
+  | { readonly type: 'help' | 'inspect_help' | 'version' }
   | { readonly type: 'usage_error'; readonly message: string }
 
 export const USAGE = `isthmus: cluster linking for MQTT
@@ -14,6 +16,7 @@ export const USAGE = `isthmus: cluster linking for MQTT
   isthmus demo [--once [--json]]  two linked clusters on this machine, live; --once: 5 s, then a verdict
   isthmus conf check FILE         say all that is wrong with a configuration, start nothing
   isthmus conf diff FILE          say where FILE differs from what its cluster shares
+  isthmus inspect ...             look into a running node; isthmus inspect --help says how
   isthmus --version
   isthmus --help
 
@@ -24,7 +27,7 @@ Exit codes: 0 good, 1 failed, 2 usage or configuration.
 export function parseCommandLine(argv: readonly string[]): Command {
   const [word, ...rest] = argv
   if (word === undefined) return usageError('which command?')
-  if (rest.includes('--help') || rest.includes('-h')) return { type: 'help' }
+  if (rest.includes('--help') || rest.includes('-h')) return { type: word === 'inspect' ? 'inspect_help' : 'help' }
   switch (word) {
     case '-h':
     case '--help':
@@ -39,13 +42,15 @@ export function parseCommandLine(argv: readonly string[]): Command {
       return parseDemo(rest)
     case 'conf':
       return parseConf(rest)
+    case 'inspect':
+      return parseInspectCommand(rest)
     default:
       return usageError(`unknown command ${word}`)
   }
 }
 
 function parseStart(argv: string[]): Command {
-  const parsed = parse(argv, { config: { type: 'string', short: 'c' } })
+  const parsed = readArguments(argv, { config: { type: 'string', short: 'c' } })
   if (typeof parsed === 'string') return usageError(parsed)
   const { config } = parsed.values
   if (parsed.positionals.length > 0) return usageError(`start: what is ${parsed.positionals.join(' ')}?`)
@@ -53,7 +58,7 @@ function parseStart(argv: string[]): Command {
 }
 
 function parseDemo(argv: string[]): Command {
-  const parsed = parse(argv, { once: { type: 'boolean' }, json: { type: 'boolean' } })
+  const parsed = readArguments(argv, { once: { type: 'boolean' }, json: { type: 'boolean' } })
   if (typeof parsed === 'string') return usageError(parsed)
   const { once = false, json = false } = parsed.values
   if (parsed.positionals.length > 0) return usageError(`demo: what is ${parsed.positionals.join(' ')}?`)
@@ -61,7 +66,7 @@ function parseDemo(argv: string[]): Command {
 }
 
 function parseConf(argv: string[]): Command {
-  const parsed = parse(argv, {})
+  const parsed = readArguments(argv, {})
   if (typeof parsed === 'string') return usageError(parsed)
   const [verb, file, ...more] = parsed.positionals
   if ((verb !== 'check' && verb !== 'diff') || file === undefined || more.length > 0)
@@ -69,15 +74,9 @@ function parseConf(argv: string[]): Command {
   return { type: verb === 'check' ? 'conf_check' : 'conf_diff', file }
 }
 
-/** Values by name, or a message that says what is wrong. */
-function parse<Options extends NonNullable<ParseArgsConfig['options']>>(args: string[], options: Options) {
-  try {
-    return parseArgs({ args, options, allowPositionals: true, strict: true })
-  } catch (error) {
-    // parseArgs reports all misuse as a TypeError whose first sentence is meant for people.
-    if (error instanceof TypeError) return error.message.split('. ')[0] ?? error.message
-    throw error
-  }
+function parseInspectCommand(argv: string[]): Command {
+  const command = parseInspect(argv)
+  return typeof command === 'string' ? usageError(`inspect: ${command}`) : command
 }
 
 const usageError = (message: string): Command => ({ type: 'usage_error', message })

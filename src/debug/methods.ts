@@ -20,13 +20,13 @@ const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
 const methods: Readonly<Record<string, Method>> = {
   'actors.list': method({}, ({ actors }) => ({ actors: actors.actors() })),
-  'actors.get': method({ actor: id }, ({ actors }, { actor }) => known(actors.actor(actor), `an actor ${actor}`)),
+  'actors.get': method({ actor: id }, ({ actors }, { actor }) => known(actors.actor(actor), `actor ${actor}`)),
   'actors.history': method({ actor: id }, ({ actors }, { actor }) => {
-    known(actors.actor(actor), `an actor ${actor}`)
+    known(actors.actor(actor), `actor ${actor}`)
     return { actor, transitions: actors.of(actor) }
   }),
   'actors.watch': method({ actor: id.optional() }, ({ actors }, { actor }, client) => {
-    if (actor !== undefined) known(actors.actor(actor), `an actor ${actor}`)
+    if (actor !== undefined) known(actors.actor(actor), `actor ${actor}`)
     client.watch(actor)
     return { watching: actor ?? null }
   }),
@@ -43,7 +43,7 @@ const methods: Readonly<Record<string, Method>> = {
   'links.list': method({}, ({ links }) => ({ links: links.links() })),
   'ledger.get': method({ link: id }, ({ links }, { link }) => {
     const row = links.links().find(({ name }) => name === link)
-    const { ledger, inbound } = known(row, `a link ${link}`)
+    const { ledger, inbound } = known(row, `link ${link}`)
     return { link, ledger: ledger ?? null, inbound: inbound ?? null }
   }),
 
@@ -109,7 +109,7 @@ function ofCluster(cluster: ClusterPort | undefined, part: 'members' | 'leases' 
 }
 
 function known<T>(value: T | undefined, what: string): T {
-  if (value === undefined) throw new RpcError(rpcErrorCode.notFound, `this node has not ${what}`)
+  if (value === undefined) throw new RpcError(rpcErrorCode.notFound, `this node has no ${what}`)
   return value
 }
 

@@ -1,0 +1,99 @@
+/** `isthmus inspect`: looks into a running node over its debug socket. Tables on a terminal, JSON elsewhere. */
+import { findSocket } from './inspect/find-socket.ts'
+import { InspectFailure } from './inspect/inspect-failure.ts'
+import type { InspectCommand, InspectQuery } from './inspect/parse-inspect.ts'
+import { SocketClient, type Fields } from './inspect/socket-client.ts'
+import { linesOf, watchLine } from './inspect/views.ts'
+
+/** Where it is written; `process.stdout` is one. */
+export type InspectOutput = {
+  readonly isTTY?: boolean
+  write(text: string): unknown
+}
+
+/** Of routes, in one request. */
+const PAGE_MAX = 1_000
+
+/** Resolves with the exit code. */
+export async function inspect({ place, json, query }: InspectCommand, out: InspectOutput): Promise<0 | 1 | 2> {
+  const asJson = json || out.isTTY !== true
+  try {
+    const client = await SocketClient.open(await findSocket(place))
+    try {
+      if (query.type === 'watch') await watch(client, query.actor, asJson, out)
+      else {
+        const result = await ask(client, query)
+        const lines = asJson ? [JSON.stringify(result)] : linesOf(query.type, result, Date.now())
+        out.write(`${lines.join('\n')}\n`)
+      }
+      return 0
+    } finally {
+      client.close()
+    }
+  } catch (error) {
+    if (!(error instanceof InspectFailure)) throw error
+    process.stderr.write(`isthmus inspect: ${error.message}\n`)
+    return error.exitCode
+  }
+}
+
+function ask(client: SocketClient, query: Exclude<InspectQuery, { type: 'watch' }>): Promise<Fields> {
+  switch (query.type) {
+    case 'actors':
+    case 'members':
+    case 'leases':
+    case 'lanes':
+    case 'links':
+      return client.call(`${query.type}.list`)
+    case 'history':
+      return client.call('actors.history', { actor: query.actor })
+    case 'ledger':
+      return client.call('ledger.get', { link: query.link })
+    case 'log_level':
+      return client.call('log.level', query.level === undefined ? {} : { level: query.level })
+    case 'routes_match':
+      return client.call('routes.match', { topic: query.topic, limit: Math.min(query.limit, PAGE_MAX) })
+    case 'routes_list':
+      return listRoutes(client, query)
+  }
+}
+
+/** Page after page: the node gives each as much time as it can spare. */
+async function listRoutes(
+  client: SocketClient,
+  { text, limit }: Extract<InspectQuery, { type: 'routes_list' }>,
+): Promise<Fields> {
+  const routes: unknown[] = []
+  for (let cursor: unknown = 0; ;) {
+    const params = { cursor, limit: Math.min(limit - routes.length, PAGE_MAX), ...(text === undefined ? {} : { text }) }
+    const page = await client.call('routes.list', params)
+    if (Array.isArray(page['routes'])) routes.push(...page['routes'])
+    cursor = page['cursor'] ?? null
+    if (cursor === null || routes.length >= limit) return { routes, cursor, total: page['total'] }
+  }
+}
+
+/** Until Ctrl-C, or until nobody reads any more. Rejects if the node goes first. */
+async function watch(client: SocketClient, actor: string | undefined, asJson: boolean, out: InspectOutput) {
+  let isOver = false
+  const end = (): void => {
+    isOver = true
+    client.close()
+  }
+  const signals = ['SIGINT', 'SIGTERM'] as const
+  for (const signal of signals) process.once(signal, end)
+  process.stdout.once('error', end)
+  client.onNotification = ({ method, params }) => {
+    out.write(
+      `${asJson ? JSON.stringify({ type: method.replace('actors.', ''), ...params }) : watchLine(method, params)}\n`,
+    )
+  }
+  try {
+    await client.call('actors.watch', actor === undefined ? {} : { actor })
+    await client.closed
+  } finally {
+    for (const signal of signals) process.off(signal, end)
+    process.stdout.off('error', end)
+  }
+  if (!isOver) throw new InspectFailure(1, 'the node has ended')
+}

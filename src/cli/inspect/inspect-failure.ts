@@ -1,0 +1,10 @@
+/** Why an inspection came to nothing, in words that say what to do. */
+export class InspectFailure extends Error {
+  override readonly name = 'InspectFailure'
+  /** 1: failed. 2: usage or configuration. */
+  readonly exitCode: 1 | 2
+  constructor(exitCode: 1 | 2, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.exitCode = exitCode
+  }
+}

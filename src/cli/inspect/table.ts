@@ -1,0 +1,36 @@
+/** Rows in columns, for people. */
+
+export type Column<Row> = {
+  readonly title: string
+  readonly of: (row: Row) => string
+  readonly align?: 'right'
+}
+
+/** Lines: the titles, then a row each. The last column is as long as it is. */
+export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string[] {
+  const cells = [columns.map(({ title }) => title), ...rows.map((row) => columns.map(({ of }) => printable(of(row))))]
+  const widths = columns.map((_, column) => cells.reduce((max, line) => Math.max(max, line[column]!.length), 0))
+  const pad = (cell: string, column: number): string =>
+    columns[column]?.align === 'right' ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)
+  return cells.map((line) => line.map(pad).join('  ').trimEnd())
+}
+
+/** Clients choose their names and filters: what a terminal would obey is shown instead. */
+export function printable(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  )
+}
+
+/** `12 s`, `3 min`, `2 h`, `5 d`: the largest unit that there is a whole one of. */
+export function durationText(ms: number): string {
+  const units = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['min', 60_000],
+    ['s', 1_000],
+  ] as const
+  for (const [unit, unitMs] of units) if (ms >= unitMs) return `${Math.floor(ms / unitMs)} ${unit}`
+  return `${Math.max(0, Math.round(ms))} ms`
+}
