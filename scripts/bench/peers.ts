@@ -1,13 +1,16 @@
-/** What is measured: our node, a linked pair of them, and Mosquitto, each as fresh processes on free loopback ports. */
+/** What is measured: our node, two of them linked or in a cluster, Mosquitto, NATS with MQTT, each as fresh processes on free loopback ports. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { type LinkFile, type NodeFile, startNodeProcess } from '../../src/cli/demo/node-process.ts'
+import { startNatsServer } from '../../src/cli/demo/nats-server.ts'
+import { type LinkFile, type NodeFile, type NodeProcess, startNodeProcess } from '../../src/cli/demo/node-process.ts'
 import { listenOnFreePort } from '../../src/cli/demo/relay.ts'
 import { ISTHMUS_ACL, MOSQUITTO_ACL } from './acl.ts'
+import { Client } from './client.ts'
+import { USERNAME } from './load.ts'
 
 export type Peer = {
   readonly publishPort: number
@@ -53,6 +56,56 @@ export async function startLinkedPair(nodeOptions: readonly string[] = []): Prom
     stop: async () => {
       await Promise.all([sending.stop(), receiving.stop()])
       rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Publishers at one node, subscribers at the other. The third process is the NATS between them. */
+export async function startIsthmusCluster(nodeOptions: readonly string[] = []): Promise<Peer> {
+  const directory = mkdtempSync(join(tmpdir(), 'isthmus-bench-'))
+  const nats = await startNatsServer()
+  const start = async (name: string): Promise<NodeProcess> => {
+    const file = nodeFile(name, await freePort(), [], directory)
+    const config = { ...file, cluster: { name: 'bench', links: [], nats: { servers: [nats.url] } } }
+    return startNodeProcess(config, directory, nodeOptions)
+  }
+  const nodes = await Promise.all([start('near'), start('far')])
+  return {
+    publishPort: nodes[0].mqttPort,
+    subscribePort: nodes[1].mqttPort,
+    pids: [...nodes.map(({ pid }) => pid), nats.pid],
+    stop: async () => {
+      await Promise.all(nodes.map((node) => node.stop()))
+      await nats.stop()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Two `nats-server` with MQTT in one cluster: publishers at the one, subscribers at the other. */
+export async function startNatsMqttCluster(): Promise<Peer> {
+  const mqttPorts = [await freePort(), await freePort()] as const
+  const clusterPorts = await Promise.all(mqttPorts.map(freePort))
+  const routes = clusterPorts.map((port) => `nats://127.0.0.1:${port}`).join(', ')
+  const servers = await Promise.all(
+    mqttPorts.map((port, index) =>
+      startNatsServer({
+        settings: [
+          `server_name: "bench-${index}"`,
+          // Nothing is kept twice; of its subscriptions all together may have 65,535 on their way, and there are 1,000.
+          `mqtt { listen: "127.0.0.1:${port}", max_ack_pending: 60, stream_replicas: 1 }`,
+          `cluster { name: "bench", listen: "127.0.0.1:${clusterPorts[index]}", routes: [${routes}] }`,
+        ].join('\n'),
+      }),
+    ),
+  )
+  await Promise.all(mqttPorts.map(untilServing))
+  return {
+    publishPort: mqttPorts[0],
+    subscribePort: mqttPorts[1],
+    pids: servers.map(({ pid }) => pid),
+    stop: async () => {
+      await Promise.all(servers.map((server) => server.stop()))
     },
   }
 }
@@ -132,6 +185,19 @@ async function freePort(): Promise<number> {
   const port = await listenOnFreePort(server)
   await new Promise((resolve) => server.close(resolve))
   return port
+}
+
+/** NATS takes connections before its servers have agreed on where sessions are kept, and closes them. */
+async function untilServing(port: number): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const client = await Client.open(port, { clientId: `probe-${port}`, username: USERNAME, isKept: false }, {})
+      return client.close()
+    } catch (error) {
+      if (attempt === 100) throw error
+      await new Promise((resolve) => setTimeout(resolve, 200))
+    }
+  }
 }
 
 /** Mosquitto says to nobody that it listens, so it is asked. */

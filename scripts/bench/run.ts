@@ -1,6 +1,6 @@
 /**
  * What does a message cost? Our broker beside Mosquitto in the same run, then with what it
- * acknowledges on disk, then a link of two nodes, idle connections, clients that are too much, the topic index.
+ * acknowledges on disk, then a link of two nodes, a cluster of two beside one of NATS with MQTT, idle connections, clients that are too much, the topic index.
  *   npm run bench -- [--check] [--profile] [--out FILE] [--only PART[,PART]] [--cell WORDS]...
  *     [--rounds 3] [--seconds 1.5] [--warmup 0.7] [--topics 1000] [--filters 1000000]
  *     [--connections 10000]
@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import type { Bench, Part } from './bench.ts'
 import { benchBroker } from './broker.ts'
+import { benchCluster } from './cluster.ts'
 import { benchIdle } from './idle.ts'
 import { benchDurable } from './durable.ts'
 import { benchLink } from './link.ts'
@@ -26,6 +27,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   broker: benchBroker,
   durable: benchDurable,
   link: benchLink,
+  cluster: benchCluster,
   idle: benchIdle,
   overload: benchOverload,
   topics: benchTopics,
