@@ -125,16 +125,21 @@ export class SimulatedCoordination implements Coordination, Bus, Registers {
   }
 
   broadcast(channel: Channel, payload: Uint8Array): void {
+    this.#mustFit(payload)
     for (const other of this.#network.nodes) if (other !== this) this.#pass(other, channel, payload)
   }
 
   send(node: string, channel: Channel, payload: Uint8Array): void {
+    this.#mustFit(payload)
     for (const other of this.#network.nodes)
       if (other !== this && other.self.node === node) this.#pass(other, channel, payload)
   }
 
-  #pass(to: SimulatedCoordination, channel: Channel, payload: Uint8Array): void {
+  #mustFit(payload: Uint8Array): void {
     if (payload.length > this.payloadBytesMax) throw new RangeError(`a message of ${payload.length} bytes`)
+  }
+
+  #pass(to: SimulatedCoordination, channel: Channel, payload: Uint8Array): void {
     if (!this.#isConnected || !to.isConnected || this.#network.loses(this.self, to.self, channel)) return
     const copy = Buffer.from(payload)
     this.#network.later(to, () => {
