@@ -30,6 +30,7 @@ import {
   type RetainedVersion,
   SharedRetained,
 } from './members/shared-retained.ts'
+import { readGroupKey } from './members/group-key.ts'
 import { deletionVersion } from './members/retained-version.ts'
 import { Spread } from './members/spread.ts'
 import { Interest } from './sessions/interest.ts'
@@ -274,7 +275,7 @@ export class Broker implements BrokerPort {
     if (isForAll) this.#retained.stamp(passing)
     if (view.payloadStart === view.end) {
       // [MQTT-3.3.1-6]
-      if (isForAll) this.#retained.bury(topic, deletionVersion(passing.receivedAtMs))
+      if (isForAll) this.#retained.bury(topic, deletionVersion(passing.nowMs))
       else this.#retained.store.delete(topic)
       return !retainer.stop_publish_clear_msg
     }
@@ -396,8 +397,7 @@ export class Broker implements BrokerPort {
     for (const queued of held) {
       const member = queued.group?.choose(this.#pickMember)
       if (member !== undefined) member.session.inherit(queued, member, nowMs)
-      else if (queued.group?.isSpread === true)
-        this.#handOn(queued.publication, { plain: false, groups: [queued.group.key] }, nowMs)
+      else if (queued.group !== undefined) this.#handOn(queued.publication, queued.group, nobodyElse, nowMs)
     }
     session.end()
   }
@@ -544,7 +544,7 @@ export class Broker implements BrokerPort {
     return receivers
   }
 
-  #deliverFromMember(publication: Publication, { plain, groups, tried }: Directive): number {
+  #deliverFromMember(publication: Publication, { plain, groups }: Directive): number {
     const { topic, qos } = publication
     this.counters.receivedFromMembers++
     if (topicNameProblem(topic) !== undefined) return 0
@@ -564,50 +564,51 @@ export class Broker implements BrokerPort {
     const { targets } = delivery
     this.#inner.fromPublication(publication, nowMs)
     if (plain) for (const target of targets) target.session.deliver(this.#inner, target, undefined, false)
-    for (const key of groups) this.#deliverToGroup(publication, key, tried, nowMs)
+    for (const key of groups) this.#deliverToGroup(publication, key, nowMs)
     return (plain ? targets.length : 0) + groups.length
   }
 
-  #deliverToGroup(publication: Publication, key: string, tried: readonly string[] | undefined, nowMs: number): void {
-    const group = this.#table.group(key)
+  /** Whoever handed it over has chosen this node, so that a member here goes first even if it has to wait. */
+  #deliverToGroup(publication: Publication, text: string, nowMs: number): void {
+    const named = readGroupKey(text)
+    const group = named && this.#table.group(named.key)
     const member = group?.choose(this.#pickMember)
     if (member !== undefined) member.session.deliver(this.#inner, member, group, false)
-    else this.#handOn(publication, { plain: false, groups: [key], tried: tried ?? nobodyElse }, nowMs)
+    else if (!this.#handOn(publication, group, named?.tried ?? nobodyElse, nowMs)) this.counters.droppedNoMember++
   }
 
-  /** Hands a message for groups on to other nodes that have members of them, if there are any left to try. */
-  #handOn(publication: Publication, { groups, tried = nobodyElse }: Directive, nowMs: number): void {
-    for (const key of groups) {
-      const group = this.#table.group(key)
-      if (group === undefined || !this.spread.leave(group, tried)) this.counters.droppedNoMember++
-    }
-    if (!this.spread.hasGroups) return
-    // It was retained when it was published: by now the topic may have another one, or none.
+  /** Hands a message for a group on to another node that has members of it. Returns whether there is one left to try. */
+  #handOn(publication: Publication, group: ShareGroup | undefined, tried: readonly string[], nowMs: number): boolean {
+    if (group === undefined || !this.spread.leaveOn(group, tried)) return false
+    // If it was to be retained it is: by now the topic may have another message, or none.
     this.#outer.fromPublication(publication.withoutRetain(), nowMs)
-    this.spread.sendOn(this.#outer, tried)
+    this.spread.send(this.#outer, nobodyElse, false)
+    return true
   }
 
   /**
    * What was handed to another node, which is gone, and was not acknowledged: another member of each of its groups gets it; what was
    * for the node's ordinary subscribers is dropped. Returns a mark as `Members.send` does.
    */
-  redispatch(publication: Publication, { plain, groups, tried }: Directive): number {
+  redispatch(publication: Publication, { plain, groups }: Directive, lostNode: string): number {
     const { changes } = this.journal
     const { mark } = this.spread
     const nowMs = this.clock.nowMs()
     if (plain) this.counters.droppedMemberLost++
-    for (const key of groups) this.#redispatchToGroup(publication, key, tried, nowMs)
+    for (const key of groups) this.#redispatchToGroup(publication, key, lostNode, nowMs)
     this.#owe(changes, mark)
     return this.spread.mark === mark ? 0 : this.spread.mark
   }
 
-  #redispatchToGroup(publication: Publication, key: string, tried: readonly string[] | undefined, nowMs: number): void {
+  #redispatchToGroup(publication: Publication, text: string, lostNode: string, nowMs: number): void {
     if (publication.expiresAtMs <= nowMs) return void this.counters.droppedExpired++
-    const group = this.#table.group(key)
-    const member =
-      group?.chooseReady(this.#pickMember) ?? (group?.isSpread === true ? undefined : group?.choose(this.#pickMember))
-    if (member === undefined)
-      return this.#handOn(publication, { plain: false, groups: [key], tried: tried ?? nobodyElse }, nowMs)
+    const named = readGroupKey(text)
+    const group = named && this.#table.group(named.key)
+    const ready = group?.chooseReady(this.#pickMember)
+    if (ready === undefined && this.#handOn(publication, group, [...(named?.tried ?? nobodyElse), lostNode], nowMs))
+      return
+    const member = ready ?? group?.choose(this.#pickMember)
+    if (member === undefined) return void this.counters.droppedNoMember++
     this.#inner.fromPublication(publication, nowMs)
     member.session.deliver(this.#inner, member, group, false)
   }
@@ -654,7 +655,8 @@ export class Broker implements BrokerPort {
     const isDeletion = payloadLength === 0 || !isAlive(retained, this.clock.nowMs(), msg_expiry_interval)
     if (!this.#retained.isNewer(retained, isDeletion)) return false
     if (isDeletion) this.#retained.bury(topic, deletionVersion(receivedAtMs))
-    else if (this.#retainPolicy.allows(this.#retained.store, topic, payloadLength)) this.#retained.store.set(retained)
+    else if (this.#retainPolicy.allows(this.#retained.store, topic, payloadLength))
+      this.#retained.store.set(retained.own())
     else return false
     return true
   }

@@ -5,10 +5,8 @@ import type { Passing } from './sessions/passing.ts'
 export type Directive = {
   /** Whether all of its ordinary subscribers get it. */
   readonly plain: boolean
-  /** Shared subscriptions, as `<share name>/<filter>`: one of its members of each gets it. */
+  /** Shared subscriptions of which one member gets it: see `members/group-key.ts`. To whoever carries them they are mere texts. */
   readonly groups: readonly string[]
-  /** Nodes that were handed the message for these groups and may have had no member left; absent for the first one. */
-  readonly tried?: readonly string[]
 }
 
 /** Whoever has promised something that other nodes are to have first. */
@@ -19,8 +17,9 @@ export interface MarkWaiter {
 
 export interface Members {
   /**
-   * Hands one copy to another node. What passes is valid during the call only; it is stamped with `passing.receivedAtMs`.
-   * Returns a mark, which grows with each message that is to be acknowledged; 0 if nothing is to be waited for (QoS 0).
+   * Hands one copy to another node. What passes is valid during the call only; it counts as published at `passing.nowMs`.
+   * Returns a mark, which grows with each message that is to be acknowledged, for as long as the process lives; 0 if nothing
+   * is to be waited for (QoS 0).
    */
   send(node: string, passing: Passing, directive: Directive): number
   /** Of all messages up to this mark each was taken by its node, or given up with that node. */

@@ -154,6 +154,15 @@ export class Publication {
     return copy
   }
 
+  /** The same as published at another time, with so much left of its life then, if it ends at all; seconds. */
+  restamped(receivedAtMs: number, expirySeconds: number): Publication {
+    this.show(scratch)
+    const bytes = Buffer.from(this.bytes)
+    if (scratch.messageExpiryInterval >= 0) bytes.writeUInt32BE(expirySeconds, scratch.messageExpiryAt - this.start)
+    scratch.read(bytes, 0, bodyOf(bytes, 0), bytes.length, this.v5)
+    return new Publication(this.topic, scratch, this.publisher, receivedAtMs, this.origin)
+  }
+
   get payloadLength(): number {
     this.show(scratch)
     return scratch.end - scratch.payloadStart

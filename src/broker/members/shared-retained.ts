@@ -80,9 +80,7 @@ export class SharedRetained {
 
   /** Sees to it that what is published here now is later than what is known of its topic. */
   stamp(passing: Passing): void {
-    const ms = Math.floor(Math.min(passing.receivedAtMs, passing.nowMs))
-    const stamp = Math.max(ms, this.#knownMs(passing.topic) + 1)
-    if (stamp !== passing.receivedAtMs) passing.restamp(stamp)
+    passing.restamp(Math.max(Math.floor(passing.nowMs), this.#knownMs(passing.topic) + 1))
   }
 
   #knownMs(topic: string): number {

@@ -4,6 +4,7 @@ import type { Counters } from '../counters.ts'
 import type { Directive, Members } from '../members-port.ts'
 import type { Passing } from '../sessions/passing.ts'
 import type { ShareGroup } from '../sessions/subscription.ts'
+import { writeGroupKey } from './group-key.ts'
 
 const none: readonly never[] = []
 const plainOnly: Directive = { plain: true, groups: none }
@@ -29,14 +30,25 @@ export class Spread {
   }
 
   /** Leaves the message at hand to another node with members of the group. Returns whether there is one. */
-  leave(group: ShareGroup, tried: readonly string[] = none): boolean {
-    if (this.members === undefined) return false
-    const node = group.chooseNode(tried)
+  leave(group: ShareGroup): boolean {
+    const node = this.members === undefined ? undefined : group.chooseNode(none)
     if (node === undefined) return false
-    const keys = this.#groups.get(node)
-    if (keys === undefined) this.#groups.set(node, [group.key])
-    else keys.push(group.key)
+    this.#leaveTo(node, group.key)
     return true
+  }
+
+  /** The same for a message that was handed to these nodes before, and not to be handed to them again. */
+  leaveOn(group: ShareGroup, tried: readonly string[]): boolean {
+    const node = this.members === undefined ? undefined : group.chooseNode(tried)
+    if (node === undefined) return false
+    this.#leaveTo(node, writeGroupKey(group.key, [...tried, node]))
+    return true
+  }
+
+  #leaveTo(node: string, key: string): void {
+    const keys = this.#groups.get(node)
+    if (keys === undefined) this.#groups.set(node, [key])
+    else keys.push(key)
   }
 
   /**
@@ -56,15 +68,6 @@ export class Spread {
     if (isRetained)
       for (const node of members.all())
         if (!nodes.includes(node) && !this.#groups.has(node)) this.#sendTo(members, node, passing, retainOnly)
-    this.#groups.clear()
-  }
-
-  /** Sends a copy to those that groups were left to. `tried`: who was handed it before. */
-  sendOn(passing: Passing, tried: readonly string[]): void {
-    const { members } = this
-    if (members === undefined) return
-    for (const [node, groups] of this.#groups)
-      this.#sendTo(members, node, passing, { plain: false, groups, tried: [...tried, node] })
     this.#groups.clear()
   }
 

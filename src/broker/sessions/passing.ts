@@ -14,8 +14,6 @@ export class Passing implements PassingPublish {
   /** The publishing session, for No Local; `undefined` for wills and messages from links. */
   session: Session | undefined
   nowMs = 0
-  /** When it was published, milliseconds since 1970: its life counts from there. */
-  receivedAtMs = 0
   /** What is left of the message's life, seconds; meaningless without an expiry. */
   expirySeconds = 0
   origin: string | undefined
@@ -31,7 +29,6 @@ export class Passing implements PassingPublish {
     this.session = session
     this.publisher = session.publisher
     this.nowMs = nowMs
-    this.receivedAtMs = nowMs
     this.expirySeconds = this.view.messageExpiryInterval
     this.origin = undefined
     this.ownsBytes = true
@@ -46,7 +43,6 @@ export class Passing implements PassingPublish {
     this.session = undefined
     this.publisher = publication.publisher
     this.nowMs = nowMs
-    this.receivedAtMs = publication.receivedAtMs
     this.expirySeconds = publication.expirySecondsLeft(nowMs)
     this.origin = publication.origin
     this.ownsBytes = false
@@ -54,21 +50,23 @@ export class Passing implements PassingPublish {
     this.#publication = publication
   }
 
-  /** Gives it another time: before anybody keeps it. */
-  restamp(receivedAtMs: number): void {
-    this.receivedAtMs = receivedAtMs
-    this.#publication = undefined
+  /** From now on it was published at this time, and what is left of its life counts from there. Not once somebody keeps it. */
+  restamp(nowMs: number): void {
+    this.nowMs = nowMs
+    if (this.#publication === undefined || this.#publication.receivedAtMs === nowMs) return
+    this.#publication = this.#publication.restamped(nowMs, this.expirySeconds)
+    this.#publication.show(this.view)
   }
 
   /** A copy to keep, the same for all who keep it. */
   get publication(): Publication {
-    this.#publication ??= new Publication(this.topic, this.view, this.publisher, this.receivedAtMs, this.origin)
+    this.#publication ??= new Publication(this.topic, this.view, this.publisher, this.nowMs, this.origin)
     return this.#publication.own()
   }
 
   /** The same for whoever is likely to be done with it soon: without a copy, as long as nobody has asked for one. */
   get borrowed(): Publication {
-    this.#publication ??= Publication.borrow(this.topic, this.view, this.publisher, this.receivedAtMs, this.origin)
+    this.#publication ??= Publication.borrow(this.topic, this.view, this.publisher, this.nowMs, this.origin)
     return this.#publication
   }
 
