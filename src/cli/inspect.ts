@@ -11,8 +11,9 @@ export type InspectOutput = {
   write(text: string): unknown
 }
 
-/** Of routes, in one request. */
+/** What a node tells in one answer at most: routes of a list, and destinations of a topic. */
 const PAGE_MAX = 1_000
+const DESTINATIONS_MAX = 10_000
 
 /** Resolves with the exit code. */
 export async function inspect({ place, json, query }: InspectCommand, out: InspectOutput): Promise<0 | 1 | 2> {
@@ -52,7 +53,7 @@ function ask(client: SocketClient, query: Exclude<InspectQuery, { type: 'watch' 
     case 'log_level':
       return client.call('log.level', query.level === undefined ? {} : { level: query.level })
     case 'routes_match':
-      return client.call('routes.match', { topic: query.topic, limit: Math.min(query.limit, PAGE_MAX) })
+      return client.call('routes.match', { topic: query.topic, limit: Math.min(query.limit, DESTINATIONS_MAX) })
     case 'routes_list':
       return listRoutes(client, query)
   }

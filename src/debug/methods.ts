@@ -31,11 +31,14 @@ const methods: Readonly<Record<string, Method>> = {
     return { watching: actor ?? null }
   }),
 
-  'routes.match': method({ topic: z.string(), limit: page.limit }, async ({ routes }, { topic, limit }) => {
-    const match = await routes.match(topic, limit)
-    if (match !== undefined) return match
-    throw new RpcError(rpcErrorCode.invalidParams, `${JSON.stringify(topic)} is no topic: one has no wildcards`)
-  }),
+  'routes.match': method(
+    { topic: z.string(), limit: z.int().min(1).max(10_000).default(100) },
+    async ({ routes }, { topic, limit }) => {
+      const match = await routes.match(topic, limit)
+      if (match !== undefined) return match
+      throw new RpcError(rpcErrorCode.invalidParams, `${JSON.stringify(topic)} is no topic: one has no wildcards`)
+    },
+  ),
   'routes.list': method({ ...page, text: z.string().optional() }, ({ routes }, { text, ...query }) =>
     routes.list({ ...query, text }),
   ),
