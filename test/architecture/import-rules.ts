@@ -36,6 +36,7 @@ const EXCEPTIONS: readonly Exception[] = [
     because: 'the port stands beside the code that needs it, and the store implements it',
   },
   { from: 'src/link', to: 'actors', because: 'the link runtime hands the machines their effects' },
+  { from: 'src/cluster', to: 'actors', because: 'a lease hands its machine the registers' },
   { from: 'src/node.ts', to: 'actors', because: 'the composition root wires all parts' },
   { from: 'src/cli', to: 'src/node.ts', because: '`isthmus start` starts a node' },
   {
