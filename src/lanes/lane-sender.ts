@@ -19,6 +19,8 @@ const REPEAT_MS = 100
 
 export type LaneSenderSnapshot = {
   readonly epoch: number
+  /** The receiver's process that answered last. */
+  readonly receiverBoot: string | undefined
   /** Messages of QoS 1 and 2 that were to be sent, but for those that are too large. */
   readonly sent: number
   readonly acknowledged: number
@@ -50,9 +52,8 @@ export class LaneSender {
   #waitingSinceMs = 0
   #askedAtMs = Number.NEGATIVE_INFINITY
   #shouldAsk = false
+  /** The process that answered last. */
   #receiverBoot: string | undefined
-  /** The process before it, whose late answers mean nothing any more. */
-  #formerBoot: string | undefined
   /** What the receiver said last that it takes next. */
   #expected = 0
   #wentBackAtMs = Number.NEGATIVE_INFINITY
@@ -124,11 +125,10 @@ export class LaneSender {
   /** An answer of the receiver's process `boot`. Returns whether it acknowledged anything. */
   acknowledged(ack: LaneAck, boot: string, nowMs: number): boolean {
     const buffer = this.#buffer
-    if (ack.epoch !== this.epoch || boot === this.#formerBoot) return false
+    if (ack.epoch !== this.epoch) return false
     // Nobody can have what was never sent.
     if (ack.kept >= buffer.nextSequence || ack.expected > buffer.nextSequence) return false
     if (boot !== this.#receiverBoot) {
-      this.#formerBoot = this.#receiverBoot
       this.#receiverBoot = boot
       this.#expected = 0
     }
@@ -190,6 +190,7 @@ export class LaneSender {
     const buffer = this.#buffer
     return {
       epoch: this.epoch,
+      receiverBoot: this.#receiverBoot,
       sent: this.#sent,
       acknowledged: this.#acknowledged,
       waiting: buffer.messages,

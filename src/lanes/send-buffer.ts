@@ -88,6 +88,11 @@ class OpenBatch {
   }
 }
 
+/** What the message adds to what is kept, at most, bytes: if it is the first of a batch, with all that a batch has. */
+function costIn(writer: BatchWriter, message: LaneMessage, directive: Directive): number {
+  return writer.costOf(message, directive) + (writer.count === 0 ? writer.byteLength : 0)
+}
+
 export class SendBuffer {
   readonly #epoch: number
   readonly #limits: LaneLimits
@@ -170,27 +175,31 @@ export class SendBuffer {
   add(message: LaneMessage, directive: Directive, mark: number, nowMs: number): LaneDropReason | undefined {
     const isQos0 = message.view.qos === 0
     const open = isQos0 ? this.#openQos0 : this.#open
-    let cost = open.writer.costOf(message, directive)
-    if (open.writer.count > 0 && open.writer.byteLength + cost > this.#limits.batchBytesMax) {
+    const { writer } = open
+    if (writer.count > 0 && writer.byteLength + writer.costOf(message, directive) > this.#limits.batchBytesMax)
       this.#close(isQos0)
-      cost = open.writer.costOf(message, directive)
-    }
-    const refused = this.#makeRoom(open, cost, isQos0)
+    const refused = this.#makeRoom(writer, message, directive)
     if (refused !== undefined) {
       this.#drop(refused, 1)
       return refused
     }
-    if (open.writer.count === 0) {
+    if (writer.count === 0) {
       open.firstMark = mark
       open.openedAtMs = nowMs
     }
-    open.writer.add(message, directive)
+    writer.add(message, directive)
     return undefined
   }
 
-  #makeRoom(open: OpenBatch, cost: number, isQos0: boolean): LaneDropReason | undefined {
-    if (open.writer.count === 0 && open.writer.byteLength + cost > this.#limits.frameBytesMax) return 'too_large'
-    while (this.#exceeds(cost, isQos0)) if (!this.#dropOldest(isQos0)) return isQos0 ? 'shed_qos0' : 'queue_full'
+  #makeRoom(writer: BatchWriter, message: LaneMessage, directive: Directive): LaneDropReason | undefined {
+    const isQos0 = message.view.qos === 0
+    let cost = costIn(writer, message, directive)
+    if (writer.count === 0 && cost > this.#limits.frameBytesMax) return 'too_large'
+    while (this.#exceeds(cost, isQos0)) {
+      if (!this.#dropOldest(isQos0)) return isQos0 ? 'shed_qos0' : 'queue_full'
+      // The batch that it was to continue may be gone.
+      cost = costIn(writer, message, directive)
+    }
     return undefined
   }
 

@@ -18,6 +18,8 @@ export interface MemberDelivery {
 
 export type InboundSnapshot = {
   readonly member: string
+  /** Its process. */
+  readonly boot: string
   readonly epoch: number
   /** Number of the last batch of QoS 1 and 2 that was taken. */
   readonly taken: number
@@ -37,25 +39,29 @@ type InboundPorts = {
   readonly delivery: MemberDelivery
 }
 
+/** One process of a member. */
 type Member = {
   readonly node: string
+  readonly boot: string
   readonly receiver: LaneReceiver
   delivered: number
   malformed: number
   /** Whether it is to be acknowledged at the end of this turn. */
   isDue: boolean
   /** Batches of which the broker was asked whether they are safe: up to this one of this lane. */
-  askedBoot: string
   askedEpoch: number
   asked: number
 }
 
 /** More members than any cluster has: names come from the bus. */
 const MEMBERS_MAX = 1_024
+/** A node's process, and the one before it, whose last words may still be on their way. */
+const BOOTS_MAX = 2
 const REMARK_MS = 60_000
 
 export class InboundLanes {
   readonly #ports: InboundPorts
+  /** By boot, the oldest first. */
   readonly #members = new Map<string, Member>()
   readonly #due: Member[] = []
   #isStopped = false
@@ -66,9 +72,9 @@ export class InboundLanes {
   }
 
   batch(from: Sender, epoch: number, sequence: number, frame: Buffer): void {
-    const member = this.#memberOf(from.node)
+    const member = this.#memberOf(from)
     if (sequence === 0) return this.#deliver(member, frame)
-    switch (member.receiver.judge(from.boot, epoch, sequence)) {
+    switch (member.receiver.judge(epoch, sequence)) {
       case 'deliver':
         this.#deliver(member, frame)
         return this.#acknowledgeSoon(member)
@@ -83,15 +89,15 @@ export class InboundLanes {
   }
 
   begin(from: Sender, begin: LaneBegin): void {
-    const member = this.#memberOf(from.node)
-    if (!member.receiver.begin(begin, from.boot)) return
+    const member = this.#memberOf(from)
+    if (!member.receiver.begin(begin)) return
     this.#acknowledge(member, member.receiver.taken < begin.last)
   }
 
   list(): InboundSnapshot[] {
-    return [...this.#members.values()].map(({ node, receiver, delivered, malformed }) => {
+    return [...this.#members.values()].map(({ node, boot, receiver, delivered, malformed }) => {
       const { epoch, taken, duplicates, outOfTurn } = receiver
-      return { member: node, epoch, taken, delivered, duplicates, outOfTurn, malformed }
+      return { member: node, boot, epoch, taken, delivered, duplicates, outOfTurn, malformed }
     })
   }
 
@@ -99,22 +105,29 @@ export class InboundLanes {
     this.#isStopped = true
   }
 
-  #memberOf(node: string): Member {
-    const known = this.#members.get(node)
-    if (known !== undefined) return known
-    if (this.#members.size >= MEMBERS_MAX) this.#members.delete(this.#members.keys().next().value ?? '')
+  #memberOf({ node, boot }: Sender): Member {
+    const known = this.#members.get(boot)
+    if (known?.node === node) return known
+    this.#forgetOld(node)
     const member: Member = {
       node,
-      receiver: new LaneReceiver(),
+      boot,
+      receiver: new LaneReceiver(boot),
       delivered: 0,
       malformed: 0,
       isDue: false,
-      askedBoot: '',
       askedEpoch: 0,
       asked: 0,
     }
-    this.#members.set(node, member)
+    this.#members.set(boot, member)
     return member
+  }
+
+  #forgetOld(node: string): void {
+    const boots = [...this.#members.values()].filter((member) => member.node === node).map(({ boot }) => boot)
+    for (const boot of boots.slice(0, Math.max(0, boots.length + 1 - BOOTS_MAX))) this.#members.delete(boot)
+    const [oldest] = this.#members.keys()
+    if (this.#members.size >= MEMBERS_MAX && oldest !== undefined) this.#members.delete(oldest)
   }
 
   /** A batch that can't be read counts as taken: it would come as it is again and again, and hold up all that follows. */
@@ -161,15 +174,13 @@ export class InboundLanes {
   /** Asks the broker once for all that came in this turn; what comes meanwhile is another question. */
   #keep(member: Member): void {
     const { receiver } = member
-    const { boot, epoch, taken } = receiver
-    const isAsked = member.askedBoot === boot && member.askedEpoch === epoch && member.asked >= taken
+    const { epoch, taken } = receiver
     // It came again: the acknowledgement was lost, or is still to come.
-    if (isAsked) return this.#acknowledge(member, false)
-    member.askedBoot = boot
+    if (member.askedEpoch === epoch && member.asked >= taken) return this.#acknowledge(member, false)
     member.askedEpoch = epoch
     member.asked = taken
     this.#ports.delivery.kept(() => {
-      if (receiver.keep(boot, epoch, taken)) this.#acknowledge(member, false)
+      if (receiver.keep(epoch, taken)) this.#acknowledge(member, false)
     })
   }
 
