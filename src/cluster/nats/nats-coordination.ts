@@ -22,7 +22,7 @@ export type NatsPorts = {
 const retryMsMin = 100
 const retryMsMax = 1000
 /** How long the first round trip over a new connection, or the last one over an old one, may take. */
-const roundTripMsMax = 2000
+const roundTripMsMax = 1500
 
 /** Resolves at once, connected or not yet; what NATS refuses stands in `problem`. */
 export async function connectNats(config: NatsConfig, ports: NatsPorts): Promise<NatsCoordination> {
@@ -44,7 +44,7 @@ export class NatsCoordination implements Coordination {
   #discovered: readonly NatsServer[] = []
   #nc: NatsConnection | undefined
   #isConnected = false
-  #isClosed = false
+  readonly #closing = new AbortController()
   #endPause: (() => void) | undefined
   readonly #ended: Promise<void>
 
@@ -85,14 +85,14 @@ export class NatsCoordination implements Coordination {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true
+    this.#closing.abort()
     this.#endPause?.()
     const nc = this.#nc
     if (nc !== undefined && !nc.isClosed()) {
       this.#setConnected(false)
       this.#registers.detach()
       // What was given to the bus is still to go; nothing may be added, and a server that is gone is not waited for.
-      await this.#within(roundTripMsMax, nc.flush())
+      await this.#roundTrip(nc)
       this.#bus.detach()
       await nc.close()
     }
@@ -102,9 +102,9 @@ export class NatsCoordination implements Coordination {
   /** Never rejects. */
   async #run(): Promise<void> {
     let hasTold = false
-    while (!this.#isClosed) {
+    while (!this.#closing.signal.aborted) {
       const failure = await this.#round()
-      if (this.#isClosed) return
+      if (this.#closing.signal.aborted) return
       if (failure === undefined) hasTold = false
       else {
         const fields = { servers: this.#config.servers, error: failure }
@@ -118,10 +118,11 @@ export class NatsCoordination implements Coordination {
   /** Tries the servers one after the other, in any order; `undefined` after a connection that has worked. */
   async #round(): Promise<string | undefined> {
     let failure = 'no server'
+    const clientName = `isthmus ${this.#clusterName} ${this.self.node}`
     for (const server of shuffled(this.#servers(), this.#random)) {
-      if (this.#isClosed) return undefined
+      if (this.#closing.signal.aborted) return undefined
       try {
-        const nc = await dial(this.#config, server, `isthmus ${this.#clusterName} ${this.self.node}`)
+        const nc = await dial(this.#config, server, { clientName, signal: this.#closing.signal })
         if (await this.#serve(nc, server)) return undefined
       } catch (error) {
         const where = `${server.host}:${server.port}`
@@ -146,8 +147,8 @@ export class NatsCoordination implements Coordination {
     void this.#follow(nc)
     this.#problems.delete('rights')
     this.#bus.attach(nc)
-    const works = !this.#isClosed && (await this.#within(roundTripMsMax, nc.flush()))
-    if (works && !this.#isClosed) {
+    const works = !this.#closing.signal.aborted && (await this.#roundTrip(nc))
+    if (works && !this.#closing.signal.aborted) {
       const urls = nc.info?.connect_urls ?? []
       this.#discovered = urls.map((url) => readServer(url, server.name))
       this.#setProblem('connection', undefined)
@@ -156,7 +157,7 @@ export class NatsCoordination implements Coordination {
       this.#registers.attach(nc)
       this.#setConnected(true)
       const reason = await nc.closed()
-      if (!this.#isClosed) this.#log.warn({ error: reason?.message ?? 'closed' }, 'coordination_lost')
+      if (!this.#closing.signal.aborted) this.#log.warn({ error: reason?.message ?? 'closed' }, 'coordination_lost')
     } else await nc.close()
     this.#nc = undefined
     this.#bus.detach()
@@ -204,15 +205,17 @@ export class NatsCoordination implements Coordination {
     }
   }
 
-  /** Whether it came to a good end in time. Never rejects. */
-  #within(ms: number, work: Promise<void>): Promise<boolean> {
+  /** Whether the server answers in time. Never rejects. */
+  #roundTrip(nc: NatsConnection): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = this.#clock.after(ms, () => resolve(false))
+      const timer = this.#clock.after(roundTripMsMax, () => resolve(false))
       const settle = (isDone: boolean) => (): void => {
         timer.cancel()
         resolve(isDone)
       }
-      work.then(settle(true), settle(false))
+      nc.flush().then(settle(true), settle(false))
+      // nats.js forgets a flush when the connection goes.
+      nc.closed().then(settle(false), settle(false))
     })
   }
 

@@ -29,9 +29,20 @@ export function readServer(written: string, name?: string): NatsServer {
   return { host, port: Number(port), name: name ?? host }
 }
 
+export type DialOptions = {
+  /** By which people at the servers know us. */
+  readonly clientName: string
+  /** Gives up. */
+  readonly signal: AbortSignal
+}
+
 /** Resolves with a connection that has made its first round trip. It does not reconnect by itself. */
-export async function dial(config: NatsConfig, server: NatsServer, clientName: string): Promise<NatsConnection> {
-  await greeted(server)
+export async function dial(
+  config: NatsConfig,
+  server: NatsServer,
+  { clientName, signal }: DialOptions,
+): Promise<NatsConnection> {
+  await greeted(server, signal)
   const options: ConnectionOptions = {
     servers: [server.host.includes(':') ? `[${server.host}]:${server.port}` : `${server.host}:${server.port}`],
     name: clientName,
@@ -60,14 +71,17 @@ function identity({ credentials, nkey, user, password }: NatsConfig): Partial<Co
  * A server greets whoever connects. One that does not is frozen, and nats.js 2.29 keeps for ever the socket on which it waits for
  * that: so it is asked on one of ours first. Can go when its transport destroys the socket of an attempt that was given up.
  */
-function greeted({ host, port }: NatsServer): Promise<void> {
+function greeted({ host, port }: NatsServer, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connectTcp(port, host)
+    const giveUp = (): void => settle(new Error('given up'))
     const settle = (error?: Error): void => {
+      signal.removeEventListener('abort', giveUp)
       socket.destroy()
       if (error === undefined) resolve()
       else reject(error)
     }
+    signal.addEventListener('abort', giveUp)
     socket.setTimeout(dialMsMax, () => settle(new Error('no greeting in time')))
     socket.once('data', (bytes) => {
       settle(bytes.toString('latin1', 0, 5) === 'INFO ' ? undefined : new Error('this is no NATS server'))
