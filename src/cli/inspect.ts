@@ -16,7 +16,11 @@ const PAGE_MAX = 1_000
 const DESTINATIONS_MAX = 10_000
 
 /** Resolves with the exit code. */
-export async function inspect({ place, json, query }: InspectCommand, out: InspectOutput): Promise<0 | 1 | 2> {
+export async function inspect(
+  { place, json, query }: InspectCommand,
+  out: InspectOutput,
+  complaints: Pick<InspectOutput, 'write'> = process.stderr,
+): Promise<0 | 1 | 2> {
   const asJson = json || out.isTTY !== true
   try {
     const client = await SocketClient.open(await findSocket(place))
@@ -33,7 +37,7 @@ export async function inspect({ place, json, query }: InspectCommand, out: Inspe
     }
   } catch (error) {
     if (!(error instanceof InspectFailure)) throw error
-    process.stderr.write(`isthmus inspect: ${error.message}\n`)
+    complaints.write(`isthmus inspect: ${error.message}\n`)
     return error.exitCode
   }
 }

@@ -116,8 +116,6 @@ class FaultyConnection implements LinkConnection {
 
   /** The line is in another state now: what is due goes. */
   release(): void {
-    this.#timer?.cancel()
-    this.#timer = undefined
     const { clock, line } = this.#ports
     while (!this.#isPaused && this.#held.length > 0 && this.#held[0]!.dueMs <= clock.steadyMs()) {
       this.#held.shift()?.pass()
@@ -138,6 +136,8 @@ class FaultyConnection implements LinkConnection {
 
   /** Also when nothing is held back: whoever found the line not writable waits to be told. */
   #arm(pausedUntilMs: number): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
     if (!this.#ports.line.connections.has(this)) return
     const { clock } = this.#ports
     const nowMs = clock.steadyMs()
