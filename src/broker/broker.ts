@@ -112,10 +112,9 @@ export class Broker implements BrokerPort {
   readonly #table: SubscriptionTable
   readonly #interest: Interest
   readonly #localInterest: LocalInterest
-  /** What other nodes wait for, and the last commit and mark that concern them. */
+  /** What other nodes wait for, and the last commit that concerns them. */
   readonly #owed: Promises
   #owedCommit = 0
-  #owedMark = 0
   readonly #memberRoutes: MemberRoutes
   readonly #routes = new WeakMap<RouteSink, SinkRoute>()
 
@@ -538,9 +537,8 @@ export class Broker implements BrokerPort {
    */
   deliverFromMember(publication: Publication, directive: Directive): number {
     const { changes } = this.journal
-    const { mark } = this.spread
     const receivers = this.#deliverFromMember(publication, directive)
-    this.#owe(changes, mark)
+    this.#owe(changes)
     return receivers
   }
 
@@ -596,7 +594,7 @@ export class Broker implements BrokerPort {
     const nowMs = this.clock.nowMs()
     if (plain) this.counters.droppedMemberLost++
     for (const key of groups) this.#redispatchToGroup(publication, key, lostNode, nowMs)
-    this.#owe(changes, mark)
+    this.#owe(changes)
     return this.spread.mark === mark ? 0 : this.spread.mark
   }
 
@@ -642,7 +640,7 @@ export class Broker implements BrokerPort {
   applyRetained(retained: Publication | RetainedDeletion): boolean {
     const { changes } = this.journal
     const isNewer = this.#applyRetained(retained)
-    this.#owe(changes, this.spread.mark)
+    this.#owe(changes)
     return isNewer
   }
 
@@ -662,17 +660,16 @@ export class Broker implements BrokerPort {
   }
 
   /** Notes what other nodes wait for: what was recorded since, and what was handed on. */
-  #owe(changesBefore: number, markBefore: number): void {
+  #owe(changesBefore: number): void {
     if (this.journal.changes !== changesBefore) this.#owedCommit = this.journal.gatheringCommit
-    if (this.spread.mark !== markBefore) this.#owedMark = this.spread.mark
   }
 
   /**
-   * Calls when all that other nodes have handed to this one is on disk, as far as it has to be, and what was handed on has arrived:
-   * at once if there is nothing to wait for. In the order of the calls; not at all while the disk takes nothing.
+   * Calls when all that other nodes have handed to this one is on disk, as far as it has to be: at once if there is nothing to wait
+   * for. In the order of the calls; not at all while the disk takes nothing.
    */
   whenKept(call: () => void): void {
-    this.#owed.call(call, this.#owedCommit, this.#owedMark)
+    this.#owed.call(call, this.#owedCommit, 0)
   }
 
   // ---- what links need (BrokerPort)
