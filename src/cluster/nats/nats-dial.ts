@@ -106,7 +106,7 @@ export function refusalWords(error: unknown, config: NatsConfig, where: string):
       return `cluster.nats: NATS at ${where} wants to know who we are; set credentials, nkey, or user and password`
     return `${who}: NATS at ${where} does not accept it`
   }
-  if (code === 'SERVER_OPTION_NA') return `cluster.nats.tls: NATS at ${where} does not offer TLS; set enable = false`
+  if (code === 'SERVER_OPT_NA') return `cluster.nats.tls: NATS at ${where} does not offer TLS; set enable = false`
   if (code === 'TLS' && !config.tls.enable) return `cluster.nats.tls: NATS at ${where} wants TLS; set enable = true`
   if (code === 'ENOENT' || code === 'EACCES') return `cluster.nats: ${words}`
   if (/^TLS$|CERT|^ERR_SSL|^ERR_TLS|^UNABLE_TO|SELF_SIGNED|SIGNATURE/.test(code))
