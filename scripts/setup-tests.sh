@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Brings what the tests need beyond npm: mosquitto_pub and mosquitto_sub as foreign clients, and mosquitto as the
-# benchmark's yardstick. Installs by itself as root on Debian and its like; anywhere else it says what is missing.
+# Brings what the tests need beyond npm: mosquitto_pub and mosquitto_sub as foreign clients, mosquitto as the benchmark's
+# yardstick, and nats-server, over which the nodes of a cluster meet. Installs by itself as root on Debian and its like; anywhere
+# else it says what is missing.
 set -euo pipefail
 PATH="$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
 
 missing=()
-for program in mosquitto_pub mosquitto_sub mosquitto; do
+for program in mosquitto_pub mosquitto_sub mosquitto nats-server; do
   command -v "$program" >/dev/null || missing+=("$program")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
@@ -14,11 +15,12 @@ explain() {
   {
     echo "Missing for the tests: ${missing[*]}"
     case "$(uname -s)" in
-      Darwin) echo 'Get it:  brew install mosquitto' ;;
+      Darwin) echo 'Get it:  brew install mosquitto nats-server' ;;
       *)
-        echo 'Get it on Debian and Ubuntu:  sudo apt-get install mosquitto mosquitto-clients'
-        echo '(the package starts a broker on port 1883; the tests need none:  sudo systemctl disable --now mosquitto)'
-        echo 'Elsewhere: any Mosquitto 2.x whose programs are in PATH.'
+        echo 'Get it on Debian and Ubuntu:  sudo apt-get install mosquitto mosquitto-clients nats-server'
+        echo '(the packages start services on ports 1883 and 4222; the tests need none:'
+        echo ' sudo systemctl disable --now mosquitto nats-server)'
+        echo 'Elsewhere: any Mosquitto 2.x and any nats-server 2.9 or newer whose programs are in PATH.'
         ;;
     esac
   } >&2
@@ -26,7 +28,7 @@ explain() {
 }
 [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null || explain
 
-# Debian's package starts its service at once unless a policy forbids it.
+# Debian's packages start their services at once unless a policy forbids it.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   trap 'rm -f "$policy"' EXIT
@@ -36,4 +38,4 @@ fi
 echo "Installing ${missing[*]} with apt-get" >&2
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq >&2
-apt-get install -y -qq --no-install-recommends mosquitto mosquitto-clients >&2 || explain
+apt-get install -y -qq --no-install-recommends mosquitto mosquitto-clients nats-server >&2 || explain
