@@ -43,6 +43,7 @@ export type NodeFile = {
     readonly nats?: { readonly servers: readonly string[] }
   }
   readonly listeners: { readonly tcp: { readonly default: { readonly bind: string } } }
+  readonly debug?: { readonly socket: string; readonly faults?: boolean }
 }
 
 export type LinkFile = {
