@@ -17,7 +17,6 @@ import type { ConnectTerms } from './connection/connect.ts'
 import { Counters } from './counters.ts'
 import { Journal } from './durable/journal.ts'
 import { load, type LoadedSession } from './durable/load.ts'
-import { Promises } from './durable/promises.ts'
 import { restoreBatches } from './durable/restore-batches.ts'
 import { Limits } from './limits/limits.ts'
 import { memoryLevel } from './limits/memory-guard.ts'
@@ -30,7 +29,7 @@ import {
   type RetainedVersion,
   SharedRetained,
 } from './members/shared-retained.ts'
-import { readGroupKey } from './members/group-key.ts'
+import { FromMembers } from './members/from-members.ts'
 import { deletionVersion } from './members/retained-version.ts'
 import { Spread } from './members/spread.ts'
 import { Interest } from './sessions/interest.ts'
@@ -73,9 +72,6 @@ const closedInlet: LinkInlet = {
 
 const nobodyElse: readonly string[] = []
 
-/** Other nodes wait until the disk takes something again. */
-const patient = { acknowledge: () => undefined, promiseBroken: () => undefined }
-
 /** How many subscriptions of a session that is over go in one turn of the event loop. */
 const UNSUBSCRIBED_PER_TURN = 500
 
@@ -99,8 +95,6 @@ export class Broker implements BrokerPort {
   readonly passing = new Passing()
   /** The publish that does not come from a client: a will, a message from a link. It may happen while the other one passes. */
   readonly #inner = new Passing()
-  /** One that is handed on to another node; it may happen while both pass. */
-  readonly #outer = new Passing()
   /** What goes to disk, and what has to wait for that. */
   readonly journal: Journal
   /** Set when a message of a link was not passed on, because the disk takes nothing: it must not be acknowledged. */
@@ -112,9 +106,7 @@ export class Broker implements BrokerPort {
   readonly #table: SubscriptionTable
   readonly #interest: Interest
   readonly #localInterest: LocalInterest
-  /** What other nodes wait for, and the last commit that concerns them. */
-  readonly #owed: Promises
-  #owedCommit = 0
+  readonly #fromMembers: FromMembers
   readonly #memberRoutes: MemberRoutes
   readonly #routes = new WeakMap<RouteSink, SinkRoute>()
 
@@ -147,7 +139,16 @@ export class Broker implements BrokerPort {
       defer: options.defer ?? setImmediate,
       wake: (session) => session.drain(this.clock.nowMs()),
     })
-    this.#owed = new Promises(this.journal, this.spread, patient)
+    this.#fromMembers = new FromMembers({
+      clock: this.clock,
+      counters: this.counters,
+      journal: this.journal,
+      limits: this.limits,
+      spread: this.spread,
+      table: this.#table,
+      pickMember: () => this.#pickMember,
+      applyRetained: (retained) => this.#applyRetained(retained),
+    })
     this.configure(options.mqtt)
   }
 
@@ -396,7 +397,7 @@ export class Broker implements BrokerPort {
     for (const queued of held) {
       const member = queued.group?.choose(this.#pickMember)
       if (member !== undefined) member.session.inherit(queued, member, nowMs)
-      else if (queued.group !== undefined) this.#handOn(queued.publication, queued.group, nobodyElse, nowMs)
+      else if (queued.group !== undefined) this.#fromMembers.handOn(queued.publication, queued.group, nobodyElse, nowMs)
     }
     session.end()
   }
@@ -536,79 +537,15 @@ export class Broker implements BrokerPort {
    * no member left here. What has to be kept is recorded: `whenKept` tells when it is. Returns how many receivers it found.
    */
   deliverFromMember(publication: Publication, directive: Directive): number {
-    const { changes } = this.journal
-    const receivers = this.#deliverFromMember(publication, directive)
-    this.#owe(changes)
-    return receivers
-  }
-
-  #deliverFromMember(publication: Publication, { plain, groups }: Directive): number {
-    const { topic, qos } = publication
-    this.counters.receivedFromMembers++
-    if (topicNameProblem(topic) !== undefined) return 0
-    const delivery = this.index.lookup(topic)
-    if (delivery.reserved !== undefined) return 0
-    if (publication.retain) this.#applyRetained(publication)
-    if (!plain && groups.length === 0) return 0
-    const nowMs = this.clock.nowMs()
-    if (publication.expiresAtMs <= nowMs) {
-      this.counters.droppedExpired++
-      return 0
-    }
-    if (this.limits.memory !== memoryLevel.ok && qos === 0) {
-      this.counters.shedMemory++
-      return 0
-    }
-    const { targets } = delivery
-    this.#inner.fromPublication(publication, nowMs)
-    if (plain) for (const target of targets) target.session.deliver(this.#inner, target, undefined, false)
-    for (const key of groups) this.#deliverToGroup(publication, key, nowMs)
-    return (plain ? targets.length : 0) + groups.length
-  }
-
-  /** Whoever handed it over has chosen this node, so that a member here goes first even if it has to wait. */
-  #deliverToGroup(publication: Publication, text: string, nowMs: number): void {
-    const named = readGroupKey(text)
-    const group = named && this.#table.group(named.key)
-    const member = group?.choose(this.#pickMember)
-    if (member !== undefined) member.session.deliver(this.#inner, member, group, false)
-    else if (!this.#handOn(publication, group, named?.tried ?? nobodyElse, nowMs)) this.counters.droppedNoMember++
-  }
-
-  /** Hands a message for a group on to another node that has members of it. Returns whether there is one left to try. */
-  #handOn(publication: Publication, group: ShareGroup | undefined, tried: readonly string[], nowMs: number): boolean {
-    if (group === undefined || !this.spread.leaveOn(group, tried)) return false
-    // If it was to be retained it is: by now the topic may have another message, or none.
-    this.#outer.fromPublication(publication.withoutRetain(), nowMs)
-    this.spread.send(this.#outer, nobodyElse, false)
-    return true
+    return this.#fromMembers.deliver(publication, directive)
   }
 
   /**
    * What was handed to another node, which is gone, and was not acknowledged: another member of each of its groups gets it; what was
    * for the node's ordinary subscribers is dropped. Returns a mark as `Members.send` does.
    */
-  redispatch(publication: Publication, { plain, groups }: Directive, lostNode: string): number {
-    const { changes } = this.journal
-    const { mark } = this.spread
-    const nowMs = this.clock.nowMs()
-    if (plain) this.counters.droppedMemberLost++
-    for (const key of groups) this.#redispatchToGroup(publication, key, lostNode, nowMs)
-    this.#owe(changes)
-    return this.spread.mark === mark ? 0 : this.spread.mark
-  }
-
-  #redispatchToGroup(publication: Publication, text: string, lostNode: string, nowMs: number): void {
-    if (publication.expiresAtMs <= nowMs) return void this.counters.droppedExpired++
-    const named = readGroupKey(text)
-    const group = named && this.#table.group(named.key)
-    const ready = group?.chooseReady(this.#pickMember)
-    if (ready === undefined && this.#handOn(publication, group, [...(named?.tried ?? nobodyElse), lostNode], nowMs))
-      return
-    const member = ready ?? group?.choose(this.#pickMember)
-    if (member === undefined) return void this.counters.droppedNoMember++
-    this.#inner.fromPublication(publication, nowMs)
-    member.session.deliver(this.#inner, member, group, false)
+  redispatch(publication: Publication, directive: Directive, lostNode: string): number {
+    return this.#fromMembers.redispatch(publication, directive, lostNode)
   }
 
   /** A member that would get the message at once goes before one on another node, and that before one that has to wait here. */
@@ -638,10 +575,7 @@ export class Broker implements BrokerPort {
 
   /** Takes over what another node has, if it is later than what is here. Returns whether it was. Subscribers are not told. */
   applyRetained(retained: Publication | RetainedDeletion): boolean {
-    const { changes } = this.journal
-    const isNewer = this.#applyRetained(retained)
-    this.#owe(changes)
-    return isNewer
+    return this.#fromMembers.applyRetained(retained)
   }
 
   #applyRetained(retained: Publication | RetainedDeletion): boolean {
@@ -659,17 +593,12 @@ export class Broker implements BrokerPort {
     return true
   }
 
-  /** Notes what other nodes wait for: what was recorded since, and what was handed on. */
-  #owe(changesBefore: number): void {
-    if (this.journal.changes !== changesBefore) this.#owedCommit = this.journal.gatheringCommit
-  }
-
   /**
    * Calls when all that other nodes have handed to this one is on disk, as far as it has to be: at once if there is nothing to wait
    * for. In the order of the calls; not at all while the disk takes nothing.
    */
   whenKept(call: () => void): void {
-    this.#owed.call(call, this.#owedCommit, 0)
+    this.#fromMembers.whenKept(call)
   }
 
   // ---- what links need (BrokerPort)
