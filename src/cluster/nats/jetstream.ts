@@ -39,7 +39,7 @@ export type JetStreamRequest = {
 }
 
 /**
- * Resolves with the answer, a JSON object. Rejects with `JetStreamRefusal`, with `NoResponders`, or with `ClusterError`
+ * Resolves with the answer, a JSON object. Rejects with `JetStreamRefusal`, `NoResponders`, `RangeError`, or with `ClusterError`
  * `COORDINATION_LOST` when no answer comes in time and `COORDINATION_REFUSED` when the user may not ask.
  */
 export async function askJetStream(
@@ -76,6 +76,7 @@ function failure(error: unknown, subject: string): Error {
     const message = `cluster.nats: the user has no right to ${subject}`
     return new ClusterError('COORDINATION_REFUSED', message, { cause: error })
   }
+  if (code === 'MAX_PAYLOAD_EXCEEDED') return new RangeError(`too long for NATS: ${subject}`)
   return lost(error)
 }
 

@@ -108,8 +108,8 @@ export class NatsBucket {
   async #countFromCreation({ nc, leftMs }: Asking, info: Record<string, unknown>): Promise<void> {
     const first = Date.parse(String(info['created'])) * 1000
     const state = info['state']
-    const last = isObject(state) ? Number(state['last_seq']) : 0
-    if (!Number.isSafeInteger(first) || last >= first - 1) return
+    // Never of a bucket in which something stands, whatever its numbers.
+    if (!Number.isSafeInteger(first) || (isObject(state) && state['last_seq'] !== 0)) return
     await askJetStream(nc, { subject: `$JS.API.STREAM.PURGE.${this.stream}`, body: { seq: first } }, leftMs())
   }
 

@@ -13,7 +13,7 @@ export type NatsServer = {
 }
 
 /** How long a server may take to greet, and then to take the connection. */
-const dialMsMax = 3000
+const dialMsMax = 2000
 /** A server that says nothing for four of these is given up: one that is frozen, or cut off without a word. */
 const pingMs = 1000
 
@@ -96,8 +96,7 @@ export function refusalWords(error: unknown, config: NatsConfig, where: string):
   if (!(error instanceof Error)) return undefined
   const code = 'code' in error ? String(error.code) : ''
   const words = error.message
-  if (code === 'BAD_CREDS' || /nkey|seed|checksum/i.test(`${error.name} ${words}`))
-    return `${identityKey(config)}: can't be used: ${words}`
+  if (code === 'BAD_CREDS' || error.name === 'NKeysError') return `${identityKey(config)}: can't be used: ${words}`
   if (/^AUTHENTICATION_EXPIRED|^ACCOUNT_EXPIRED/.test(code))
     return `${identityKey(config)}: NATS at ${where} says that it has expired`
   if (code === 'AUTHORIZATION_VIOLATION') {

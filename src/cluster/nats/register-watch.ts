@@ -171,7 +171,7 @@ export class RegisterWatch {
   /** Flow control wants an answer; a heartbeat says what should have come by now. */
   #receiveSign(consumer: Consumer, message: Msg): void {
     if (message.reply !== undefined && message.reply !== '') {
-      message.respond()
+      if (!consumer.nc.isClosed()) message.respond()
       return
     }
     const last = message.headers?.get('Nats-Last-Consumer')

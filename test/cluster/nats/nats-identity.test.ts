@@ -92,7 +92,7 @@ for (const { when, server, config, says } of [
   {
     when: 'a seed that is none',
     server: { settings: onlyKey },
-    config: { nkey: `${seed.slice(0, -1)}${seed.endsWith('A') ? 'B' : 'A'}` },
+    config: { nkey: `${seed.slice(0, 20)}${seed[20] === 'A' ? 'B' : 'A'}${seed.slice(21)}` },
     says: /^cluster\.nats\.nkey: can't be used/,
   },
   {
