@@ -189,12 +189,12 @@ export class BatchWriter {
     let at = writeUint64(frame, 3, epoch)
     at = writeUint64(frame, at, 0)
     at = writeArrayHead(frame, at, this.#publisherIndexes.size)
-    at += this.#publishers.buffer.copy(frame, at, 0, this.#publishers.end)
+    at = this.#publishers.copyTo(frame, at)
     at = writeArrayHead(frame, at, this.#nameIndexes.size)
-    at += this.#names.buffer.copy(frame, at, 0, this.#names.end)
+    at = this.#names.copyTo(frame, at)
     at = writeBinaryHead(frame, at, this.#runs.end)
-    at += this.#runs.buffer.copy(frame, at, 0, this.#runs.end)
-    at += packets.buffer.copy(frame, at, 0, packets.end)
+    at = this.#runs.copyTo(frame, at)
+    at = packets.copyTo(frame, at)
     this.clear()
     return frame.subarray(0, at)
   }
@@ -207,7 +207,7 @@ export class BatchWriter {
     this.#names.clear()
     this.#runs.clear()
     this.#publisherIndexes.clear()
-    this.#nameIndexes.clear()
+    if (this.#nameIndexes.size > 0) this.#nameIndexes.clear()
     this.#runCount = 0
     this.#publisher = undefined
     this.#groups = []

@@ -29,6 +29,11 @@ export class PackWriter {
     this.buffer = larger
   }
 
+  /** Copies what was written to `at` of the target. Returns the index after it. */
+  copyTo(target: Buffer, at: number): number {
+    return this.end === 0 ? at : at + this.buffer.copy(target, at, 0, this.end)
+  }
+
   byte(value: number): void {
     this.reserve(1)
     this.buffer[this.end++] = value
@@ -67,9 +72,13 @@ export class PackWriter {
   }
 }
 
-/** Bytes that `PackWriter.text` takes. */
+/** Texts up to this length are not measured, but taken for as long as they can be. */
+const UNITS_MEASURED_MIN = 33
+
+/** Bytes that `PackWriter.text` takes at most. */
 export function textBytes(value: string | undefined): number {
-  return value === undefined ? 1 : 5 + Buffer.byteLength(value)
+  if (value === undefined) return 1
+  return 5 + (value.length < UNITS_MEASURED_MIN ? value.length * 3 : Buffer.byteLength(value))
 }
 
 /** The functions below write at `at`, where there must be room, and return the index after it. */

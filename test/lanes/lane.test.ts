@@ -332,6 +332,29 @@ test('a receiver that acknowledges nothing is asked, then held, and waited for a
   assert.equal(sender.oldestMark, Number.POSITIVE_INFINITY)
 })
 
+test('a lane that gets through again asks at once', () => {
+  const sender = flying(1)
+  assert.equal(sender.next(1), undefined)
+  sender.reconnected(2)
+  assert.deepEqual(readLaneFrame(sender.next(2)!), { type: 'begin', epoch: 1, base: 1, last: 1 })
+})
+
+test('what is acknowledged while it is sent again is passed over, and nothing after it is', () => {
+  const sender = flying(3)
+  sender.acknowledged({ type: 'ack', epoch: 1, kept: 0, expected: 1, isMissing: true, boot: 's' }, 'r', 0)
+  assert.deepEqual(textsOf(sender.next(0)!), ['1'])
+  sender.acknowledged({ type: 'ack', epoch: 1, kept: 1, expected: 2, isMissing: false, boot: 's' }, 'r', 0)
+  assert.deepEqual([textsOf(sender.next(0)!), textsOf(sender.next(0)!)], [['2'], ['3']])
+  assert.equal(sender.next(0), undefined)
+})
+
+test('an answer that a later one has overtaken makes nothing go again', () => {
+  const sender = flying(3)
+  sender.acknowledged({ type: 'ack', epoch: 1, kept: 1, expected: 4, isMissing: false, boot: 's' }, 'r', 0)
+  sender.acknowledged({ type: 'ack', epoch: 1, kept: 1, expected: 2, isMissing: true, boot: 's' }, 'r', 0)
+  assert.equal(sender.next(0), undefined)
+})
+
 for (const { when, kept, expected } of [
   { when: 'keeps what was never sent', kept: 2, expected: 3 },
   { when: 'expects more than what comes next', kept: 0, expected: 3 },
@@ -344,6 +367,16 @@ for (const { when, kept, expected } of [
     assert.equal(sender.oldestMark, 1)
     assert.equal(sender.next(0), undefined)
   })
+
+/** A sender of which so many batches of one message fly. */
+function flying(count: number): LaneSender {
+  const sender = new LaneSender(1, limits)
+  for (let mark = 1; mark <= count; mark += 1) {
+    sender.add(messageOf(`${mark}`, 1, somebody), plain, mark, 0)
+    assert.notEqual(sender.next(0), undefined)
+  }
+  return sender
+}
 
 function textsOf(frame: Buffer): string[] {
   const batch = readBatch(frame)

@@ -61,9 +61,15 @@ export class MemberLanes {
     return this.#outbound.onSettled(listener)
   }
 
+  /** What of QoS 1 and 2 a member has not acknowledged, in order; it may have got some of it. The lane stays as it is. */
+  unacknowledged(node: string): Iterable<Unacknowledged> {
+    return this.#outbound.unacknowledged(node)
+  }
+
   /**
    * The member does not come back: drops its lane. Returns what of QoS 1 and 2 it has not acknowledged, in order; it may have got some
-   * of it. Read as it is walked through, so that many messages need not be walked through in one turn.
+   * of it. Read as it is walked through, so that many messages need not be walked through in one turn. What comes from the member is
+   * not concerned: should it still live, nothing of it is delivered twice.
    */
   forget(node: string): Iterable<Unacknowledged> {
     return this.#outbound.forget(node)

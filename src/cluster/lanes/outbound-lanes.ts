@@ -66,6 +66,8 @@ export class OutboundLanes {
   #epoch = 0
   #lastMark = 0
   #settledMark = 0
+  /** Steady time at which something was sent first in this turn. */
+  #turnMs = 0
   #tick: { cancel(): void } | undefined
 
   constructor(ports: OutboundPorts, options: LaneOptions) {
@@ -95,15 +97,15 @@ export class OutboundLanes {
   send(node: string, message: LaneMessage, directive: Directive): number {
     if (this.#isStopped) return 0
     const lane = this.#lanes.get(node) ?? this.#open(node)
+    if (!lane.isTouched) this.#touch(lane)
     const { sender } = lane
     const isQos0 = message.view.qos === 0
-    const refused = sender.add(message, directive, this.#lastMark + 1, this.#ports.clock.steadyMs())
+    const refused = sender.add(message, directive, this.#lastMark + 1, this.#turnMs)
     if (refused !== undefined) {
       this.#remarkDrops(lane)
       return 0
     }
     if (!isQos0) this.#lastMark += 1
-    if (!lane.isTouched) this.#touch(lane)
     if (sender.hasFullBatch) this.#pump(lane)
     if (isQos0) return 0
     return this.#isConnected && !sender.isHeld ? this.#lastMark : 0
@@ -126,8 +128,9 @@ export class OutboundLanes {
   #touch(lane: Lane): void {
     lane.isTouched = true
     this.#touched.push(lane)
-    if (this.#touched.length === 1) this.#ports.defer(this.#flush)
-    this.#arm()
+    if (this.#touched.length > 1) return
+    this.#turnMs = this.#ports.clock.steadyMs()
+    this.#ports.defer(this.#flush)
   }
 
   readonly #flush = (): void => {
@@ -137,6 +140,7 @@ export class OutboundLanes {
       if (this.#lanes.get(lane.node) === lane) this.#pump(lane)
     }
     this.#touched.length = 0
+    this.#arm()
     // A lane that nobody waits for holds nothing back.
     this.#settle()
   }
@@ -181,6 +185,10 @@ export class OutboundLanes {
       this.#arm()
     }
     this.#settle()
+  }
+
+  unacknowledged(node: string): Iterable<Unacknowledged> {
+    return readAll(this.#lanes.get(node)?.sender.unacknowledged() ?? [])
   }
 
   forget(node: string): Iterable<Unacknowledged> {
