@@ -18,6 +18,7 @@ import { Counters } from './counters.ts'
 import { Journal } from './durable/journal.ts'
 import { load, type LoadedSession } from './durable/load.ts'
 import { restoreBatches } from './durable/restore-batches.ts'
+import { Handovers } from './handover/handovers.ts'
 import { Limits } from './limits/limits.ts'
 import { memoryLevel } from './limits/memory-guard.ts'
 import { type Directive, type Members } from './members-port.ts'
@@ -83,6 +84,8 @@ export class Broker implements BrokerPort {
   readonly log: Logger
   readonly counters = new Counters()
   readonly sessions: Sessions
+  /** Sessions that move between this node and others. */
+  readonly handovers: Handovers
   readonly index: TopicIndex<Destination, Delivery>
   /** Serves `$LINK/#`. */
   linkInlet: LinkInlet = closedInlet
@@ -148,6 +151,20 @@ export class Broker implements BrokerPort {
       table: this.#table,
       pickMember: () => this.#pickMember,
       applyRetained: (retained) => this.#applyRetained(retained),
+    })
+    this.handovers = new Handovers({
+      sessions: this.sessions,
+      table: this.#table,
+      journal: this.journal,
+      limits: this.limits,
+      counters: this.counters,
+      clock: options.clock,
+      log: options.log,
+      defer: options.defer ?? setImmediate,
+      keep: (session) => this.#keep(session),
+      isOwner: (session, username) => this.#isOwner(session, username),
+      unsubscribe: (session, name) => this.unsubscribe(session, name),
+      unsubscribeAll: (session) => this.#unsubscribeAll(session),
     })
     this.configure(options.mqtt)
   }
@@ -336,11 +353,12 @@ export class Broker implements BrokerPort {
     access: ClientAccess,
   ): { session: Session; isResumed: boolean } {
     const { sessions } = this
+    this.handovers.returned(terms.clientId)
     const publisher = { clientId: terms.clientId, username: terms.username, peerHost }
     if (sessions.get(terms.clientId)?.outlet !== undefined) this.counters.sessionsTakenOver++
     sessions.get(terms.clientId)?.outlet?.takenOver()
     const session = sessions.get(terms.clientId)
-    if (session !== undefined && !terms.cleanStart && this.#isOwner(session, terms)) {
+    if (session !== undefined && !terms.cleanStart && this.#isOwner(session, terms.username)) {
       sessions.resume(session)
       session.publisher = publisher
       session.expiryIntervalMs = terms.sessionExpiryMs
@@ -371,7 +389,7 @@ export class Broker implements BrokerPort {
   }
 
   /** Where users are known, one must not read what was kept for another, whatever ClientID it comes with. */
-  #isOwner({ publisher, clientId }: Session, { username }: ConnectTerms): boolean {
+  #isOwner({ publisher, clientId }: Session, username: string | undefined): boolean {
     if (this.authenticator.isOpen || publisher.username === username) return true
     this.log.warn({ clientid: clientId, username, owner: publisher.username }, 'session_of_another_user_discarded')
     return false
@@ -400,6 +418,7 @@ export class Broker implements BrokerPort {
       else if (queued.group !== undefined) this.#fromMembers.handOn(queued.publication, queued.group, nobodyElse, nowMs)
     }
     session.end()
+    this.handovers.absent(session.clientId)
   }
 
   /**
@@ -434,6 +453,7 @@ export class Broker implements BrokerPort {
     const stored = this.journal.restore(loaded.number, session)
     session.keep(stored)
     session.leftAtMs = loaded.leftAtMs
+    if (loaded.leftAtMs === undefined) this.handovers.restored(session)
     session.will = stored.writtenWill = loaded.will
     for (const packetId of loaded.identifiers.released) session.window.restoreReleased(packetId)
     for (const packetId of loaded.identifiers.awaitingRel) session.awaitingRel.add(packetId)
@@ -495,13 +515,14 @@ export class Broker implements BrokerPort {
 
   // ---- the other nodes of the cluster
 
-  /** `undefined` on a node that has no others. */
+  /** `undefined` on a node that has no others. Best set before the store is opened, while nothing is retained. */
   get members(): Members | undefined {
     return this.spread.members
   }
 
   set members(members: Members | undefined) {
     this.spread.members = members
+    if (members !== undefined) this.#retained.track()
   }
 
   /** Another node has ordinary subscribers of this filter, which is a valid one. */
@@ -555,7 +576,7 @@ export class Broker implements BrokerPort {
     return this.spread.leave(group) ? undefined : group.choose(this.#pickMember)
   }
 
-  /** Each topic with what is retained, or was cleared not long ago. To be gone through at leisure: it may miss what changes meanwhile. */
+  /** Each topic with what is retained, or was cleared not long ago. May be gone through bit by bit, while things change. */
   retainedVersions(): Iterable<RetainedVersion> {
     return this.#retained.versions()
   }

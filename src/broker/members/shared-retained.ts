@@ -45,6 +45,8 @@ export type SharedRetainedOptions = {
 export class SharedRetained {
   readonly store: Retained
   readonly #options: SharedRetainedOptions
+  /** Of all messages; `undefined` while nobody asks: a node alone does without. */
+  #versions: Map<string, number> | undefined
   /** In the order of their making. */
   readonly #tombstones = new Map<string, Tombstone>()
   readonly #listeners = new Set<(change: RetainedChange) => void>()
@@ -60,34 +62,36 @@ export class SharedRetained {
     return this.#tombstones.size
   }
 
-  /** Each topic once, with what is there or was cleared. */
+  /** From now on versions are at hand. It goes through all that there is, so that it is best called while there is nothing. */
+  track(): Map<string, number> {
+    if (this.#versions !== undefined) return this.#versions
+    this.#versions = new Map()
+    for (const publication of this.store.all()) this.#versions.set(publication.topic, versionOf(publication))
+    return this.#versions
+  }
+
+  /** Each topic once, with what is there or was cleared. May be gone through while things change. */
   *versions(): Iterable<RetainedVersion> {
-    for (const publication of this.store.all())
-      yield { topic: publication.topic, version: versionOf(publication), isDeleted: false }
+    for (const [topic, version] of this.track()) yield { topic, version, isDeleted: false }
     for (const [topic, { version }] of this.#tombstones) yield { topic, version, isDeleted: true }
   }
 
   versionOf(topic: string): number | undefined {
-    const publication = this.store.get(topic)
-    return publication === undefined ? this.#tombstones.get(topic)?.version : versionOf(publication)
+    return this.track().get(topic) ?? this.#tombstones.get(topic)?.version
   }
 
   /** Called after each change. Returns how to stop it. */
   onChange(listener: (change: RetainedChange) => void): () => void {
+    this.track()
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
   }
 
   /** Sees to it that what is published here now is later than what is known of its topic. */
   stamp(passing: Passing): void {
-    passing.restamp(Math.max(Math.floor(passing.nowMs), this.#knownMs(passing.topic) + 1))
-  }
-
-  #knownMs(topic: string): number {
-    const publication = this.store.get(topic)
-    if (publication !== undefined) return Math.floor(publication.receivedAtMs)
-    const tombstone = this.#tombstones.get(topic)
-    return tombstone === undefined ? Number.NEGATIVE_INFINITY : msOf(tombstone.version)
+    const nowMs = Math.floor(passing.nowMs)
+    const known = this.versionOf(passing.topic)
+    passing.restamp(known === undefined ? nowMs : Math.max(nowMs, msOf(known) + 1))
   }
 
   /** Whether a message of another node is later than what is known of its topic. */
@@ -104,6 +108,7 @@ export class SharedRetained {
   /** Clears a topic, and remembers that. */
   bury(topic: string, version: number): void {
     this.store.take(topic)
+    this.#versions?.delete(topic)
     this.#tombstones.delete(topic)
     this.#tombstones.set(topic, { version, untilMs: this.#options.clock.steadyMs() + TOMBSTONE_MS })
     this.#options.record(topic, deletionOf(topic, msOf(version)))
@@ -123,7 +128,10 @@ export class SharedRetained {
 
   /** Takes up what is on disk. */
   restore(publication: Publication): void {
-    if (publication.payloadLength > 0) return this.store.restore(publication)
+    if (publication.payloadLength > 0) {
+      this.#versions?.set(publication.topic, versionOf(publication))
+      return this.store.restore(publication)
+    }
     const version = deletionVersion(publication.receivedAtMs)
     this.#tombstones.set(publication.topic, { version, untilMs: this.#options.clock.steadyMs() + TOMBSTONE_MS })
   }
@@ -149,9 +157,14 @@ export class SharedRetained {
   #stored(topic: string, publication: Publication | undefined): void {
     if (publication !== undefined) this.#tombstones.delete(topic)
     this.#options.record(topic, publication)
-    if (this.#listeners.size === 0) return
-    if (publication === undefined) this.#tell({ type: 'forgotten', topic })
-    else this.#tell({ type: 'changed', topic, version: versionOf(publication), isDeleted: false })
+    if (this.#versions === undefined) return
+    if (publication === undefined) {
+      this.#versions.delete(topic)
+      return this.#tell({ type: 'forgotten', topic })
+    }
+    const version = versionOf(publication)
+    this.#versions.set(topic, version)
+    this.#tell({ type: 'changed', topic, version, isDeleted: false })
   }
 
   #tell(change: RetainedChange): void {
