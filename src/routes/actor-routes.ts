@@ -6,6 +6,8 @@
 /** Nearly every filter stands under one id, which costs no set. */
 type Ids = string | Set<string>
 
+export type RoutePair = readonly [topicFilter: string, id: string]
+
 export class ActorRoutes {
   #current = new Map<string, Ids>()
   /** Of former lives; holds a pair also if the new life named it already. */
@@ -30,6 +32,10 @@ export class ActorRoutes {
 
   has(topicFilter: string): boolean {
     return this.#current.has(topicFilter) || this.#former.has(topicFilter)
+  }
+
+  hasPair(topicFilter: string, id: string): boolean {
+    return holds(this.#current.get(topicFilter), id) || holds(this.#former.get(topicFilter), id)
   }
 
   /** Returns whether the filter was not there before. */
@@ -69,6 +75,29 @@ export class ActorRoutes {
     return gone
   }
 
+  /** Former lives count as the present one from now on. */
+  absorb(): void {
+    for (const [topicFilter, ids] of this.#former)
+      for (const id of typeof ids === 'string' ? [ids] : ids) this.add(topicFilter, id)
+    this.#former = new Map()
+    this.#formerPairs = 0
+  }
+
+  /** Pairs of filter and id that former lives left and the present one did not name. */
+  *formerOnly(): Generator<RoutePair> {
+    for (const [topicFilter, ids] of this.#former) {
+      const named = this.#current.get(topicFilter)
+      for (const id of typeof ids === 'string' ? [ids] : ids) if (!holds(named, id)) yield [topicFilter, id]
+    }
+  }
+
+  /** Each pair of filter and id once, of the present life and of former ones. */
+  *allPairs(): Generator<RoutePair> {
+    for (const [topicFilter, ids] of this.#current)
+      for (const id of typeof ids === 'string' ? [ids] : ids) yield [topicFilter, id]
+    yield* this.formerOnly()
+  }
+
   /** Each filter once, of the present life and of former ones. */
   *filters(): Generator<string> {
     yield* this.#current.keys()
@@ -80,6 +109,10 @@ export class ActorRoutes {
     for (const id of typeof ids === 'string' ? [ids] : ids) kept = withId(kept, id) ?? kept
     if (kept !== undefined) this.#former.set(topicFilter, kept)
   }
+}
+
+function holds(ids: Ids | undefined, id: string): boolean {
+  return typeof ids === 'string' ? ids === id : ids?.has(id) === true
 }
 
 /** The ids with one more, or `undefined` if it was among them. */

@@ -4,6 +4,8 @@ export type ActorRecord = {
   readonly incarnation: number
   /** Until when it is believed without a sign of life, milliseconds. */
   readonly untilMs: number
+  /** What we have of its routes may lack some that it told somebody else. */
+  readonly isDoubtful?: boolean
 }
 
 export type Verdict =
@@ -15,7 +17,7 @@ export type Verdict =
         | 'reincarnated'
         /**
          * The same life after a silence longer than its lease. An EMQX would have forgotten it by then, and what it changed
-         * meanwhile it may have told nobody, so it has to say everything again.
+         * meanwhile it may have told nobody, so it has to say everything again. And so it does if what it told is in doubt.
          */
         | 'revived'
       readonly record: ActorRecord
@@ -31,5 +33,5 @@ export function judgeActorInit(known: ActorRecord | undefined, incoming: ActorRe
   const silent = known.untilMs <= nowMs
   if (incoming.incarnation < known.incarnation && !silent) return { type: 'outdated', newer: known.incarnation }
   if (incoming.incarnation !== known.incarnation) return { type: 'reincarnated', record: incoming }
-  return { type: silent ? 'revived' : 'resumed', record: incoming }
+  return { type: silent || known.isDoubtful === true ? 'revived' : 'resumed', record: incoming }
 }

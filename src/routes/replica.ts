@@ -4,8 +4,10 @@
  *
  *     live --- lease over ---> stale --- a sibling outlives it, or stale_ttl ---> gone
  *       ^------- init -----------'
+ *
+ * In a cluster an actor speaks to one node at a time. The others mirror what it says, and so does the node that it has left.
  */
-import { ActorRoutes } from './actor-routes.ts'
+import { ActorRoutes, type RoutePair } from './actor-routes.ts'
 import { judgeActorInit } from './judge-actor-init.ts'
 import type { Verdict } from './judge-actor-init.ts'
 import type { RouteOp } from './route-op.ts'
@@ -29,7 +31,13 @@ export type ReplicaEffect =
   /** The actor's lease is over; its routes still match. */
   | { readonly type: 'actor_stale'; readonly actor: string }
   /** The routes that former lives of the actor left were taken away, as far as the present one did not name them. */
-  | { readonly type: 'actor_swept'; readonly actor: string; readonly routes: number }
+  | {
+      readonly type: 'actor_swept'
+      readonly actor: string
+      readonly routes: number
+      /** Filter and id of all that went, also where the filter stays under another id. */
+      readonly pairs: readonly RoutePair[]
+    }
   | { readonly type: 'actor_cleaned'; readonly actor: string; readonly reason: CleanReason }
 
 export type CleanReason =
@@ -39,6 +47,8 @@ export type CleanReason =
   | 'outage'
   /** The link is disabled or gone. */
   | 'link_gone'
+  /** The node that it speaks to says so. */
+  | 'elsewhere'
 
 export type InitResult =
   | { readonly type: Exclude<Verdict['type'], 'outdated'>; readonly effects: readonly ReplicaEffect[] }
@@ -50,8 +60,14 @@ export type ApplyResult =
   | { readonly type: 'applied'; readonly effects: readonly ReplicaEffect[] }
   /** The actor lives on in another incarnation, or is not known any more: it has to introduce itself again. */
   | { readonly type: 'outdated' | 'unknown_actor' }
-  /** What came before the limit was applied. */
-  | { readonly type: 'full'; readonly effects: readonly ReplicaEffect[] }
+  /** What came before the limit was applied: so many operations. */
+  | { readonly type: 'full'; readonly effects: readonly ReplicaEffect[]; readonly taken: number }
+
+export type MirrorResult = {
+  /** `full`: not all, since the limits are reached. */
+  readonly type: 'applied' | 'full'
+  readonly effects: readonly ReplicaEffect[]
+}
 
 export type ActorStatus = {
   readonly actor: string
@@ -75,6 +91,8 @@ type Actor = {
   stale: boolean
   /** Half of the lease went by without a word. */
   late: boolean
+  /** It speaks to another node of our cluster, or did so last. `kept`: that node is there, and says when the actor goes. */
+  elsewhere: 'kept' | 'lost' | undefined
 }
 
 const defaultLimits: ReplicaLimits = { actorsMax: 256, routesMax: 5_000_000 }
@@ -96,10 +114,14 @@ export class Replica {
     this.#timing = timing
   }
 
-  /** An actor introduces itself on a new connection. It need not bootstrap if the result is `resumed`. */
-  init(name: string, incarnation: number, nowMs: number): InitResult {
+  /**
+   * An actor introduces itself on a new connection. It need not bootstrap if the result is `resumed`.
+   * @param isDoubtful what we have of it came by another node, and may not be all
+   */
+  init(name: string, incarnation: number, nowMs: number, isDoubtful = false): InitResult {
     const known = this.#actors.get(name)
-    const verdict = judgeActorInit(known, { incarnation, untilMs: nowMs + this.#timing.actorTtlMs }, nowMs)
+    const record = known === undefined ? undefined : { ...recordOf(known), isDoubtful }
+    const verdict = judgeActorInit(record, { incarnation, untilMs: nowMs + this.#timing.actorTtlMs }, nowMs)
     if (verdict.type === 'outdated') return verdict
     if (known === undefined && this.#actors.size >= this.#limits.actorsMax) return { type: 'full' }
     const actor = known ?? newActor(name)
@@ -107,6 +129,7 @@ export class Replica {
     const effects: ReplicaEffect[] = []
     if (verdict.type === 'reincarnated' || verdict.type === 'revived') this.#retire(actor, effects)
     actor.incarnation = incarnation
+    actor.elsewhere = undefined
     actor.initMs = nowMs
     // Also when it resumes: if its connection was cut within the bootstrap it now begins again.
     if (actor.routes.formerCount > 0) actor.sweepAtMs = nowMs + this.#timing.bootstrapStartMs
@@ -118,17 +141,19 @@ export class Replica {
   apply(name: string, incarnation: number, ops: readonly RouteOp[], nowMs: number): ApplyResult {
     const actor = this.#actors.get(name)
     if (actor === undefined) return { type: 'unknown_actor' }
-    if (actor.incarnation !== incarnation) return { type: 'outdated' }
+    if (actor.incarnation !== incarnation || actor.elsewhere !== undefined) return { type: 'outdated' }
     this.#hear(actor, nowMs)
     if (actor.routes.formerCount > 0) actor.sweepAtMs = nowMs + this.#timing.bootstrapQuietMs
     const effects: ReplicaEffect[] = []
     let room = this.#limits.routesMax - this.#pairs()
+    let taken = 0
     for (const op of ops) {
       const before = actor.routes.pairs
       const effect = this.#applyOne(actor, op)
       if (effect !== undefined) effects.push(effect)
       room -= actor.routes.pairs - before
-      if (room < 0) return { type: 'full', effects }
+      taken += 1
+      if (room < 0) return { type: 'full', effects, taken }
     }
     return { type: 'applied', effects: effects.concat(this.tick(nowMs).effects) }
   }
@@ -136,9 +161,76 @@ export class Replica {
   heartbeat(name: string, incarnation: number, nowMs: number): ApplyResult {
     const actor = this.#actors.get(name)
     if (actor === undefined) return { type: 'unknown_actor' }
-    if (actor.incarnation !== incarnation) return { type: 'outdated' }
+    if (actor.incarnation !== incarnation || actor.elsewhere !== undefined) return { type: 'outdated' }
     this.#hear(actor, nowMs)
     return { type: 'applied', effects: this.tick(nowMs).effects }
+  }
+
+  /**
+   * Routes of an actor that speaks to another node of our cluster, as that node has them. Nothing is swept here.
+   */
+  mirror(name: string, ops: readonly RouteOp[], nowMs: number): MirrorResult {
+    const known = this.#actors.get(name)
+    if (known === undefined && this.#actors.size >= this.#limits.actorsMax) return { type: 'full', effects: [] }
+    const actor = known ?? newActor(name)
+    if (known === undefined) {
+      this.#actors.set(name, actor)
+      actor.initMs = nowMs
+      this.#hear(actor, nowMs)
+    }
+    this.#moveAway(actor)
+    const effects: ReplicaEffect[] = []
+    let room = this.#limits.routesMax - this.#pairs()
+    for (const op of ops) {
+      if (op.type === 'add' && room <= 0) return { type: 'full', effects }
+      const before = actor.routes.pairs
+      const effect = this.#applyOne(actor, op)
+      if (effect !== undefined) effects.push(effect)
+      room -= actor.routes.pairs - before
+    }
+    return { type: 'applied', effects }
+  }
+
+  /** The life under which the actor speaks to another node. */
+  mirrorLife(name: string, incarnation: number): void {
+    const actor = this.#actors.get(name)
+    if (actor?.elsewhere !== undefined) actor.incarnation = incarnation
+  }
+
+  /**
+   * What is known of an actor that speaks to another node.
+   * @param sign `heard` there, or `silent` there for longer than its lease; `lost`: that node itself is gone, and the actor is judged
+   *   here by what was heard last
+   */
+  mirrorSign(name: string, sign: 'heard' | 'silent' | 'lost', nowMs: number): readonly ReplicaEffect[] {
+    const actor = this.#actors.get(name)
+    if (actor?.elsewhere === undefined) return []
+    actor.elsewhere = sign === 'lost' ? 'lost' : 'kept'
+    if (sign === 'heard') this.#hear(actor, nowMs)
+    if (sign === 'silent') actor.untilMs = Math.min(actor.untilMs, nowMs)
+    return this.tick(nowMs).effects
+  }
+
+  /** An actor that speaks to another node is not known there any more. */
+  mirrorGone(name: string): readonly ReplicaEffect[] {
+    const actor = this.#actors.get(name)
+    const effects: ReplicaEffect[] = []
+    if (actor?.elsewhere !== undefined) this.#clean(actor, 'elsewhere', effects)
+    return effects
+  }
+
+  /** Each pair of filter and id of an actor, of its present life and of what is left of former ones. */
+  pairsOf(name: string): Iterable<RoutePair> {
+    return this.#actors.get(name)?.routes.allPairs() ?? []
+  }
+
+  hasPair(name: string, topicFilter: string, id: string): boolean {
+    return this.#actors.get(name)?.routes.hasPair(topicFilter, id) ?? false
+  }
+
+  actor(name: string): ActorStatus | undefined {
+    const actor = this.#actors.get(name)
+    return actor === undefined ? undefined : statusOf(actor)
   }
 
   /** The actor's connection is gone: what it did not name yet is not swept before it had the chance to. */
@@ -197,13 +289,7 @@ export class Replica {
   }
 
   actors(): readonly ActorStatus[] {
-    return Array.from(this.#actors.values(), ({ name, incarnation, routes, stale }) => ({
-      actor: name,
-      incarnation,
-      routes: routes.pairs,
-      stale,
-      formerRoutes: routes.formerCount,
-    }))
+    return Array.from(this.#actors.values(), statusOf)
   }
 
   #pass(nowMs: number, effects: ReplicaEffect[]): void {
@@ -259,9 +345,17 @@ export class Replica {
 
   #sweep(actor: Actor, effects: ReplicaEffect[]): void {
     actor.sweepAtMs = undefined
+    const pairs = [...actor.routes.formerOnly()]
     const gone = actor.routes.sweep()
     this.#removed(gone, actor, effects)
-    effects.push({ type: 'actor_swept', actor: actor.name, routes: gone.length })
+    effects.push({ type: 'actor_swept', actor: actor.name, routes: gone.length, pairs })
+  }
+
+  #moveAway(actor: Actor): void {
+    if (actor.elsewhere !== undefined) return
+    actor.elsewhere = 'kept'
+    actor.sweepAtMs = undefined
+    actor.routes.absorb()
   }
 
   #clean(actor: Actor, reason: CleanReason, effects: ReplicaEffect[]): void {
@@ -282,7 +376,7 @@ export class Replica {
    * actor gets as long to come back as a lease lasts.
    */
   #goesAtMs(actor: Actor, nowMs: number): { readonly atMs: number; readonly reason: CleanReason } | undefined {
-    if (actor.untilMs > nowMs) return undefined
+    if (actor.untilMs > nowMs || actor.elsewhere === 'kept') return undefined
     const live = [...this.#actors.values()].filter((other) => other.untilMs > nowMs)
     if (live.length === 0) {
       const silentSinceMs = Math.max(...Array.from(this.#actors.values(), ({ untilMs }) => untilMs))
@@ -316,5 +410,14 @@ function newActor(name: string): Actor {
     sweepAtMs: undefined,
     stale: false,
     late: false,
+    elsewhere: undefined,
   }
+}
+
+function recordOf({ incarnation, untilMs }: Actor) {
+  return { incarnation, untilMs }
+}
+
+function statusOf({ name, incarnation, routes, stale }: Actor): ActorStatus {
+  return { actor: name, incarnation, routes: routes.pairs, stale, formerRoutes: routes.formerCount }
 }

@@ -34,6 +34,11 @@ const ours: Readonly<Record<string, string>> = {
   cluster_link_accept_failed: 'a message that the broker fails to take is told apart here',
   cluster_link_speaker_refused: 'EMQX leaves it to its rules who may speak for a cluster',
   cluster_link_topic_refused: 'EMQX hands such packets on to its other hooks',
+  cluster_link_slot_changed: 'a node of a cluster here has its ClientIDs by its slot',
+  cluster_link_routerepl_way_given: 'one node here speaks for its cluster, and leaves it to another if it can’t',
+  cluster_link_speaking_release_failed: 'the same: it could not tell the others',
+  cluster_link_actor_moved_away: 'a peer’s actor here is one actor, whichever node of the cluster it comes to',
+  cluster_link_extrouter_mirror_full: 'every node of a cluster here has all routes of a peer, within limits of its own',
   cluster_link_unknown_operation: 'EMQX passes over it without a word',
 }
 

@@ -1,6 +1,7 @@
 /**
  * What one peer does to us: its routes, attached to the outbox of its link, and the account of its messages. Lives as long as the
- * link is configured, whether or not our own half of the link runs.
+ * link is configured, whether or not our own half of the link runs. In a cluster each node has all of the routes, and each counts
+ * the messages that came to it.
  */
 import type { LinkConfig } from '../../config/config.ts'
 import { InboundLedger } from '../../lanes/inbound-ledger.ts'
@@ -8,15 +9,16 @@ import type { InboundLedgerSnapshot } from '../../lanes/inbound-ledger.ts'
 import { Replica } from '../../routes/replica.ts'
 import type { ActorStatus, ApplyResult, InitResult, ReplicaEffect } from '../../routes/replica.ts'
 import type { RouteOp } from '../../routes/route-op.ts'
-import { topicFilterProblem } from '../../topics/topic-filter.ts'
 import type { RouteSink } from '../broker-port.ts'
 import type { InboundFact } from '../status.ts'
 import type { InboundPorts } from './inbound-ports.ts'
+import { PeerSharing } from './peer-sharing.ts'
+import { isRoutable } from './routable.ts'
 import type { Refusal } from './refusal.ts'
 
 export type InboundStatus = {
   readonly actors: readonly ActorStatus[]
-  /** How many times an actor was let in. */
+  /** How many times an actor was let in, here or by another node of the cluster. */
   readonly admissions: number
   /** Filters that the peer wants, each counted once. */
   readonly routes: number
@@ -54,6 +56,7 @@ export class InboundPeer {
   lastMessageAtMs: number | undefined
   readonly #ports: InboundPorts
   readonly #replica: Replica
+  readonly #sharing: PeerSharing | undefined
   #admissions = 0
   #routes = 0
   #sink: RouteSink | undefined
@@ -63,17 +66,33 @@ export class InboundPeer {
   #late = false
   #timer: { readonly atMs: number; cancel(): void } | undefined
 
-  constructor(link: LinkConfig, ports: InboundPorts) {
+  /**
+   * To be configured before it is used, when whoever is told of its changes can find it.
+   * @param movedAway an actor that spoke to us speaks to another node of the cluster from now on
+   */
+  constructor(link: LinkConfig, ports: InboundPorts, movedAway: (actor: string) => void) {
     this.name = link.name
     this.#ports = ports
     this.#replica = new Replica(timingOf(link))
-    this.configure(link)
+    const { sharing } = ports
+    if (sharing !== undefined) {
+      this.#sharing = new PeerSharing(link.name, link.actor_ttl, ports, sharing, this.#replica, {
+        obey: (effects) => this.#obey(effects),
+        movedAway,
+        landedElsewhere: () => this.#landedElsewhere(),
+      })
+    }
   }
 
   /** Takes over the link's settings and its outbox as they are now; routes move to the new outbox without a gap. */
   configure(link: LinkConfig): void {
     this.#replica.setTiming(timingOf(link))
-    const sink = this.#ports.sinkOf(this.name)
+    this.#sharing?.setActorTtl(link.actor_ttl)
+    this.#attachTo(this.#ports.sinkOf(this.name))
+    if (link.enable && !this.#stopped) this.#sharing?.start()
+  }
+
+  #attachTo(sink: RouteSink | undefined): void {
     const former = this.#sink
     if (sink === former) return
     this.#sink = sink
@@ -84,10 +103,14 @@ export class InboundPeer {
   }
 
   init(actor: string, incarnation: number): InitResult['type'] {
-    const result = this.#replica.init(actor, incarnation, this.#ports.clock.nowMs())
+    const isDoubtful = this.#sharing?.isDoubtful(actor) ?? false
+    const result = this.#replica.init(actor, incarnation, this.#ports.clock.nowMs(), isDoubtful)
     if ('effects' in result) {
       this.#admissions += 1
+      this.#sharing?.landed(actor, incarnation)
       this.#obey(result.effects)
+      // Another node turned out to know better.
+      if (this.#sharing?.isElsewhere(actor) === true) return 'outdated'
     }
     return result.type
   }
@@ -99,7 +122,9 @@ export class InboundPeer {
     if (good.length < ops.length) {
       log.warn({ link: this.name, actor, count: ops.length - good.length }, 'cluster_link_extrouter_route_ignored')
     }
-    return this.#applied(this.#replica.apply(actor, incarnation, good, this.#ports.clock.nowMs()))
+    const result = this.#replica.apply(actor, incarnation, good, this.#ports.clock.nowMs())
+    if ('effects' in result) this.#sharing?.share(actor, result.type === 'full' ? good.slice(0, result.taken) : good)
+    return this.#applied(result)
   }
 
   heartbeat(actor: string, incarnation: number): ApplyResult['type'] {
@@ -115,6 +140,7 @@ export class InboundPeer {
    * any of its actors was known.
    */
   clear(): boolean {
+    this.#sharing?.clear()
     const effects = this.#replica.clear()
     this.#obey(effects)
     this.#disarm()
@@ -124,6 +150,7 @@ export class InboundPeer {
   /** The node stops: time no longer matters to the peer's routes. */
   stop(): void {
     this.#stopped = true
+    this.#sharing?.stop()
     this.#disarm()
   }
 
@@ -141,6 +168,13 @@ export class InboundPeer {
     }
   }
 
+  #landedElsewhere(): void {
+    this.#admissions += 1
+    this.lastRefusal = undefined
+    this.isDismissed = false
+    this.#ports.changed(this.name)
+  }
+
   #applied(result: ApplyResult): ApplyResult['type'] {
     if ('effects' in result) this.#obey(result.effects)
     return result.type
@@ -155,6 +189,7 @@ export class InboundPeer {
   #look(): void {
     const { effects, nextAtMs } = this.#replica.tick(this.#ports.clock.nowMs())
     for (const effect of effects) this.#obeyOne(effect)
+    this.#sharing?.tellStates()
     this.#arm(nextAtMs)
     const { stale, late } = this.#replica
     // A peer that was only stopped for a while speaks again without a new connection.
@@ -180,9 +215,11 @@ export class InboundPeer {
         log.warn({ link: this.name, actor: effect.actor }, 'cluster_link_extrouter_actor_stale')
         return
       case 'actor_swept':
+        this.#sharing?.swept(effect.actor, effect.pairs)
         log.debug({ link: this.name, actor: effect.actor, routes: effect.routes }, 'cluster_link_extrouter_actor_swept')
         return
       case 'actor_cleaned':
+        this.#sharing?.cleaned(effect.actor)
         log.info(
           { link: this.name, actor: effect.actor, reason: effect.reason },
           'cluster_link_extrouter_actor_cleaned',
@@ -212,9 +249,4 @@ export class InboundPeer {
 
 function timingOf({ actor_ttl, stale_ttl }: LinkConfig): ConstructorParameters<typeof Replica>[0] {
   return { actorTtlMs: actor_ttl, staleTtlMs: stale_ttl, bootstrapQuietMs, bootstrapStartMs }
-}
-
-/** A share is its subscribers' own affair, and `$LINK/` is nobody's: EMQX stores such routes, and they match nothing. */
-function isRoutable(topicFilter: string): boolean {
-  return topicFilterProblem(topicFilter) === undefined && !/^\$(LINK|share|queue)(\/|$)/.test(topicFilter)
 }

@@ -9,12 +9,15 @@ const strangersMax = 32
 
 export class InboundPeers {
   readonly #ports: InboundPorts
+  readonly #movedAway: (peer: string, actor: string) => void
   readonly #peers = new Map<string, InboundPeer>()
   readonly #strangers = new Map<string, Refusal>()
   #stopped = false
 
-  constructor(ports: InboundPorts) {
+  /** @param movedAway an actor that spoke to us speaks to another node of the cluster from now on */
+  constructor(ports: InboundPorts, movedAway: (peer: string, actor: string) => void) {
     this.#ports = ports
+    this.#movedAway = movedAway
   }
 
   /** The peer as its link is configured now; `undefined` if there is no link to it. */
@@ -26,9 +29,10 @@ export class InboundPeers {
       known.configure(link)
       return known
     }
-    const peer = new InboundPeer(link, this.#ports)
+    const peer = new InboundPeer(link, this.#ports, (actor) => this.#movedAway(name, actor))
     if (this.#stopped) peer.stop()
     this.#peers.set(name, peer)
+    peer.configure(link)
     return peer
   }
 
@@ -37,6 +41,8 @@ export class InboundPeers {
    * @param onGone called for each peer whose link is disabled or deleted, in words for the peer
    */
   reconcile(onGone: (name: string, words: string) => void): void {
+    // A peer may speak to other nodes of the cluster alone.
+    if (this.#ports.sharing !== undefined) for (const name of this.#ports.links?.() ?? []) this.of(name)
     for (const peer of this.#peers.values()) {
       const link = this.#ports.link(peer.name)
       if (link?.enable === true) {

@@ -1,6 +1,7 @@
 /** What the accepting side of links needs from the rest of the node. */
 import type { LinkConfig } from '../../config/config.ts'
 import type { BrokerPort, RouteSink } from '../broker-port.ts'
+import type { Sharing } from './sharing-port.ts'
 
 export type InboundPorts = {
   readonly localCluster: string
@@ -13,6 +14,10 @@ export type InboundPorts = {
   readonly sinkOf: (peer: string) => RouteSink | undefined
   /** How large a term may become when it is inflated, bytes: as large as a packet. Left out, as large as one is by default. */
   readonly termBytesMax?: () => number
+  /** With the other nodes of the cluster; left out for a node alone. */
+  readonly sharing?: Sharing
+  /** Names of all links that are configured. With `sharing`: what their peers want is followed before they come to this node. */
+  readonly links?: () => Iterable<string>
   readonly log: Record<'debug' | 'info' | 'warn', (fields: object, event: string) => void>
   /** What `inboundStatus(peer)` says may have changed, other than by messages. */
   readonly changed: (peer: string) => void

@@ -32,7 +32,7 @@ export class LinkGate implements LinkInlet {
 
   constructor(ports: InboundPorts) {
     this.#ports = ports
-    this.#peers = new InboundPeers(ports)
+    this.#peers = new InboundPeers(ports, (peer, actor) => this.#routes.movedAway(peer, actor))
     this.#routes = new RouteInlet(ports, this.#peers)
   }
 

@@ -87,6 +87,16 @@ export class RouteInlet {
     }
   }
 
+  /** An actor is believed on one connection, and that is on another node of the cluster now. */
+  movedAway(peer: string, actor: string): void {
+    for (const [client, session] of this.#sessions) {
+      if (session.peer !== peer || session.actor !== actor) continue
+      this.#ports.log.info({ link: peer, actor, clientid: client.clientId }, 'cluster_link_actor_moved_away')
+      this.closed(client)
+      client.disconnect(reasonCode.sessionTakenOver, 'the actor speaks to another node of the cluster')
+    }
+  }
+
   #serve(client: LinkClient, sender: string, publish: Message): Outcome {
     const message = decodeRouteMessage(publish.payload, termLimits(this.#ports))
     switch (message.type) {

@@ -1,5 +1,6 @@
 /** A gate with everything around it made up: a clock that stands still, a broker that only remembers, clients that only listen. */
 import type { LinkConfig } from '../../../src/config/config.ts'
+import type { Sharing } from '../../../src/link/inbound/sharing-port.ts'
 import { LinkGate } from '../../../src/link/inbound/link-gate.ts'
 import type { LinkClient, RouteSink } from '../../../src/link/broker-port.ts'
 import type { Message, QoS } from '../../../src/packets/message.ts'
@@ -20,7 +21,7 @@ export class GateBench {
   attachMs = 0
   readonly gate: LinkGate
 
-  constructor(localCluster: string) {
+  constructor(localCluster: string, sharing?: Sharing) {
     this.gate = new LinkGate({
       localCluster,
       clock: this.clock,
@@ -41,6 +42,7 @@ export class GateBench {
       },
       link: (peer) => this.links.get(peer),
       sinkOf: (peer) => this.sinks.get(peer),
+      ...(sharing === undefined ? {} : { sharing, links: () => this.links.keys() }),
       log: {
         debug: () => undefined,
         info: (_, event) => this.logged.push(event),

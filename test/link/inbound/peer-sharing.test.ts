@@ -1,0 +1,416 @@
+/** Several nodes of a cluster and a peer whose connection lands now on this one, now on that: all of them know what it wants. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import * as fc from 'fast-check'
+import { decodeRouteMessage, encodeRouteMessage, type RouteMessage } from '../../../src/link/emqx/route-ops.ts'
+import { FakeSharedMaps } from './fake-shared-maps.ts'
+import { BenchClient, GateBench, publishOf } from './gate-bench.ts'
+
+class Cluster {
+  readonly maps = new FakeSharedMaps()
+  readonly nodes = new Map<string, { readonly bench: GateBench; readonly member: ReturnType<FakeSharedMaps['join']> }>()
+  #clients = 0
+
+  constructor(...names: readonly string[]) {
+    for (const name of names) this.start(name)
+  }
+
+  start(name: string, boot = '1'): GateBench {
+    const member = this.maps.join(name, boot)
+    const bench = new GateBench('cl.b', member)
+    this.nodes.set(name, { bench, member })
+    bench.setLink('cl.a')
+    return bench
+  }
+
+  bench(name: string): GateBench {
+    return this.#node(name).bench
+  }
+
+  away(name: string, isAway: boolean): void {
+    this.#node(name).member.isAway = isAway
+  }
+
+  kill(name: string): void {
+    const { bench, member } = this.#node(name)
+    bench.gate.stop()
+    this.nodes.delete(name)
+    this.maps.kill(member)
+  }
+
+  pass(ms: number): void {
+    for (let left = ms; left > 0; left -= 1_000)
+      for (const { bench } of this.nodes.values()) bench.clock.pass(Math.min(left, 1_000))
+  }
+
+  /** The routes that are attached on each node: the same on all. */
+  routes(): string[] {
+    const [first, ...others] = [...this.nodes.values()].map(({ bench }) => bench.routes('cl.a'))
+    for (const routes of others) assert.deepEqual(routes, first)
+    return first ?? []
+  }
+
+  facts(): string[] {
+    return [...this.nodes.values()].map(({ bench }) => bench.gate.inboundFact('cl.a').state)
+  }
+
+  /** A new connection of the actor; `undefined` in `needBootstrap` if it was turned away. */
+  async land(name: string, incarnation = 1, actor = 'n1') {
+    this.#clients += 1
+    const client = new BenchClient(`c${this.#clients}`)
+    const bench = this.bench(name)
+    const say = (message: RouteMessage) =>
+      bench.gate.publish(
+        client,
+        publishOf('$LINK/cluster/route/cl.a', encodeRouteMessage(message), {
+          properties: { responseTopic: `$LINK/cluster/resp/cl.a/${actor}`, correlationData: Buffer.from('1') },
+        }),
+      )
+    say({ type: 'actor_init', actor, incarnation, targetCluster: 'cl.b', protocolVersion: 1 })
+    await Promise.resolve()
+    const ack = decodeRouteMessage(client.sent[0]?.payload ?? Buffer.alloc(0))
+    const needBootstrap = ack.type === 'actor_init_ack' && ack.result === 'ok' ? ack.needBootstrap : undefined
+    return {
+      client,
+      needBootstrap,
+      add: (...routes: string[]) => say({ type: 'route', actor, incarnation, ops: opsOf('add', routes) }),
+      remove: (...routes: string[]) => say({ type: 'route', actor, incarnation, ops: opsOf('delete', routes) }),
+      beat: () => say({ type: 'heartbeat', actor, incarnation }),
+      close: () => bench.gate.closed(client),
+    }
+  }
+
+  #node(name: string) {
+    const node = this.nodes.get(name)
+    if (node === undefined) throw new Error(`${name} is gone`)
+    return node
+  }
+}
+
+/** Of `filter` or `filter|id`. */
+function opsOf(type: 'add' | 'delete', routes: readonly string[]) {
+  return routes
+    .map((route) => route.split('|'))
+    .map(([topicFilter = '', id = topicFilter]) => ({ type, topicFilter, id }))
+}
+
+test('what a peer wants of one node is attached to the outboxes of all', async () => {
+  const cluster = new Cluster('b1', 'b2', 'b3')
+  const actor = await cluster.land('b1')
+  actor.add('a', 'b|id1', 'b|id2', 'c')
+  assert.deepEqual(cluster.routes(), ['a', 'b', 'c'])
+  actor.remove('a', 'b|id1')
+  assert.deepEqual(cluster.routes(), ['b', 'c'])
+  actor.remove('b|id2')
+  assert.deepEqual(cluster.routes(), ['c'])
+  assert.deepEqual(cluster.facts(), ['live', 'live', 'live'])
+  assert.equal(cluster.bench('b3').gate.inboundStatus('cl.a')?.actors[0]?.incarnation, 1)
+})
+
+test('a node that comes later knows what the peer wants', async () => {
+  const cluster = new Cluster('b1')
+  const actor = await cluster.land('b1')
+  actor.add('a')
+  cluster.start('b2')
+  assert.deepEqual(cluster.routes(), ['a'])
+})
+
+test('an actor that lands on another node resumes there, and nothing is told that is known', async () => {
+  const cluster = new Cluster('b1', 'b2', 'b3')
+  const first = await cluster.land('b1')
+  first.add('a', 'b')
+  first.close()
+  const { told } = cluster.maps
+  const second = await cluster.land('b2')
+  assert.equal(second.needBootstrap, false)
+  assert.equal(cluster.maps.told - told, 2, 'the life of the map, on two nodes')
+  assert.deepEqual(cluster.routes(), ['a', 'b'])
+  second.remove('a')
+  second.add('c')
+  assert.deepEqual(cluster.routes(), ['b', 'c'])
+  const third = await cluster.land('b1')
+  assert.equal(third.needBootstrap, false)
+  third.add('d')
+  assert.deepEqual(cluster.routes(), ['b', 'c', 'd'])
+})
+
+test('one connection of an actor is believed: the node that it left ends its own', async () => {
+  const cluster = new Cluster('b1', 'b2')
+  const first = await cluster.land('b1')
+  const other = await cluster.land('b1', 5, 'n2')
+  await cluster.land('b2')
+  assert.equal(first.client.disconnected?.reasonCode, 0x8e)
+  assert.equal(other.client.disconnected, undefined)
+  assert.notEqual(cluster.bench('b1').gate.inboundFact('cl.a').state, 'refused')
+  first.add('late')
+  assert.deepEqual(cluster.routes(), [])
+})
+
+test('an older life is turned away on every node', async () => {
+  const cluster = new Cluster('b1', 'b2')
+  const newer = await cluster.land('b1', 8)
+  newer.add('a')
+  const zombie = await cluster.land('b2', 7)
+  assert.equal(zombie.client.disconnected?.reasonCode, 131)
+  assert.equal(newer.client.disconnected, undefined)
+  newer.add('b')
+  assert.deepEqual(cluster.routes(), ['a', 'b'])
+})
+
+test('a newer life on another node makes before it breaks, everywhere', async () => {
+  const cluster = new Cluster('b1', 'b2', 'b3')
+  const older = await cluster.land('b1', 1)
+  older.add('kept', 'dropped', 'both|x')
+  const newer = await cluster.land('b2', 2)
+  assert.equal(newer.needBootstrap, true)
+  assert.equal(older.client.disconnected?.reasonCode, 0x8e)
+  assert.deepEqual(cluster.routes(), ['both', 'dropped', 'kept'])
+  newer.add('kept', 'new', 'both|y')
+  cluster.pass(2_000)
+  assert.deepEqual(cluster.routes(), ['both', 'kept', 'new'])
+  newer.remove('both|y')
+  assert.deepEqual(cluster.routes(), ['kept', 'new'])
+})
+
+test('an actor that lands elsewhere amid its bootstrap says everything again, and what it has not named goes', async () => {
+  const cluster = new Cluster('b1', 'b2')
+  const first = await cluster.land('b1', 1)
+  first.add('a', 'b', 'c')
+  const second = await cluster.land('b1', 2)
+  second.add('a')
+  second.close()
+  const third = await cluster.land('b2', 2)
+  assert.equal(third.needBootstrap, true)
+  assert.deepEqual(cluster.routes(), ['a', 'b', 'c'])
+  third.add('a', 'b')
+  cluster.pass(2_000)
+  assert.deepEqual(cluster.routes(), ['a', 'b'])
+})
+
+test('an actor that is heard on one node is heard on all, however long', async () => {
+  const cluster = new Cluster('b1', 'b2')
+  const actor = await cluster.land('b1')
+  actor.add('a')
+  for (let beat = 0; beat < 20; beat += 1) {
+    cluster.pass(10_000)
+    actor.beat()
+    assert.deepEqual(cluster.facts(), ['live', 'live'])
+  }
+})
+
+test('an actor that falls silent is stale on all nodes at once, keeps its routes for stale_ttl, and may return', async () => {
+  const cluster = new Cluster('b1', 'b2')
+  const actor = await cluster.land('b1')
+  actor.add('a')
+  cluster.pass(29_000)
+  assert.ok(!cluster.facts().includes('stale'))
+  cluster.pass(1_000)
+  assert.deepEqual(cluster.facts(), ['stale', 'stale'])
+  assert.deepEqual(cluster.routes(), ['a'])
+  actor.beat()
+  assert.deepEqual(cluster.facts(), ['live', 'live'])
+  cluster.pass(30_000)
+  cluster.pass(86_400_000)
+  assert.deepEqual(cluster.routes(), [])
+  assert.deepEqual(cluster.facts(), ['absent', 'absent'])
+})
+
+test('of one silent actor among others the routes go on all nodes', async () => {
+  const cluster = new Cluster('b1', 'b2')
+  const silent = await cluster.land('b1', 1, 'n1')
+  silent.add('silent', 'shared')
+  const living = await cluster.land('b2', 1, 'n2')
+  living.add('shared')
+  for (let beat = 0; beat < 8; beat += 1) {
+    cluster.pass(10_000)
+    living.beat()
+  }
+  assert.deepEqual(cluster.routes(), ['shared'])
+})
+
+test('when the node dies on which the peer landed its routes gather messages still, and go after stale_ttl', async () => {
+  const cluster = new Cluster('b1', 'b2', 'b3')
+  const actor = await cluster.land('b1')
+  actor.add('a')
+  cluster.kill('b1')
+  assert.deepEqual(cluster.facts(), ['live', 'live'])
+  cluster.pass(30_000)
+  assert.deepEqual(cluster.facts(), ['stale', 'stale'])
+  cluster.pass(86_390_000)
+  assert.deepEqual(cluster.routes(), ['a'])
+  cluster.pass(10_000)
+  assert.deepEqual(cluster.routes(), [])
+})
+
+test('a peer whose node died says everything again on the next one: the dead node may have taken routes along', async () => {
+  const cluster = new Cluster('b1', 'b2', 'b3')
+  const actor = await cluster.land('b1')
+  actor.add('a')
+  cluster.away('b1', true)
+  actor.add('unheard')
+  cluster.kill('b1')
+  const again = await cluster.land('b2')
+  assert.equal(again.needBootstrap, true)
+  assert.deepEqual(cluster.routes(), ['a'])
+  again.add('a', 'unheard')
+  cluster.pass(10_000)
+  assert.deepEqual(cluster.routes(), ['a', 'unheard'])
+  cluster.start('b1', '2')
+  assert.deepEqual(cluster.routes(), ['a', 'unheard'])
+})
+
+test('a node that was cut off and woke up with an older landing gives it up, and learns what it missed', async () => {
+  const cluster = new Cluster('b1', 'b2')
+  const first = await cluster.land('b1')
+  first.add('a')
+  cluster.away('b1', true)
+  const second = await cluster.land('b2')
+  second.add('b')
+  first.add('zombie')
+  cluster.away('b1', false)
+  assert.equal(first.client.disconnected?.reasonCode, 0x8e)
+  assert.equal(second.client.disconnected, undefined)
+  assert.deepEqual(cluster.routes(), ['a', 'b'])
+})
+
+test('a zombie that lands on a node which knows nothing yet is given up as soon as that node hears of the newer life', async () => {
+  const cluster = new Cluster('b1', 'b2')
+  cluster.away('b2', true)
+  const newer = await cluster.land('b1', 8)
+  newer.add('a')
+  const zombie = await cluster.land('b2', 7)
+  zombie.add('old')
+  cluster.away('b2', false)
+  assert.equal(zombie.client.disconnected?.reasonCode, 0x8e)
+  assert.equal(newer.client.disconnected, undefined)
+  assert.deepEqual(cluster.routes(), ['a'])
+})
+
+test('of two landings of one life on nodes that know nothing of each other one is believed', async () => {
+  const cluster = new Cluster('b1', 'b2')
+  cluster.away('b1', true)
+  const clients = [(await cluster.land('b1')).client, (await cluster.land('b2')).client]
+  cluster.away('b1', false)
+  assert.equal(clients.filter(({ disconnected }) => disconnected === undefined).length, 1)
+})
+
+test('a landing that turns out to be outdated while it is made is turned away', async () => {
+  const cluster = new Cluster('b1')
+  const other = cluster.maps.join('b2')
+  // Its life has not been told yet.
+  other.maps.own('peer/cl.a/n1', 1_000_000).set('ra', 1)
+  const late = await cluster.land('b1')
+  assert.equal(late.needBootstrap, undefined)
+  assert.equal(late.client.disconnected?.reasonCode, 131)
+  assert.deepEqual(cluster.routes(), ['a'])
+})
+
+for (const { what, change } of [
+  { what: 'disabled', change: (bench: GateBench) => bench.setLink('cl.a', { enable: false }) },
+  { what: 'removed', change: (bench: GateBench) => bench.deleteLink('cl.a') },
+]) {
+  test(`a link that is ${what} clears on all nodes, and begins anew when it is back`, async () => {
+    const cluster = new Cluster('b1', 'b2')
+    const actor = await cluster.land('b1')
+    actor.add('a')
+    for (const { bench } of cluster.nodes.values()) change(bench)
+    assert.deepEqual(cluster.routes(), [])
+    for (const { bench, member } of cluster.nodes.values()) {
+      assert.equal(bench.clock.armed, 0)
+      assert.equal(member.copies.size, 0)
+      assert.equal(member.memberListeners.size, 0)
+    }
+    for (const { bench } of cluster.nodes.values()) bench.setLink('cl.a', { enable: true })
+    const again = await cluster.land('b2')
+    assert.equal(again.needBootstrap, true)
+    again.add('b')
+    assert.deepEqual(cluster.routes(), ['b'])
+  })
+}
+
+test('a new outbox on a node that only mirrors takes over the routes', async () => {
+  const cluster = new Cluster('b1', 'b2')
+  const actor = await cluster.land('b1')
+  actor.add('a')
+  const { attached, sinks, gate } = cluster.bench('b2')
+  sinks.set('cl.a', { id: 'second', accept: () => undefined })
+  gate.linksChanged()
+  assert.deepEqual([...attached], ['a > second'])
+})
+
+test('what strangers on the bus say is left out: no routes under $LINK, no keys that nobody knows', async () => {
+  const cluster = new Cluster('b1')
+  const stranger = cluster.maps.join('b9')
+  const map = stranger.maps.own('peer/cl.a/n1', 1)
+  for (const [key, value] of [
+    ['r$LINK/#', 1],
+    ['r$share/g/a', 1],
+    ['ra/#/b', 1],
+    ['what', 1],
+    ['', 1],
+    ['.state', 77],
+    ['rgood', 1],
+  ] as const)
+    map.set(key, value)
+  assert.deepEqual(cluster.routes(), ['good'])
+  assert.deepEqual(cluster.facts(), ['stale'])
+})
+
+test('a node that stops sets no more timers, and leaves what the peer wants to the others', async () => {
+  const cluster = new Cluster('b1', 'b2')
+  const actor = await cluster.land('b1')
+  actor.add('a')
+  const { gate, clock } = cluster.bench('b1')
+  gate.stop()
+  assert.equal(clock.armed, 0)
+  actor.add('b')
+  assert.deepEqual(cluster.bench('b2').routes('cl.a'), ['a', 'b'])
+})
+
+type Step =
+  | { readonly type: 'land'; readonly node: string; readonly by: 0 | 1 }
+  | { readonly type: 'add' | 'remove'; readonly route: string }
+  | { readonly type: 'pass'; readonly ms: number }
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ type: fc.constant('land'), node: fc.constantFrom('b1', 'b2', 'b3'), by: fc.constantFrom(0, 1) }),
+  fc.record({
+    type: fc.constantFrom('add', 'remove'),
+    route: fc.constantFrom('a', 'b', 'c', 'b|1', 'b|2'),
+  }),
+  fc.record({ type: fc.constant('pass'), ms: fc.constantFrom(500, 3_000, 11_000) }),
+)
+
+test('wherever an actor lands and whatever it says, once it has named its routes all nodes have them and no others', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+      const cluster = new Cluster('b1', 'b2', 'b3')
+      const wanted = new Set<string>()
+      let incarnation = 1
+      let actor = await cluster.land('b1')
+      for (const one of steps) {
+        if (one.type === 'land') {
+          actor.close()
+          incarnation += one.by
+          actor = await cluster.land(one.node, incarnation)
+          if (actor.needBootstrap !== false) actor.add(...wanted)
+        } else if (one.type === 'pass') {
+          cluster.pass(one.ms)
+          actor.beat()
+        } else if (one.type === 'add') {
+          wanted.add(one.route)
+          actor.add(one.route)
+        } else {
+          wanted.delete(one.route)
+          actor.remove(one.route)
+        }
+        const filters = new Set([...wanted].map((route) => route.split('|')[0] ?? ''))
+        const attached = new Set(cluster.routes())
+        for (const topicFilter of filters) assert.ok(attached.has(topicFilter), `${topicFilter} is absent`)
+      }
+      cluster.pass(10_000)
+      assert.deepEqual(cluster.routes(), [...new Set([...wanted].map((route) => route.split('|')[0] ?? ''))].toSorted())
+    }),
+    { numRuns: 200 },
+  )
+})
