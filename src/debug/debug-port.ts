@@ -102,23 +102,30 @@ export interface LinksPort {
 export type MemberRow = {
   readonly node: string
   readonly boot: string
+  /** `up`, or `lost` for one of which nothing was heard for too long and which may return. */
   readonly state: string
-  /** Milliseconds since 1970. */
+  /** Whether it is the node that answers. */
+  readonly isSelf: boolean
+  /** When its process started, milliseconds since 1970 by its own clock. */
   readonly sinceMs: number
+  /** How long nothing was heard of it. */
+  readonly silentMs: number
   /** The small number in its ClientIDs. */
   readonly slot?: number
-  readonly version?: string
+  readonly version: string
 }
 
 export type LeaseRow = {
   readonly name: string
   /** Of this node: `follower`, `candidate`, `holder`, `lapsed`. */
   readonly state: string
-  /** The node that holds it. */
+  /** The node that holds it, as far as this one knows. */
   readonly holder?: string
+  /** The last one that was used here; only of who holds it. */
   readonly incarnation?: number
   /** Milliseconds since 1970. */
   readonly sinceMs: number
+  readonly reason: string
   readonly renewedMsAgo?: number
 }
 
@@ -126,13 +133,18 @@ export type LaneRow = {
   /** The member that receives. */
   readonly to: string
   readonly epoch: number
-  /** Numbers of the last batch that was sent, and of the last one that was acknowledged. */
+  /** Messages of QoS 1 and 2. */
   readonly sent: number
   readonly acknowledged: number
+  /** Of every QoS. */
   readonly waitingMessages: number
   readonly waitingBytes: number
-  /** Age of the oldest message that waits. */
+  /** Age of the oldest message that waits for its acknowledgement. */
   readonly oldestMs?: number
+  /** Batches that were sent again. */
+  readonly resent: number
+  /** Whether nothing is sent just now, because the receiver or what leads to it is away. */
+  readonly isHeld: boolean
   /** By reason. */
   readonly dropped: Readonly<Record<string, number>>
 }
@@ -156,6 +168,8 @@ export interface FaultsPort {
   cut(link: string): string | undefined
   /** Lets nothing pass on a link's connections, either way, for so long. */
   pause(link: string, ms: number): string | undefined
+  /** Cuts the node off from what its cluster coordinates through, for so long; 0 ends it. */
+  cutCoordination(ms: number): string | undefined
   /** Holds back by so long what comes and goes on a link's connections; 0 ends it. */
   delay(link: string, ms: number): string | undefined
 }

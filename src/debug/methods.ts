@@ -62,6 +62,7 @@ const methods: Readonly<Record<string, Method>> = {
 
   'fault.kill_actor': fault({ actor: id }, (faults, { actor }) => faults.killActor(actor)),
   'fault.cut': fault({ link: id }, (faults, { link }) => faults.cut(link)),
+  'fault.cut_coordination': fault({ ms: faultMs }, (faults, { ms }) => faults.cutCoordination(ms)),
   'fault.pause': fault({ link: id, ms: faultMs }, (faults, { link, ms }) => faults.pause(link, ms)),
   'fault.delay': fault({ link: id, ms: faultMs }, (faults, { link, ms }) => faults.delay(link, ms)),
 }

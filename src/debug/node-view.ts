@@ -2,6 +2,7 @@
 import type { Delivery, Destination } from '../broker/sessions/subscription.ts'
 import type { TopicIndex } from '../topics/topic-index.ts'
 import type { TransitionHistory } from '../transitions/transition-history.ts'
+import type { CoordinationFaults } from './coordination-faults.ts'
 import type { ClusterPort, DebugPort, LinkRow, LogPort } from './debug-port.ts'
 import type { LinkFaults } from './link-faults.ts'
 import { RoutesView } from './routes-view.ts'
@@ -16,11 +17,13 @@ export type NodeParts = {
   readonly log: object
   /** Only if the configuration allows faults. */
   readonly linkFaults: LinkFaults | undefined
+  /** The same of a cluster. */
+  readonly coordinationFaults?: CoordinationFaults | undefined
   readonly steadyMs: () => number
 }
 
 export function nodeView(parts: NodeParts): DebugPort {
-  const { history, index, cluster, log, linkFaults, steadyMs } = parts
+  const { history, index, cluster, log, steadyMs } = parts
   const links = { links: parts.links }
   return {
     actors: history,
@@ -28,15 +31,12 @@ export function nodeView(parts: NodeParts): DebugPort {
     links,
     cluster,
     log: hasLevel(log) ? log : undefined,
-    faults: linkFaults === undefined ? undefined : faultsOf(linkFaults, history, parts.links),
+    faults: faultsOf(parts),
   }
 }
 
-function faultsOf(
-  faults: LinkFaults,
-  history: TransitionHistory,
-  links: () => readonly LinkRow[],
-): DebugPort['faults'] {
+function faultsOf({ linkFaults: faults, coordinationFaults, history, links }: NodeParts): DebugPort['faults'] {
+  if (faults === undefined) return undefined
   const onLink = (name: string, act: () => number): string | undefined => {
     if (links().every((link) => link.name !== name)) return `there is no link ${name}`
     return act() === 0 ? `the link ${name} has no connection just now` : undefined
@@ -47,6 +47,11 @@ function faultsOf(
       return history.crash(id, 'killed by fault.kill_actor') ? undefined : `no actor ${id} runs`
     },
     cut: (link) => onLink(link, () => faults.cut(link)),
+    cutCoordination: (ms) => {
+      if (coordinationFaults === undefined) return 'this node is not part of a cluster over NATS'
+      coordinationFaults.cut(ms)
+      return undefined
+    },
     pause: (link, ms) => onLink(link, () => faults.pause(link, ms)),
     delay: (link, ms) => onLink(link, () => faults.delay(link, ms)),
   }

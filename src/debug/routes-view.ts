@@ -129,13 +129,10 @@ export class RoutesView implements RoutesPort {
   }
 }
 
-/** Another node of the cluster, which has subscribers of a filter. */
-type MemberDestination = { readonly kind: 'member'; readonly node: string }
-
 /** As the broker's sinks are called that belong to links. */
 const linkSink = 'link:'
 
-function rowOf(destination: Destination | MemberDestination): DestinationRow {
+function rowOf(destination: Destination): DestinationRow {
   switch (destination.kind) {
     case 'subscription': {
       const { session, name, qos, noLocal } = destination

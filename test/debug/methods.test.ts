@@ -8,7 +8,7 @@ const call = (method: string, params: object = {}, changes: Partial<DebugPort> =
   callMethod(debugPort(changes), method, params, { watch: () => {} })
 
 const alone = 'this node is not part of a cluster over NATS'
-const member = { node: 'a1@h', boot: 'b', state: 'up', sinceMs: 1, slot: 1, version: '1' }
+const member = { node: 'a1@h', boot: 'b', state: 'up', isSelf: true, sinceMs: 1, silentMs: 0, slot: 1, version: '1' }
 const cluster = { members: () => [member], leases: () => [], lanes: () => [] }
 const done: string[] = []
 const fault = (what: string) => (of: string, ms?: number) => {
@@ -16,7 +16,13 @@ const fault = (what: string) => (of: string, ms?: number) => {
   done.push([what, of, ms].filter((word) => word !== undefined).join(' '))
   return undefined
 }
-const faults = { killActor: fault('kill'), cut: fault('cut'), pause: fault('pause'), delay: fault('delay') }
+const faults = {
+  killActor: fault('kill'),
+  cut: fault('cut'),
+  cutCoordination: (ms: number) => void done.push(`cut coordination ${ms}`),
+  pause: fault('pause'),
+  delay: fault('delay'),
+}
 
 test('actors: the list, one of them, and its history', async () => {
   const lamp = { id: 'eu/lamp', parent: 'eu', state: 'off', sinceMs: 2_000, restarts: 0 }
@@ -78,7 +84,8 @@ test('faults are done where they are allowed', async () => {
   await call('fault.cut', { link: 'eu' }, { faults })
   await call('fault.pause', { link: 'eu', ms: 5 }, { faults })
   assert.deepEqual(await call('fault.delay', { link: 'eu', ms: 7 }, { faults }), { done: true })
-  assert.deepEqual(done, ['kill eu', 'cut eu', 'pause eu 5', 'delay eu 7'])
+  await call('fault.cut_coordination', { ms: 9 }, { faults })
+  assert.deepEqual(done, ['kill eu', 'cut eu', 'pause eu 5', 'delay eu 7', 'cut coordination 9'])
 })
 
 for (const { method, params, changes, code, says } of [

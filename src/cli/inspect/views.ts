@@ -116,9 +116,10 @@ const transitionColumns: readonly Column<Fields>[] = [
 ]
 
 const memberColumns = (nowMs: number): readonly Column<Fields>[] => [
-  { title: 'NODE', of: field('node') },
+  { title: 'NODE', of: ({ node, isSelf }) => `${text(node)}${isSelf === true ? ' (this one)' : ''}` },
   { title: 'STATE', of: field('state') },
-  { title: 'FOR', of: sinceOf(nowMs), align: 'right' },
+  { title: 'UP FOR', of: sinceOf(nowMs), align: 'right' },
+  { title: 'SILENT', of: ageOf('silentMs', ''), align: 'right' },
   { title: 'SLOT', of: field('slot'), align: 'right' },
   { title: 'VERSION', of: field('version') },
   { title: 'BOOT', of: field('boot') },
@@ -131,10 +132,12 @@ const leaseColumns = (nowMs: number): readonly Column<Fields>[] => [
   { title: 'FOR', of: sinceOf(nowMs), align: 'right' },
   { title: 'INCARNATION', of: field('incarnation'), align: 'right' },
   { title: 'RENEWED', of: ageOf('renewedMsAgo', ' ago'), align: 'right' },
+  { title: 'WHY', of: field('reason') },
 ]
 
 const laneColumns: readonly Column<Fields>[] = [
   { title: 'TO', of: field('to') },
+  { title: 'STATE', of: ({ isHeld }) => (isHeld === true ? 'held' : 'flowing') },
   { title: 'EPOCH', of: field('epoch'), align: 'right' },
   { title: 'SENT', of: field('sent'), align: 'right' },
   { title: 'ACKNOWLEDGED', of: field('acknowledged'), align: 'right' },

@@ -77,8 +77,20 @@ test('history, links, ledger and log level', async (t) => {
 test('members, leases and lanes of a cluster, and the note of a node alone', async (t) => {
   const sinceMs = Date.now() - 61_000
   const cluster: DebugPort['cluster'] = {
-    members: () => [{ node: 'a1@h', boot: 'b1', state: 'up', sinceMs, slot: 3, version: '0.1.0' }],
-    leases: () => [{ name: 'route:eu', state: 'follower', holder: 'a2@h', incarnation: 9, sinceMs, renewedMsAgo: 700 }],
+    members: () => [
+      { node: 'a1@h', boot: 'b1', state: 'up', isSelf: true, sinceMs, silentMs: 0, slot: 3, version: '0.1.0' },
+    ],
+    leases: () => [
+      {
+        name: 'route:eu',
+        state: 'follower',
+        holder: 'a2@h',
+        incarnation: 9,
+        sinceMs,
+        reason: 'held by a2@h',
+        renewedMsAgo: 700,
+      },
+    ],
     lanes: () => [
       {
         to: 'a2@h',
@@ -87,13 +99,22 @@ test('members, leases and lanes of a cluster, and the note of a node alone', asy
         acknowledged: 7,
         waitingMessages: 40,
         waitingBytes: 2_000,
+        oldestMs: 3_000,
+        resent: 1,
+        isHeld: true,
         dropped: { queue_full: 2, expired: 0 },
       },
     ],
   }
-  assert.match(await shown(t, { type: 'members' }, { cluster }), /\na1@h  up +1 min +3  0\.1\.0 +b1\n$/)
-  assert.match(await shown(t, { type: 'leases' }, { cluster }), /\nroute:eu  a2@h +follower +1 min +9 +700 ms ago\n$/)
-  assert.match(await shown(t, { type: 'lanes' }, { cluster }), /\na2@h +1 +8 +7 +40 +2000 +queue_full 2\n$/)
+  assert.match(
+    await shown(t, { type: 'members' }, { cluster }),
+    /\na1@h \(this one\)  up +1 min +0 ms +3  0\.1\.0 +b1\n$/,
+  )
+  assert.match(
+    await shown(t, { type: 'leases' }, { cluster }),
+    /\nroute:eu  a2@h +follower +1 min +9 +700 ms ago  held by a2@h\n$/,
+  )
+  assert.match(await shown(t, { type: 'lanes' }, { cluster }), /\na2@h  held +1 +8 +7 +40 +2000 +3 s  queue_full 2\n$/)
   assert.equal(await shown(t, { type: 'members' }), 'this node is not part of a cluster over NATS\n')
 })
 
