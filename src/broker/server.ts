@@ -101,6 +101,7 @@ export class Server implements Hub {
       connection.disconnect(reasonCode.serverShuttingDown, 'the node is shutting down')
     await Promise.all(readers.map(({ transport }) => new Promise<void>((resolve) => transport.onceClosed(resolve))))
     this.broker.sessions.close()
+    this.broker.handovers.close()
   }
 
   // ---- Hub

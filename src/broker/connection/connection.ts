@@ -5,6 +5,7 @@
 import type { IDisconnectPacket } from 'mqtt-packet'
 import { connackReturnCode, PacketFault, reasonCode } from '../../packets/reason-code.ts'
 import type { Broker } from '../broker.ts'
+import type { Fetched } from '../handover/handovers.ts'
 import { Client, type ClientConnection } from './client.ts'
 import { ConnectionOutlet, type OutletOwner } from './connection-outlet.ts'
 import { expiryMs } from './connect.ts'
@@ -180,27 +181,44 @@ export class Connection implements InboxOwner, OutletOwner, ClientConnection {
     this.outlet.version = packet.facts.version
     this.outlet.heed(packet.properties)
     const judged = judgeClient(this.#broker, this.transport, packet)
-    if (!(judged instanceof Promise)) return this.#admitOrRefuse(judged)
+    const admitted =
+      judged instanceof Promise ? judged.then((verdict) => this.#admitOrRefuse(verdict)) : this.#admitOrRefuse(judged)
+    if (admitted === undefined) return
     this.#state = 'authenticating'
     this.inbox.hold()
-    void this.#waitFor(judged)
+    void this.#waitFor(admitted)
   }
 
-  async #waitFor(judged: Promise<Admission | Rejection>): Promise<void> {
+  async #waitFor(admitted: Promise<void>): Promise<void> {
     try {
-      const verdict = await judged
-      if (!this.isOpen) return
-      this.#admitOrRefuse(verdict)
+      await admitted
       // A client need not wait for CONNACK, so that what it sent at once is done now [MQTT-3.1.4-5].
-      this.inbox.release()
+      if (this.isOpen) this.inbox.release()
     } catch (error) {
       this.fault(error)
     }
   }
 
-  #admitOrRefuse(verdict: Admission | Rejection): void {
-    if (verdict.type === 'refused') this.#refuse(verdict)
-    else this.#admit(verdict)
+  /** A promise only where another node has to be asked for the client's session. */
+  #admitOrRefuse(verdict: Admission | Rejection): Promise<void> | undefined {
+    if (!this.isOpen) return undefined
+    if (verdict.type === 'refused') {
+      this.#refuse(verdict)
+      return undefined
+    }
+    const { clientId, cleanStart, username } = verdict.terms
+    const fetching = this.#broker.handovers.fetch(clientId, { cleanStart, username }, this)
+    if (fetching !== undefined) return this.#admitWith(fetching, verdict)
+    this.#admit(verdict)
+    return undefined
+  }
+
+  async #admitWith(fetching: Promise<Fetched>, admission: Admission): Promise<void> {
+    const fetched = await fetching
+    if (!this.isOpen) return
+    const { clientId } = admission.terms
+    if (fetched.type === 'fetched') this.#admit(admission)
+    else this.#refuse({ type: 'refused', reason: reasonCode.serverUnavailable, words: fetched.words, clientId })
   }
 
   #admit(admission: Admission): void {
@@ -209,6 +227,7 @@ export class Connection implements InboxOwner, OutletOwner, ClientConnection {
     this.outlet.accept(terms)
     this.#state = 'connected'
     const { session, isResumed } = this.#broker.takeSession(terms, identity, access)
+    this.#broker.handovers.present(terms.clientId)
     const client = new Client(this.#broker, this, admission, session)
     this.#client = client
     session.will = terms.will

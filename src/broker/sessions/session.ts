@@ -8,6 +8,7 @@ import type { Limits } from '../limits/limits.ts'
 import { memoryLevel } from '../limits/memory-guard.ts'
 import { StoredDelivery } from '../durable/batch.ts'
 import { QOS2_ID_MIN, qos2Id, type StoredSession } from '../durable/stored-session.ts'
+import type { Arrivals } from '../handover/arrivals.ts'
 import type { Passing } from './passing.ts'
 import { MessageQueue, type Queued } from './queue.ts'
 import { reservedNamespace, type ShareGroup, type Subscription, type Target } from './subscription.ts'
@@ -52,6 +53,8 @@ export class Session {
   readonly targets = new Map<string, readonly Target[]>()
   /** Packet identifiers of QoS 2 messages received whose PUBREL is to come. */
   readonly awaitingRel = new Set<number>()
+  /** For a moment after the session has come from another node, which hands on what it still gets for it. */
+  arrivals: Arrivals | undefined
   readonly window: Window
   readonly queue = new MessageQueue()
   /** Retained messages for new subscriptions. Not limited in number: they are references into the retained store. */
@@ -92,6 +95,12 @@ export class Session {
     return this.queue.length + this.#retained.length + this.#resend.length
   }
 
+  /** Messages that the client has not got, or not acknowledged. */
+  get unsentCount(): number {
+    const unacknowledged = this.window.unacknowledged().filter(({ type }) => type === 'publish')
+    return unacknowledged.length + this.queue.length + this.#retained.length
+  }
+
   /** Whether something is to go out as soon as window and socket take it. */
   get hasWaiting(): boolean {
     return this.#waiting > 0
@@ -124,7 +133,7 @@ export class Session {
     this.queue.push(delivery)
   }
 
-  /** Forgets all that waits, to be called when it is handed on in other ways. Returns it in the order of arrival. */
+  /** Takes all that waits out of the queue, in the order of arrival; in the store it stays. */
   takeQueue(): Queued[] {
     const queued = [...this.queue.inOrder()]
     while (this.queue.shift() !== undefined);
@@ -145,11 +154,14 @@ export class Session {
     this.window.openAs(packetId, this.stored?.takeOver(queued, packetId) ?? queued)
   }
 
-  /** What waited for the client at another node. It is sent when the client is there. */
-  takeOverQueued({ publication, qos, retain, subscriptionIdentifiers, group }: Queued, isRetained: boolean): void {
-    const queued = this.#hold(publication, qos, retain, subscriptionIdentifiers, group)
-    if (isRetained) this.#retained.push(queued)
-    else this.#enqueue(queued)
+  /** What waited for the client at another node. */
+  takeOverQueued({ publication, qos, retain, subscriptionIdentifiers, group }: Queued, nowMs: number): void {
+    this.#sendInTurn(this.#hold(publication, qos, retain, subscriptionIdentifiers, group), nowMs)
+  }
+
+  /** A retained message that a new subscription has still to be sent, from another node. */
+  takeOverRetained({ publication, qos, subscriptionIdentifiers }: Queued): void {
+    this.#retained.push(this.#hold(publication, qos, true, subscriptionIdentifiers, undefined))
   }
 
   /** The session is over: nothing is to be done for any of its messages. */
@@ -163,6 +175,7 @@ export class Session {
 
   /** Sends or queues what is passing. `exclusive`: no one else is to get it. */
   deliver(passing: Passing, target: Target, group: ShareGroup | undefined, exclusive: boolean): void {
+    if (this.arrivals !== undefined && !this.arrivals.isFirst(passing.borrowed)) return
     const { view } = passing
     const qos = target.qos < view.qos ? target.qos : view.qos
     const retain = target.retainAsPublished && view.retain

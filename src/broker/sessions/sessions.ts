@@ -47,12 +47,24 @@ export class Sessions {
     this.#byClientId.set(session.clientId, session)
   }
 
-  /** The client is back in time: neither will nor end. */
-  resume(session: Session): void {
+  /** Neither will nor end until it is resumed, restored or over. */
+  suspend(session: Session): void {
     this.#ends.get(session)?.cancel()
     this.#ends.delete(session)
     this.#wills.get(session)?.cancel()
     this.#wills.delete(session)
+  }
+
+  /** The session goes on elsewhere: it is over here without its will. Its subscriptions and messages are the caller's to end. */
+  forget(session: Session): void {
+    this.suspend(session)
+    session.will = undefined
+    if (this.#byClientId.get(session.clientId) === session) this.#byClientId.delete(session.clientId)
+  }
+
+  /** The client is back in time: neither will nor end. */
+  resume(session: Session): void {
+    this.suspend(session)
     session.will = undefined
     session.leftAtMs = undefined
   }
@@ -94,10 +106,7 @@ export class Sessions {
 
   /** The session is over now. */
   end(session: Session, isExpired = false): void {
-    this.#ends.get(session)?.cancel()
-    this.#ends.delete(session)
-    this.#wills.get(session)?.cancel()
-    this.#wills.delete(session)
+    this.suspend(session)
     if (this.#byClientId.get(session.clientId) === session) this.#byClientId.delete(session.clientId)
     if (session.will !== undefined) this.#publishWill(session)
     this.#ended(session, isExpired)
