@@ -79,11 +79,9 @@ export class BusSubjects {
   senderOf(subject: string): Sender | undefined {
     const known = this.#senders.get(subject)
     if (known !== undefined) return known
-    const [node, boot] = subject
-      .slice(this.#base.length + 1)
-      .split('.')
-      .slice(-2)
-      .map(decodeToken)
+    const parts = subject.slice(this.#base.length + 1).split('.')
+    if (parts.length !== (parts[0] === 'all' ? 4 : 5)) return undefined
+    const [node, boot] = parts.slice(-2).map(decodeToken)
     if (node === undefined || boot === undefined) return undefined
     return remembered(this.#senders, subject, () => ({ node, boot }))
   }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { nkeys } from 'nats'
+import { connect, nkeys } from 'nats'
 import type { NatsServerOptions } from '../../../src/cli/demo/nats-server.ts'
 import { ClusterError } from '../../../src/cluster/cluster-error.ts'
 import type { NatsConfig } from '../../../src/config/nats/nats-schema.ts'
@@ -182,6 +182,67 @@ test('nats: a user without rights is told which', async (t) => {
   await assert.rejects(coordination.registers.read('k'), isRefused)
   assert.ok(coordination.isConnected)
   assert.ok(log.events('error').length <= 3)
+})
+
+test('nats: these rights are enough', async (t) => {
+  const publish = [
+    'isthmus.test.>',
+    '$KV.isthmus__test.>',
+    '$JS.API.STREAM.*.KV_isthmus__test',
+    '$JS.API.STREAM.MSG.*.KV_isthmus__test',
+    '$JS.API.CONSUMER.CREATE.KV_isthmus__test',
+    '$JS.FC.KV_isthmus__test.>',
+  ]
+  const permissions = JSON.stringify({ publish, subscribe: ['isthmus.test.>', '_INBOX.>'] })
+  const server = await startNats(t, {
+    settings: `authorization { users: [{ user: "node", password: "right", permissions: ${permissions} }] }`,
+  })
+  const config = natsConfig([server.url], { user: 'node', password: 'right' })
+  const { coordination, log } = await connectedNats(t, config, 'a')
+  const { coordination: other } = await connectedNats(t, config, 'b')
+  const told: string[] = []
+  other.registers.watch('', { changed: ({ key }) => told.push(key), ready: () => told.push('ready') })
+  await until(() => told.includes('ready'), 'the beginning')
+  const result = await coordination.registers.write('k', Buffer.from('1'), 0)
+  assert.ok(result.type === 'written')
+  await coordination.registers.remove('k', result.revision)
+  await until(() => told.length === 3, 'both changes')
+  let heard = 0
+  other.bus.listen('maps', () => heard++)
+  await until(() => {
+    coordination.bus.broadcast('maps', Buffer.from('x'))
+    coordination.bus.send('b', 'maps', Buffer.from('x'))
+    return heard > 1
+  }, 'messages')
+  assert.deepEqual([coordination.problem, other.problem, log.events('error')], [undefined, undefined, []])
+})
+
+test('nats: the limit of a payload is that of the server', async (t) => {
+  const server = await startNats(t, { settings: 'max_payload: 70000' })
+  const { coordination } = await connectedNats(t, natsConfig([server.url]), 'a')
+  assert.equal(coordination.bus.payloadBytesMax, 70_000)
+  await assert.rejects(coordination.registers.write('k', new Uint8Array(80_000), 0), RangeError)
+})
+
+test('nats: a message whose subject names no sender is logged and dropped', async (t) => {
+  const server = await startNats(t)
+  const { coordination, log } = await connectedNats(t, natsConfig([server.url]), 'a')
+  const heard: string[] = []
+  coordination.bus.listen('maps', (from, payload) => {
+    heard.push(`${from.node} ${Buffer.from(payload).toString()}`)
+    assert.fail('on purpose')
+  })
+  await coordination.registers.read('k')
+  const stranger = await connect({ servers: server.url })
+  t.after(() => stranger.close())
+  stranger.publish('isthmus.test.all.maps.x', 'bad')
+  stranger.publish('isthmus.test.to.a.maps.=.=4', 'bad')
+  stranger.publish('isthmus.test.all.maps.x.1', 'good')
+  stranger.publish('isthmus.test.to.a.maps.y.1', 'good, too')
+  await until(() => heard.length === 2, 'the good ones')
+  assert.deepEqual(heard, ['x good', 'y good, too'])
+  assert.deepEqual(log.events('warn'), ['bus_message_malformed', 'bus_message_malformed'])
+  assert.deepEqual(log.events('error'), ['bus_listener_failed', 'bus_listener_failed'])
 })
 
 test('nats: more copies than there are servers are refused by name, and fewer would do', async (t) => {
