@@ -1,5 +1,5 @@
 /** The composition root: the one place that makes the parts of a node and ties them together. */
-import { randomInt } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { join } from 'node:path'
 import { RuleAuthorizer } from './broker/access/acl/rule-authorizer.ts'
 import { Authentication } from './broker/access/authentication/authentication.ts'
@@ -10,6 +10,11 @@ import { type Clock, systemClock } from './broker/clock.ts'
 import { MemoryWatch } from './broker/limits/memory-watch.ts'
 import { DamagedRecords } from './broker/durable/load.ts'
 import { Server } from './broker/server.ts'
+import { Cluster } from './cluster/cluster.ts'
+import { type LinkEdit, linkEdits } from './cluster/config/link-edits.ts'
+import { linkDifferences } from './cluster/config/link-differences.ts'
+import type { Coordination, Sender } from './cluster/coordination.ts'
+import { NatsCoordination } from './cluster/nats/nats-coordination.ts'
 import { SoloCluster } from './cluster/solo/solo-cluster.ts'
 import type { Config, LinkConfig } from './config/config.ts'
 import type { EnableAuthn } from './config/authentication/authentication-config.ts'
@@ -21,11 +26,14 @@ import { resolveConfig } from './config/resolve-config.ts'
 import { productVersion } from './config/version.ts'
 import { DebugSocket } from './debug/debug-socket.ts'
 import { LinkFaults } from './debug/link-faults.ts'
+import { clusterView, leaseActor } from './debug/cluster-view.ts'
+import { CoordinationFaults } from './debug/coordination-faults.ts'
 import { nodeView } from './debug/node-view.ts'
 import type { InboundLedgerSnapshot } from './lanes/inbound-ledger.ts'
 import type { LedgerSnapshot } from './lanes/ledger.ts'
 import { openConnection } from './link/connection.ts'
 import { LinkGate } from './link/inbound/link-gate.ts'
+import type { Sharing } from './link/inbound/sharing-port.ts'
 import { LinkRuntime } from './link/link-runtime.ts'
 import type { LinkStatus } from './link/status.ts'
 import { type LossCounts, LossWatch } from './metrics/loss-watch.ts'
@@ -108,14 +116,41 @@ const STORE_FILE = 'store.mdb'
 /** How long what waits on links that are up may take to cross when the node stops, milliseconds. */
 const LINK_DRAIN_MS = 3_000
 
+/** How long a start waits for NATS: with it the node knows at once whether its name is free. Milliseconds. */
+const COORDINATION_WAIT_MS = 5_000
+
+/** A coordination that does not come is waited for no longer: the node serves its clients without it. */
+async function connectedOrLate(coordination: Coordination, clock: Clock): Promise<void> {
+  if (coordination.isConnected) return
+  await new Promise<void>((resolve) => {
+    const stop = coordination.onConnection(() => {
+      stop()
+      resolve()
+    })
+    clock.after(COORDINATION_WAIT_MS, resolve)
+  })
+}
+
 /** Unforeseeable: what it gives also guards hash tables against chosen topics. */
 const secureRandom = (): number => randomInt(2 ** 32) / 2 ** 32
 
 const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
 export class Node {
+  /** Resolves if the node has ended by itself: another process has its name, which it could not know when it started. */
+  readonly failed: Promise<Error>
   #config: Config
+  /** As the file has them; what runs is what the cluster shares. */
+  #fileLinks: readonly LinkConfig[]
   readonly #log: Logger
+  readonly #clock: Clock
+  readonly #random: () => number
+  /** This process among the members of the cluster. */
+  readonly #self: Sender
+  readonly #incarnations: SoloCluster
+  /** `undefined` for a node that is alone, and before it has joined. */
+  #cluster: Cluster | undefined
+  #fail: (error: Error) => void = () => undefined
   readonly #broker: Broker
   readonly #users = new UserTable()
   readonly #authentication: Authentication
@@ -126,7 +161,10 @@ export class Node {
   readonly #lossWatch: LossWatch
   readonly #sysTopics: SysTopics
   readonly #memoryWatch: MemoryWatch
-  readonly #debug: DebugSocket | undefined
+  readonly #history: TransitionHistory
+  readonly #linkFaults: LinkFaults | undefined
+  #coordinationFaults: CoordinationFaults | undefined
+  #debug: DebugSocket | undefined
   readonly #listening = new Map<string, string>()
   #store: LmdbStore | undefined
   #phase: 'new' | 'started' | 'stopped' = 'new'
@@ -135,7 +173,12 @@ export class Node {
   /** @param config resolved, with every default filled in */
   constructor(config: Config, { log = silent, clock = systemClock, random = secureRandom }: NodeOptions = {}) {
     this.#config = config
+    this.#fileLinks = config.cluster.links
     this.#log = log
+    this.#clock = clock
+    this.#random = random
+    this.#self = { node: config.node.name, boot: randomBytes(8).toString('hex') }
+    this.failed = new Promise((resolve) => (this.#fail = resolve))
     this.#broker = new Broker({ mqtt: config.mqtt, retainer: config.retainer, clock, random, log })
     this.#authentication = new Authentication(config, {
       users: this.#users,
@@ -147,9 +190,10 @@ export class Node {
     this.#authorizer = new RuleAuthorizer(config.authorization)
     this.#broker.authorizer = this.#authorizer
     this.#server = new Server(this.#broker)
-    const history = new TransitionHistory(() => clock.nowMs())
-    const linkFaults = config.debug?.faults === true ? new LinkFaults(openConnection, clock) : undefined
-    const cluster = new SoloCluster(config.node.data_dir, () => clock.nowMs())
+    this.#history = new TransitionHistory(() => clock.nowMs())
+    this.#linkFaults = config.debug?.faults === true ? new LinkFaults(openConnection, clock) : undefined
+    this.#incarnations = new SoloCluster(config.node.data_dir, () => clock.nowMs())
+    const isMember = config.cluster.nats !== undefined
     this.#links = new LinkRuntime({
       broker: this.#broker,
       clock,
@@ -157,9 +201,12 @@ export class Node {
       log,
       nodeName: config.node.name,
       clusterName: config.cluster.name,
-      nextIncarnation: () => cluster.nextIncarnation(),
-      history,
-      ...(linkFaults === undefined ? {} : { open: linkFaults.open }),
+      nextIncarnation: () => this.#incarnations.nextIncarnation(),
+      history: this.#history,
+      ...(isMember
+        ? { actorName: config.cluster.name, speaking: { contest: (link) => this.#joined.leases.contest(link) } }
+        : {}),
+      ...(this.#linkFaults === undefined ? {} : { open: this.#linkFaults.open }),
     })
     this.#gate = new LinkGate({
       localCluster: config.cluster.name,
@@ -171,15 +218,13 @@ export class Node {
       termBytesMax: () => this.#config.mqtt.max_packet_size,
       log,
       changed: (peer) => this.#links.setInbound(peer, this.#gate.inboundFact(peer)),
+      links: () => this.#config.cluster.links.map(({ name }) => name),
+      ...(isMember ? { sharing: this.#sharing() } : {}),
     })
     this.#broker.linkInlet = this.#gate
     this.#memoryWatch = new MemoryWatch(this.#broker, config.node.max_memory)
     this.#lossWatch = new LossWatch({ clock, log, read: () => this.#losses() })
     this.#sysTopics = new SysTopics(new NodeFacts(this.#broker, config.node.name, productVersion()), config.sys_topics)
-    const links = () => this.status().links
-    const { index } = this.#broker
-    const view = { history, index, links, cluster: undefined, log, linkFaults, steadyMs: () => clock.steadyMs() }
-    this.#debug = config.debug === undefined ? undefined : new DebugSocket(config.debug.socket, nodeView(view))
   }
 
   /** Listens and starts the links. It does not wait for any peer. Rejects if a listener can't listen. */
@@ -196,12 +241,13 @@ export class Node {
     const { node, cluster, listeners } = this.#config
     this.#openStore(node.data_dir)
     this.#phase = 'started'
-    // First the links: a peer that comes as soon as we listen finds them.
-    this.#applyLinks(cluster.links)
     this.#memoryWatch.start()
     this.#lossWatch.start()
     this.#sysTopics.start()
     try {
+      await this.#join()
+      // First the links: a peer that comes as soon as we listen finds them.
+      this.#applyLinks(this.#config.cluster.links)
       await this.#openDebug()
       await this.#authentication.configure(this.#config)
       for (const type of listenerTypes) {
@@ -216,10 +262,22 @@ export class Node {
   }
 
   async #openDebug(): Promise<void> {
-    if (this.#debug === undefined) return
+    const { debug } = this.#config
+    if (debug === undefined) return
+    const [history, linkFaults, coordinationFaults] = [this.#history, this.#linkFaults, this.#coordinationFaults]
+    const view = nodeView({
+      history,
+      index: this.#broker.index,
+      links: () => this.status().links,
+      cluster: this.#cluster === undefined ? undefined : clusterView(this.#cluster),
+      log: this.#log,
+      linkFaults,
+      coordinationFaults,
+      steadyMs: () => this.#clock.steadyMs(),
+    })
+    this.#debug = new DebugSocket(debug.socket, view)
     await this.#debug.open()
-    const { socket, faults } = this.#config.debug ?? {}
-    this.#log[faults === true ? 'warn' : 'info']({ socket, faults }, 'debug_socket_opened')
+    this.#log[debug.faults ? 'warn' : 'info']({ ...debug }, 'debug_socket_opened')
   }
 
   /** Where nobody is asked who they are, and no rule says what they may, a client may also speak as a peer: but for `accept`. */
@@ -228,6 +286,76 @@ export class Node {
     const { node, cluster } = this.#config
     const open = this.#authorizer.isOpen && cluster.links.some(({ accept }) => accept === undefined)
     this.#log.warn({ node: node.name, link_namespace: open }, 'node_is_open_to_everybody')
+  }
+
+  // ---- the cluster
+
+  /** Becomes a member of the cluster, if the configuration says that there is one. Rejects with `ClusterError`. */
+  async #join(): Promise<void> {
+    const { cluster } = this.#config
+    if (cluster.nats === undefined) return
+    const [log, clock, random, self] = [this.#log, this.#clock, this.#random, this.#self]
+    const nats = new NatsCoordination(cluster.nats, { self, clusterName: cluster.name, log, clock, random })
+    if (this.#config.debug?.faults === true) this.#coordinationFaults = new CoordinationFaults(nats, clock)
+    const coordination = this.#coordinationFaults ?? nats
+    await connectedOrLate(coordination, clock)
+    const joined = new Cluster({
+      config: this.#config,
+      coordination,
+      broker: this.#broker,
+      clock,
+      random,
+      log,
+      defer: setImmediate,
+      version: productVersion(),
+      life: this.#incarnations.nextIncarnation(),
+      listeners: () => Object.fromEntries(this.#listening),
+      inspect: this.#history.inspector(leaseActor),
+      effects: {
+        links: (links) => void this.#inTurn(async () => this.#followLinks(links)),
+        slot: (slot) => this.#links.setSlot(slot),
+        connection: (isConnected) => this.#links.setCoordinationLost(!isConnected),
+        nameTaken: (error) => this.#fail(error),
+      },
+    })
+    this.#cluster = joined
+    this.#broker.members = joined
+    joined.directory.attach(this.#broker.handovers)
+    this.#broker.directory = joined.directory
+    await joined.start()
+    this.#config = { ...this.#config, cluster: { ...cluster, links: joined.links } }
+    this.#tellDifferences()
+  }
+
+  get #joined(): Cluster {
+    if (this.#cluster === undefined) throw new Error('links start after the node has joined its cluster')
+    return this.#cluster
+  }
+
+  /** The links of the cluster are others now. */
+  #followLinks(links: readonly LinkConfig[]): void {
+    this.#config = { ...this.#config, cluster: { ...this.#config.cluster, links } }
+    if (this.#phase === 'started') this.#applyLinks(links)
+  }
+
+  #tellDifferences(): void {
+    const keys = linkDifferences(this.#fileLinks, this.#config.cluster.links).map(({ key }) => key)
+    if (keys.length > 0) this.#log.warn({ keys }, 'config_differs_from_cluster')
+  }
+
+  /** What the accepting side of links needs of the cluster, which it asks only after the node has joined. */
+  #sharing(): Sharing {
+    return {
+      self: this.#self,
+      maps: {
+        own: (name, life) => this.#joined.maps.own(name, life),
+        watch: (namePrefix, watcher) => this.#joined.maps.watch(namePrefix, watcher),
+        drop: (name) => this.#joined.maps.drop(name),
+      },
+      isMember: (owner) => this.#joined.isMember(owner),
+      onMembers: (listener) => this.#joined.membership.onChange(listener),
+      random: this.#random,
+    }
   }
 
   /** What was kept is there before anything else is: links and clients find it. */
@@ -261,6 +389,7 @@ export class Node {
     this.#authentication.stop()
     await this.#links.stop(LINK_DRAIN_MS)
     this.#gate.stop()
+    await this.#cluster?.stop()
     await this.#debug?.close()
     await this.#closeStore()
     this.#listening.clear()
@@ -289,8 +418,14 @@ export class Node {
 
   async #reload(after: Config): Promise<readonly ConfigChange[]> {
     if (this.#phase === 'stopped') return []
-    const changes = diffConfig(this.#config, after)
-    this.#config = keepIdentity(this.#config, after)
+    const before = { ...this.#config, cluster: { ...this.#config.cluster, links: this.#fileLinks } }
+    const changes = diffConfig(before, after)
+    const kept = keepIdentity(this.#config, after)
+    const edits = linkEdits(this.#fileLinks, kept.cluster.links)
+    this.#fileLinks = kept.cluster.links
+    // Of a cluster the links that run are those that it shares, which this change is yet to reach.
+    const links = this.#cluster === undefined ? kept.cluster.links : this.#config.cluster.links
+    this.#config = { ...kept, cluster: { ...kept.cluster, links } }
     for (const change of changes) {
       if (change.type === 'needs_restart') this.#log.warn(describeChange(change), 'config_change_needs_restart')
       else this.#log.info(describeChange(change), 'config_changed')
@@ -300,7 +435,18 @@ export class Node {
       if (change.type === 'sys_topics_changed') this.#sysTopics.configure(change.after)
     }
     if (this.#phase === 'started') await this.#applyChanges(changes)
+    await this.#shareLinks(edits)
     return changes
+  }
+
+  /** What was changed in the file of this member runs on all, or nowhere. */
+  async #shareLinks(edits: readonly LinkEdit[]): Promise<void> {
+    if (this.#cluster === undefined) return
+    try {
+      await this.#cluster.changeLinks(edits)
+    } catch (error) {
+      this.#log.error({ err: error, links: edits.length }, 'shared_links_change_failed')
+    }
   }
 
   async #applyChanges(changes: readonly ConfigChange[]): Promise<void> {

@@ -37,6 +37,11 @@ export interface SessionClaims {
   unclaimed(node: string, clientId: string): void
 }
 
+export interface FactsOfAnother {
+  get(key: string): number | undefined
+  entries(): Iterable<readonly [key: string, value: number]>
+}
+
 export interface FactMaps {
   own(name: string, life: number): { set(key: string, value: number): void; delete(key: string): void; release(): void }
   watch(
@@ -50,7 +55,7 @@ export interface FactMaps {
       dropped(name: string): void
     },
   ): () => void
-  copy(name: string): ReadonlyMap<string, number> | undefined
+  copy(name: string): FactsOfAnother | undefined
   drop(name: string): void
 }
 
@@ -116,16 +121,20 @@ export class MemberFacts {
     this.#review(node)
   }
 
-  /** A member is away: what it said counts only for sessions that outlive its connections. */
-  absent(node: string): void {
-    if (this.#present.delete(node)) this.#review(node)
+  /**
+   * A member is away: what it said counts only for sessions that outlive its connections.
+   * @param done called when that is so
+   */
+  absent(node: string, done: () => void = () => undefined): void {
+    if (this.#present.delete(node)) this.#review(node, done)
+    else done()
   }
 
   /** A member will not come back: nothing that it said counts any more. */
   forget(node: string): void {
     this.#present.delete(node)
     const name = PREFIX + node
-    const keys = [...(this.#ports.maps.copy(name)?.keys() ?? [])]
+    const keys = Array.from(this.#ports.maps.copy(name)?.entries() ?? [], ([key]) => key)
     this.#ports.maps.drop(name)
     this.#inSlices(keys, (key) => {
       // Unless it came back meanwhile.
@@ -156,13 +165,17 @@ export class MemberFacts {
     }
   }
 
-  #review(node: string): void {
+  #review(node: string, done: () => void = () => undefined): void {
     const name = PREFIX + node
-    const keys = [...(this.#ports.maps.copy(name)?.keys() ?? [])]
-    this.#inSlices(keys, (key) => {
-      const value = this.#ports.maps.copy(name)?.get(key)
-      if (value !== undefined) this.#apply(node, key, value)
-    })
+    const keys = Array.from(this.#ports.maps.copy(name)?.entries() ?? [], ([key]) => key)
+    this.#inSlices(
+      keys,
+      (key) => {
+        const value = this.#ports.maps.copy(name)?.get(key)
+        if (value !== undefined) this.#apply(node, key, value)
+      },
+      done,
+    )
   }
 
   /** As it should be by what is known now; the broker takes what it has already for no change. */
@@ -194,11 +207,12 @@ export class MemberFacts {
     }
   }
 
-  #inSlices<T>(all: readonly T[], act: (one: T) => void, from = 0): void {
+  #inSlices<T>(all: readonly T[], act: (one: T) => void, done: () => void = () => undefined, from = 0): void {
     if (this.#isStopped) return
     const until = Math.min(all.length, from + ENTRIES_PER_TURN)
     for (let at = from; at < until; at++) act(all[at]!)
-    if (until < all.length) this.#ports.clock.after(0, () => this.#inSlices(all, act, until))
+    if (until < all.length) this.#ports.clock.after(0, () => this.#inSlices(all, act, done, until))
+    else done()
   }
 }
 

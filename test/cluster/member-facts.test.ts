@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   type FactMaps,
+  type FactsOfAnother,
   type LocalInterest,
   type LocalInterestChange,
   MemberFacts,
@@ -29,7 +30,7 @@ class Maps implements FactMaps {
     return () => (this.#listener = undefined)
   }
 
-  copy(name: string): ReadonlyMap<string, number> | undefined {
+  copy(name: string): FactsOfAnother | undefined {
     return this.copies.get(name)
   }
 

@@ -1,0 +1,319 @@
+/**
+ * This node's part in a cluster of several. What is coordinated stands in its own room each (members, maps, lanes, sessions,
+ * retained, leases, slots, config); here they are tied together, and follow who comes and goes.
+ */
+import { hostname } from 'node:os'
+import type { InspectionEvent } from 'xstate'
+import type { Config, LinkConfig } from '../config/config.ts'
+import type { Directive, LaneMessage } from '../lanes/batch-writer.ts'
+import type { Publication } from '../packets/publication.ts'
+import { PublishView } from '../packets/publish-view.ts'
+import type { ClusterClock } from './cluster-clock.ts'
+import type { ClusterError } from './cluster-error.ts'
+import type { ClusterLog } from './cluster-log.ts'
+import type { LinkEdit } from './config/link-edits.ts'
+import { SharedLinksFile } from './config/shared-links-file.ts'
+import { SharedLinksStore } from './config/shared-links-store.ts'
+import type { Coordination, Sender } from './coordination.ts'
+import type { MemberDelivery } from './lanes/inbound-lanes.ts'
+import { type MarkWaiter, MarkWaiters } from './lanes/mark-waiters.ts'
+import { MemberLanes } from './lanes/member-lanes.ts'
+import type { Unacknowledged } from './lanes/outbound-lanes.ts'
+import { IncarnationFile } from './leases/incarnation-file.ts'
+import { Leases } from './leases/leases.ts'
+import { SharedMaps } from './maps/shared-maps.ts'
+import { MemberFacts, type MemberRoutes } from './member-facts.ts'
+import type { MemberChange } from './members/member-table.ts'
+import { Membership } from './members/membership.ts'
+import { Requests } from './requests.ts'
+import { type RetainedMessages, RetainedSync } from './retained/retained-sync.ts'
+import { SessionDirectory } from './sessions/session-directory.ts'
+import { SlotFile } from './slots/slot-file.ts'
+import { Slots } from './slots/slots.ts'
+
+/** The broker as far as the other nodes are concerned. */
+export interface ClusterBroker extends MemberRoutes, RetainedMessages {
+  deliverFromMember: MemberDelivery['deliver']
+  whenKept: MemberDelivery['kept']
+  /** Hands groups that were another node's to others; returns a mark of the lanes. */
+  redispatch(publication: Publication, directive: Directive, lostNode: string): number
+  /** Whether this node, which is away, has sessions that are to get the topic when it is back. */
+  isAwaitedBy(node: string, topic: string): boolean
+}
+
+export type ClusterPorts = {
+  readonly config: Config
+  readonly coordination: Coordination
+  readonly broker: ClusterBroker
+  readonly clock: ClusterClock
+  /** A number from 0 to below 1. */
+  readonly random: () => number
+  readonly log: ClusterLog
+  /** Calls once at the end of this turn of the event loop. */
+  readonly defer: (call: () => void) => void
+  readonly version: string
+  /** Higher than every one that earlier processes of this node had. */
+  readonly life: number
+  /** Where each of our listeners really listens. */
+  readonly listeners: () => Readonly<Record<string, string>>
+  /** Sees the machines of leases. */
+  readonly inspect: (inspected: InspectionEvent) => void
+  readonly effects: ClusterEffects
+}
+
+export type ClusterEffects = {
+  /** These links are to run. */
+  readonly links: (links: readonly LinkConfig[]) => void
+  /** Our number in ClientIDs; `undefined` while we have none. */
+  readonly slot: (slot: number | undefined) => void
+  readonly connection: (isConnected: boolean) => void
+  /** Another process has our name, and we could not know it when we started. */
+  readonly nameTaken: (error: ClusterError) => void
+}
+
+/** How long what is for sessions of a member that is gone waits for it, milliseconds. */
+const AWAITED_MS = 3_600_000
+/** How long a start waits until it has the retained messages of another member, milliseconds. */
+const RETAINED_WAIT_MS = 5_000
+const HANDED_ON_PER_TURN = 500
+
+export class Cluster {
+  readonly maps: SharedMaps
+  readonly lanes: MemberLanes
+  readonly directory: SessionDirectory
+  readonly leases: Leases
+  readonly membership: Membership
+  readonly #ports: ClusterPorts
+  readonly #requests: Requests
+  readonly #slots: Slots
+  readonly #links: SharedLinksStore
+  #retained: RetainedSync | undefined
+  #facts: MemberFacts | undefined
+  readonly #awaited = new Map<string, { cancel(): void }>()
+  readonly #stops: (() => void)[] = []
+  #others: readonly string[] = []
+  #slot: number | undefined
+  readonly #waiters = new MarkWaiters()
+
+  constructor(ports: ClusterPorts) {
+    this.#ports = ports
+    const { config, coordination, broker, clock, random, log, defer, version, effects } = ports
+    const { node, cluster } = config
+    const shared = { coordination, clock, log, random }
+    this.maps = new SharedMaps({ ...shared, defer })
+    this.#requests = new Requests(shared)
+    this.lanes = new MemberLanes({
+      ...shared,
+      defer,
+      delivery: {
+        deliver: (publication, directive) => broker.deliverFromMember(publication, directive),
+        kept: (call) => broker.whenKept(call),
+      },
+    })
+    this.lanes.onSettled(() => this.#waiters.settled())
+    this.membership = new Membership({
+      ...shared,
+      version,
+      host: hostname(),
+      pid: process.pid,
+      facts: () => ({ slot: this.#slot, listeners: ports.listeners() }),
+      memberTtlMs: cluster.member_ttl,
+      onNameTaken: (error) => effects.nameTaken(error),
+    })
+    this.leases = new Leases({
+      ...shared,
+      ttlMs: cluster.lease_ttl,
+      memory: new IncarnationFile(node.data_dir),
+      membership: this.membership,
+      inspect: ports.inspect,
+    })
+    this.#slots = new Slots({ ...shared, memory: new SlotFile(node.data_dir), membership: this.membership })
+    this.directory = new SessionDirectory({ ...shared, requests: this.#requests })
+    this.#links = new SharedLinksStore(
+      {
+        coordination,
+        log,
+        clusterName: cluster.name,
+        file: new SharedLinksFile(node.data_dir, cluster.name),
+        changed: (links) => effects.links(links),
+      },
+      cluster.links,
+    )
+  }
+
+  /** What is to run as far as is known now. */
+  get links(): readonly LinkConfig[] {
+    return this.#links.links
+  }
+
+  /**
+   * Becomes a member: clients are to be let in only after that. Resolves also while the coordination is away. Rejects with
+   * `ClusterError` if another process has our name.
+   */
+  async start(): Promise<void> {
+    const { coordination, clock, effects } = this.#ports
+    await this.membership.join()
+    this.#stops.push(
+      this.membership.onChange((change) => this.#memberChanged(change)),
+      coordination.onConnection((isConnected) => this.#connectionChanged(isConnected)),
+    )
+    this.#startFacts()
+    this.#links.start()
+    this.#stops.push(this.#slots.onChange((slot) => this.#slotChanged(slot)))
+    void this.#slots.claim().then((slot) => this.#slotChanged(slot))
+    for (const { node, isSelf } of this.membership.members()) if (!isSelf) this.#present(node)
+    if (!coordination.isConnected) effects.connection(false)
+    // A client that comes at once finds what is retained elsewhere.
+    const [other] = this.#others
+    if (other === undefined) return
+    const late = new Promise<void>((resolve) => void clock.after(RETAINED_WAIT_MS, resolve))
+    await Promise.race([this.#retained?.syncWith(other), late])
+  }
+
+  /** Says goodbye. What waits for others goes with this node. */
+  async stop(): Promise<void> {
+    for (const stop of this.#stops) stop()
+    for (const timer of this.#awaited.values()) timer.cancel()
+    this.#links.stop()
+    this.#retained?.stop()
+    this.lanes.stop()
+    await this.leases.stop()
+    this.#slots.stop()
+    this.#facts?.stop()
+    this.directory.stop()
+    this.maps.stop()
+    await this.membership.leave()
+    this.#requests.stop()
+    await this.#ports.coordination.close()
+  }
+
+  /** Changes the links of the whole cluster. Rejects with `ClusterError` if that can't be done now. */
+  changeLinks(edits: readonly LinkEdit[]): Promise<void> {
+    return this.#links.change(edits)
+  }
+
+  // ---- the other nodes as the broker needs them
+
+  /** See `MemberLanes.send`. */
+  send(node: string, message: LaneMessage, directive: Directive): number {
+    return this.lanes.send(node, message, directive)
+  }
+
+  get settledMark(): number {
+    return this.lanes.settledMark
+  }
+
+  /** Is told when `settledMark` grew, until it says that it waits no more. */
+  wait(waiter: MarkWaiter): void {
+    this.#waiters.wait(waiter)
+  }
+
+  /** The other nodes that are there. The same list until it changes. */
+  all(): readonly string[] {
+    return this.#others
+  }
+
+  /** Whether this process of a node is there; while we are cut off ourselves, whether it was. */
+  isMember({ node, boot }: Sender): boolean {
+    return this.membership.members().some((member) => member.node === node && member.boot === boot)
+  }
+
+  #startFacts(): void {
+    const { coordination, broker, clock, log, random, life } = this.#ports
+    const facts = new MemberFacts(
+      { self: coordination.self, maps: this.maps, routes: broker, claims: this.directory, clock, log },
+      life,
+    )
+    this.#facts = facts
+    this.directory.start({
+      claim: (clientId, stamp) => facts.claim(clientId, stamp),
+      unclaim: (clientId) => facts.unclaim(clientId),
+    })
+    this.#retained = new RetainedSync({
+      retained: broker,
+      requests: this.#requests,
+      clock,
+      random,
+      log,
+      others: () => this.#others,
+    })
+  }
+
+  #memberChanged({ type, member: { node } }: MemberChange): void {
+    if (type === 'lost' || type === 'left') this.#absent(node)
+    else {
+      this.#present(node)
+      void this.#retained?.syncWith(node)
+    }
+  }
+
+  #present(node: string): void {
+    this.#awaited.get(node)?.cancel()
+    this.#awaited.delete(node)
+    if (!this.#others.includes(node)) this.#others = [...this.#others, node]
+    this.#facts?.present(node)
+  }
+
+  #absent(node: string): void {
+    const { clock, log } = this.#ports
+    this.#others = this.#others.filter((other) => other !== node)
+    this.#requests.memberGone(node)
+    this.#facts?.absent(node, () => this.#sortLane(node))
+    this.#awaited.get(node)?.cancel()
+    this.#awaited.set(
+      node,
+      clock.after(AWAITED_MS, () => {
+        this.#awaited.delete(node)
+        log.warn({ node, after_ms: AWAITED_MS }, 'member_given_up')
+        this.#facts?.forget(node)
+        this.#handOn(node)
+      }),
+    )
+  }
+
+  /** What waits for a member that is gone waits on for those who are awaited there; but groups have members elsewhere. */
+  #sortLane(node: string): void {
+    if (this.#others.includes(node)) return
+    for (const { directive } of this.lanes.unacknowledged(node))
+      if (directive.groups.length > 0) return this.#handOn(node)
+  }
+
+  #handOn(node: string): void {
+    const { broker, defer } = this.#ports
+    const rest: Unacknowledged[] = []
+    for (const { publication, directive } of this.lanes.forget(node)) {
+      const stays = directive.plain && broker.isAwaitedBy(node, publication.topic)
+      // At once and in order: what comes meanwhile goes behind it.
+      if (stays) this.#sendAgain(node, publication)
+      if (!stays || directive.groups.length > 0)
+        rest.push({ publication, directive: { ...directive, plain: directive.plain && !stays } })
+    }
+    const next = (): void => {
+      for (const { publication, directive } of rest.splice(0, HANDED_ON_PER_TURN))
+        broker.redispatch(publication, directive, node)
+      if (rest.length > 0) defer(next)
+    }
+    next()
+  }
+
+  #sendAgain(node: string, publication: Publication): void {
+    const { publisher, origin, receivedAtMs } = publication
+    const view = new PublishView()
+    publication.show(view)
+    const expirySeconds = publication.expirySecondsLeft(receivedAtMs)
+    this.lanes.send(node, { view, publisher, origin, nowMs: receivedAtMs, expirySeconds }, PLAIN)
+  }
+
+  #slotChanged(slot: number | undefined): void {
+    this.#slot = slot
+    this.membership.announce()
+    this.#ports.effects.slot(slot)
+  }
+
+  #connectionChanged(isConnected: boolean): void {
+    this.#ports.effects.connection(isConnected)
+    if (isConnected) for (const node of this.#others) void this.#retained?.syncWith(node)
+  }
+}
+
+const PLAIN = { plain: true, groups: [] } as const
