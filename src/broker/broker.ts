@@ -50,6 +50,7 @@ import {
   type Target,
 } from './sessions/subscription.ts'
 import { SubscriptionTable } from './sessions/subscription-table.ts'
+import type { SessionDirectory } from './session-directory.ts'
 import type { StorePort } from './store-port.ts'
 import { systemPublication, type SystemTopic, type SystemTopics } from './system-port.ts'
 
@@ -342,6 +343,15 @@ export class Broker implements BrokerPort {
   }
 
   // ---- sessions
+
+  /** Where other nodes have sessions; `undefined` while this node is alone. To be set once, after `open`. */
+  get directory(): SessionDirectory | undefined {
+    return this.handovers.directory
+  }
+
+  set directory(directory: SessionDirectory) {
+    this.handovers.join(directory)
+  }
 
   /**
    * The session of this ClientID: the one that there is, or a new one. Whoever held it before is disconnected

@@ -12,7 +12,21 @@ export type Confirmation =
   | { readonly type: 'confirmed'; readonly late: Buffer | undefined }
   | { readonly type: 'refused'; readonly words: string }
 
+/** What other nodes ask of the broker, once it has joined. */
+export interface SessionHost {
+  /** Closes the connection of this client and hands out its session, which stays until it is confirmed; `undefined` if there is none. */
+  release(node: string, clientId: string, successor: Successor): Promise<Buffer | undefined>
+  /** What was handed out is safe at that node. */
+  confirmed(node: string, clientId: string): Confirmation
+  /** What still came for a session that is here now. Resolves when it is as safe as it was; rejects if the session is not here. */
+  late(clientId: string, bytes: Buffer): Promise<void>
+  /** Another node has a newer session of this client. */
+  superseded(clientId: string, node: string): void
+}
+
 export interface SessionDirectory {
+  /** From now on this broker answers for the sessions that it tells of. */
+  attach(host: SessionHost): void
   /** Another node that has a session or a connection of this client, which is newer than any that we have. */
   ownerOf(clientId: string): string | undefined
   /**

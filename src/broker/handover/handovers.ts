@@ -12,7 +12,7 @@ import type { Counters } from '../counters.ts'
 import type { Journal } from '../durable/journal.ts'
 import type { Limits } from '../limits/limits.ts'
 import type { Logger } from '../logger.ts'
-import type { Confirmation, SessionDirectory, Successor } from '../session-directory.ts'
+import type { Confirmation, SessionDirectory, SessionHost, Successor } from '../session-directory.ts'
 import type { Queued } from '../sessions/queue.ts'
 import { Session } from '../sessions/session.ts'
 import type { Sessions } from '../sessions/sessions.ts'
@@ -69,7 +69,7 @@ type Offer = {
 
 const fetched: Fetched = { type: 'fetched' }
 
-export class Handovers {
+export class Handovers implements SessionHost {
   readonly #ports: HandoverPorts
   #directory: SessionDirectory | undefined
   /** Sessions on their way to this node, and the connection that is to have each. */
@@ -87,9 +87,14 @@ export class Handovers {
 
   // ---- the directory
 
+  get directory(): SessionDirectory | undefined {
+    return this.#directory
+  }
+
   /** From now on there are other nodes. They are told of all sessions that there are. */
   join(directory: SessionDirectory): void {
     this.#directory = directory
+    directory.attach(this)
     this.#tell(directory, this.#ports.sessions.all()[Symbol.iterator]())
   }
 
