@@ -131,15 +131,20 @@ export class MapCopy {
   take(statement: MapStatement): readonly MapChange[] | 'outdated' {
     const order = this.#claim === undefined ? 1 : compareClaims(statement.claim, this.#claim)
     if (order < 0) return 'outdated'
-    // Nobody asks whoever has been replaced.
-    if (this.#heard === undefined || compareClaims(statement.claim, this.#heard) >= 0) {
-      this.#heard = statement.claim
-      this.#unanswered = 0
-    }
+    this.#listenTo(statement.claim)
     if (statement.type === 'heartbeat') return this.#hear(statement, order > 0)
     if (statement.type === 'delta') return this.#apply(statement, order > 0)
     if (statement.type === 'digests') return this.#compare(statement, order > 0)
     return this.#fill(statement, order > 0)
+  }
+
+  /** Nobody asks whoever has been replaced, or waits for an answer of theirs. */
+  #listenTo(claim: Claim): void {
+    const order = this.#heard === undefined ? 1 : compareClaims(claim, this.#heard)
+    if (order < 0) return
+    if (order > 0) this.#asked = undefined
+    this.#heard = claim
+    this.#unanswered = 0
   }
 
   /** Work is left that waits for nobody. */

@@ -30,7 +30,7 @@ export const defaultMapsLimits: MapsLimits = {
   copiesMax: 10_000,
   copiesPerOwnerMax: 2_000,
   ownMax: 2_000,
-  message: { opsMax: 2_000, bytesMax: 65_536 },
+  message: { opsMax: 1_000, bytesMax: 65_536 },
   journal: { opsMax: 65_536, bytesMax: 8 * 2 ** 20 },
   changesPerTurnMax: 1_000,
   answersPerTurnMax: 2,

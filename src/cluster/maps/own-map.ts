@@ -75,11 +75,16 @@ export class OwnMap {
     return true
   }
 
-  /** Nobody speaks for the map any more. Copies stay as they are until they are dropped. */
+  /** The map is no more, here and, from the next turn on, on the other members. */
   release(): void {
     if (!this.#isOwned) return
     this.#isOwned = false
     this.#ports.release(this)
+  }
+
+  /** This node owns the map anew, under a higher life. */
+  end(): void {
+    this.#isOwned = false
   }
 
   /** Another node has taken the map over: this one has a copy of it now, and changes it no more. Returns how to stop it. */

@@ -22,6 +22,9 @@ export type OwnMapsPorts = {
   readonly superseded: (map: OwnMap, by: Claim) => void
 }
 
+/** How often others are told that a map is no more: messages get lost. */
+const releasedTimes = 3
+
 /** Heartbeats in one message. */
 const heartbeatsMax = 64
 
@@ -32,6 +35,9 @@ export class OwnMaps {
   readonly #maps = new Map<string, OwnMap>()
   readonly #changed = new Set<OwnMap>()
   readonly #fresh = new Set<OwnMap>()
+  /** Maps that are no more, and how often that is yet to be told. */
+  readonly #released = new Map<string, { readonly claim: Claim; left: number }>()
+  #isReleasedDue = false
   /** Nodes that want to hear of all maps. */
   readonly #greeted = new Set<string>()
   /** The last question of each node about each map. */
@@ -50,7 +56,7 @@ export class OwnMaps {
   }
 
   get isBusy(): boolean {
-    return this.#changed.size + this.#fresh.size + this.#greeted.size + this.#asked.size > 0
+    return this.#isReleasedDue || this.#changed.size + this.#fresh.size + this.#greeted.size + this.#asked.size > 0
   }
 
   add(name: string, claim: Claim, content: MapContent | undefined): OwnMap {
@@ -66,11 +72,9 @@ export class OwnMaps {
         this.#changed.add(map)
         wake()
       },
-      release: (map) => {
-        this.#remove(map)
-        this.#ports.released(map)
-      },
+      release: (map) => this.#release(map),
     })
+    this.#released.delete(name)
     this.#maps.set(name, map)
     this.#fresh.add(map)
     wake()
@@ -106,6 +110,13 @@ export class OwnMaps {
     this.#ports.wake()
   }
 
+  /** To all, each second. */
+  beat(): void {
+    this.announce()
+    this.#isReleasedDue = true
+    this.#tellReleased()
+  }
+
   /** Heartbeats of all maps; to all, if no node is named. One that has changes to send sends these first. */
   announce(node?: string): void {
     this.#announce([...this.#maps.values()], node)
@@ -113,6 +124,7 @@ export class OwnMaps {
 
   /** What is due in this turn. */
   work(): void {
+    this.#tellReleased()
     this.#flush()
     this.#announce([...this.#fresh])
     this.#fresh.clear()
@@ -127,6 +139,27 @@ export class OwnMaps {
       .map(({ name, source }) => ({ name, statement: source.heartbeat() }))
     for (let from = 0; from < due.length; from += heartbeatsMax)
       this.#ports.send({ type: 'heartbeats', maps: due.slice(from, from + heartbeatsMax) }, node)
+  }
+
+  #release(map: OwnMap): void {
+    const { released, wake, limits } = this.#ports
+    this.#remove(map)
+    if (this.#released.size < limits.ownMax)
+      this.#released.set(map.name, { claim: map.source.claim, left: releasedTimes })
+    this.#isReleasedDue = true
+    released(map)
+    // Not now: a node that stops lets go of all its maps, and what it said stays.
+    wake()
+  }
+
+  #tellReleased(): void {
+    if (!this.#isReleasedDue) return
+    this.#isReleasedDue = false
+    for (const [name, one] of this.#released) {
+      this.#ports.send({ type: 'released', name, claim: one.claim })
+      one.left -= 1
+      if (one.left <= 0) this.#released.delete(name)
+    }
   }
 
   #flush(): void {
@@ -153,6 +186,12 @@ export class OwnMaps {
       const statement = this.#maps.get(name)?.source.answer(question)
       if (statement !== undefined) this.#ports.send({ type: 'statement', name, statement }, node)
     }
+  }
+
+  /** Makes room for another life of the same map. */
+  replace(map: OwnMap): void {
+    this.#remove(map)
+    map.end()
   }
 
   #remove(map: OwnMap): void {

@@ -154,14 +154,12 @@ test('another node takes a map over: the former owner has a copy, what both say 
   const former = a!.maps.own('peer/x/1', 1)
   fill(former, 50)
   const seen: string[] = []
-  b!.maps.watch(
-    'peer/',
-    {
-      changed: (_name, _owner, changes) => seen.push(...changes.map(({ key, value }) => `${key}=${value}`)),
+  for (const member of [a!, b!]) {
+    member.maps.watch('peer/', {
+      changed: (_name, { node }, changes) => seen.push(...changes.map(({ key, value }) => `${node}: ${key}=${value}`)),
       dropped: () => assert.fail(),
-    },
-    { own: true },
-  )
+    })
+  }
   const by: string[] = []
   former.onSuperseded(({ node }) => by.push(node))
   bench.advance(2_000)
@@ -180,7 +178,7 @@ test('another node takes a map over: the former owner has a copy, what both say 
   }
   assert.deepEqual([c!.gone, c!.dropped], [['ft/0/+'], []])
   assert.deepEqual(b!.dropped, ['peer/x/1'])
-  assert.deepEqual(seen, ['ft/0/+=undefined', 'fnew=1'])
+  assert.deepEqual(seen.toSorted(), ['b: fnew=1', 'b: fnew=1', 'b: ft/0/+=undefined', 'b: ft/0/+=undefined'])
 })
 
 test('who comes back after another node has taken its map over believes it, also if that one is gone', () => {
@@ -223,7 +221,7 @@ test('of two owners with the same life one is believed by all', () => {
   assert.deepEqual([a!.has('peer/x/1'), c!.has('peer/x/1')], [{ b: 1 }, { b: 1 }])
 })
 
-test('copies outlive their owner until they are dropped: then all is taken back in slices', () => {
+test('copies outlive their owner until they are dropped', () => {
   const bench = new MapsBench()
   const [a, b] = [bench.start('a'), bench.start('b')]
   fill(a.maps.own('member/a', 1), 2_500)
@@ -231,12 +229,10 @@ test('copies outlive their owner until they are dropped: then all is taken back 
   bench.kill('a')
   bench.advance(100_000)
   assert.equal(Object.keys(b.has('member/a')).length, 2_500)
-  b.slices = []
   b.maps.drop('member/a')
-  assert.deepEqual(b.slices, [])
+  assert.deepEqual(b.dropped, [])
   bench.advance(5)
-  assert.deepEqual(b.slices, [1_000, 1_000, 500])
-  assert.deepEqual([b.dropped, b.maps.list(), b.maps.copy('member/a')], [['member/a'], [], undefined])
+  assert.deepEqual([b.dropped, b.gone, b.maps.list(), b.maps.copy('member/a')], [['member/a'], [], [], undefined])
 })
 
 test('a copy that was dropped while its owner lives is here again', () => {
@@ -250,19 +246,70 @@ test('a copy that was dropped while its owner lives is here again', () => {
   assert.equal(Object.keys(b.has('member/a')).length, 1_500)
 })
 
-test('a released map stays where copies of it are', () => {
+test('a released map is gone everywhere, also where that was not heard the first time', () => {
   const bench = new MapsBench()
-  const [a, b] = [bench.start('a'), bench.start('b')]
-  const map = a.maps.own('peer/x/1', 1)
+  const [a, b, c] = ['a', 'b', 'c'].map((node) => bench.start(node))
+  const map = a!.maps.own('peer/x/1', 1)
   map.set('k', 1)
   bench.advance(100)
   map.release()
   assert.equal(map.set('l', 1), false)
+  bench.network.loses = (_from, to) => to.node === 'c'
+  bench.advance(5)
+  assert.deepEqual([b!.dropped, c!.dropped], [['peer/x/1'], []])
+  bench.network.loses = () => false
+  bench.advance(1_000)
+  assert.deepEqual([c!.dropped, a!.maps.list(), b!.maps.list(), c!.maps.list()], [['peer/x/1'], [], [], []])
+  bench.sent = []
+  bench.advance(10_000)
+  assert.ok(bench.sent.filter(({ message }) => message.type === 'released').length <= 1)
+})
+
+test('to release a map that somebody has taken over takes nothing from that one; to own it again ends that it is released', () => {
+  const bench = new MapsBench()
+  const [a, b, c] = ['a', 'b', 'c'].map((node) => bench.start(node))
+  const former = a!.maps.own('peer/x/1', 1)
+  bench.advance(100)
+  b!.maps.own('peer/x/1', 2).set('k', 1)
+  former.release()
+  bench.advance(3_000)
+  assert.deepEqual([a!.has('peer/x/1'), c!.has('peer/x/1')], [{ k: 1 }, { k: 1 }])
+  const again = a!.maps.own('peer/x/1', 3)
+  bench.advance(1_500)
+  again.release()
+  a!.maps.own('peer/x/1', 4).set('l', 1)
   bench.advance(5_000)
-  assert.deepEqual([a.maps.list(), b.has('peer/x/1')], [[], { k: 1 }])
-  a.maps.own('peer/x/1', 2)
+  assert.deepEqual(c!.has('peer/x/1'), { l: 1 })
+})
+
+test('what a node said stays when it stops, though it released it', () => {
+  const bench = new MapsBench()
+  const [a, b] = [bench.start('a'), bench.start('b')]
+  const map = a.maps.own('member/a', 1)
+  map.set('k', 1)
+  bench.advance(100)
+  map.release()
+  a.maps.stop()
+  bench.advance(10_000)
+  assert.deepEqual(b.has('member/a'), { k: 1 })
+})
+
+test('a node that owns a map anew goes on with it under a higher life', () => {
+  const bench = new MapsBench()
+  const [a, b] = [bench.start('a'), bench.start('b')]
+  const former = a.maps.own('peer/x/1', 5)
+  fill(former, 30)
   bench.advance(2_000)
-  assert.deepEqual(b.has('peer/x/1'), {})
+  bench.sent = []
+  const map = a.maps.own('peer/x/1', 3)
+  assert.deepEqual([map.life, map.size, former.isOwned, former.set('k', 1)], [6, 30, false, false])
+  former.release()
+  bench.advance(2_000)
+  assert.equal(bench.entriesSent(), 0)
+  map.set('k', 2)
+  bench.advance(10)
+  assert.equal(b.has('peer/x/1')['k'], 2)
+  assert.equal(b.maps.list()[0]?.life, 6)
 })
 
 test('a listener that comes later is told what is there; one that throws is logged, one that stopped hears nothing', () => {
@@ -316,7 +363,7 @@ test('no turn does much: slices, messages and pieces are bounded however large t
       if (from === 'b' && message.type === 'question' && message.question.type === 'pull') pulls += 1
       if (entriesIn(message) > 0) pieces += 1
       assert.ok(pulls - pieces <= 2, `${pulls} asked, ${pieces} answered`)
-      assert.ok(entriesIn(message) <= 2_000)
+      assert.ok(entriesIn(message) <= 1_000)
       assert.ok(payload.length <= 80_000, String(payload.length))
     }
     bench.sent = []
@@ -337,7 +384,6 @@ test('what a map cannot hold is refused and said once', () => {
   assert.equal(map.set('\ud800', 1), false)
   assert.equal(a.logged('map_entry_refused'), 1)
   assert.throws(() => map.set('x', 0.5), RangeError)
-  assert.throws(() => a.maps.own('member/a', 2), /owns it already/)
   assert.throws(() => a.maps.own('member/b', 2), RangeError)
   assert.throws(() => a.maps.own('member/b', -1), RangeError)
   assert.throws(() => a.maps.own('', 1), RangeError)
@@ -483,6 +529,6 @@ test('whatever happens to members and their network, one heartbeat after it is o
         assert.deepEqual(bench.members.get(node)!.has('peer'), Object.fromEntries(peer.entries()), node)
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   )
 })
