@@ -9,7 +9,8 @@ import { createLog } from './log.ts'
 /** How long a node may take to say goodbye to peers and clients, milliseconds. */
 const STOP_MS = 9_000
 
-/** Resolves with the exit code when the node has ended: 0 after SIGTERM or SIGINT, 1 if it could not start, 2 for its configuration. */
+/** Resolves with the exit code when the node has ended: 0 after SIGTERM or SIGINT, 1 if it could not start or
+ * go on, 2 for its configuration. */
 export async function start({ config: file }: { config: string }): Promise<number> {
   const loaded = await loadConfigFile(file, process.env)
   if (loaded.type === 'invalid') {
@@ -30,8 +31,10 @@ export async function start({ config: file }: { config: string }): Promise<numbe
     log.fatal({ err: error }, 'node_start_failed')
     return 1
   }
-  await told
-  return stop(node, log)
+  const failure = await Promise.race([told.then(() => undefined), node.failed])
+  if (failure !== undefined) log.fatal({ err: failure }, 'node_failed')
+  const code = await stop(node, log)
+  return failure === undefined ? code : 1
 }
 
 /** SIGHUP: a file with errors changes nothing. */
