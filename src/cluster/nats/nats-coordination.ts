@@ -21,6 +21,8 @@ export type NatsPorts = {
 /** Between two attempts, after a round over all servers. */
 const retryMsMin = 100
 const retryMsMax = 1000
+/** The same while we are refused: each time half as long again, as nothing but a person ends it. */
+const refusedMsMax = 10_000
 /** How long the first round trip over a new connection, or the last one over an old one, may take. */
 const roundTripMsMax = 1500
 
@@ -101,18 +103,24 @@ export class NatsCoordination implements Coordination {
 
   /** Never rejects. */
   async #run(): Promise<void> {
-    let hasTold = false
+    let failures = 0
     while (!this.#closing.signal.aborted) {
       const failure = await this.#round()
       if (this.#closing.signal.aborted) return
-      if (failure === undefined) hasTold = false
+      if (failure === undefined) failures = 0
       else {
         const fields = { servers: this.#config.servers, error: failure }
-        this.#log[hasTold ? 'debug' : 'warn'](fields, 'coordination_unreachable')
-        hasTold = true
+        this.#log[failures === 0 ? 'warn' : 'debug'](fields, 'coordination_unreachable')
+        failures++
       }
-      await this.#pause(retryMsMin + this.#random() * (failure === undefined ? retryMsMin : retryMsMax - retryMsMin))
+      await this.#pause(retryMsMin + this.#random() * this.#retrySpanMs(failures))
     }
+  }
+
+  #retrySpanMs(failures: number): number {
+    if (failures === 0) return retryMsMin
+    const span = retryMsMax - retryMsMin
+    return this.#problems.has('connection') ? Math.min(refusedMsMax, span * 1.5 ** (failures - 1)) : span
   }
 
   /** Tries the servers one after the other, in any order; `undefined` after a connection that has worked. */
@@ -146,24 +154,29 @@ export class NatsCoordination implements Coordination {
     this.#nc = nc
     void this.#follow(nc)
     this.#problems.delete('rights')
-    this.#bus.attach(nc)
-    const works = !this.#closing.signal.aborted && (await this.#roundTrip(nc))
-    if (works && !this.#closing.signal.aborted) {
-      const urls = nc.info?.connect_urls ?? []
-      this.#discovered = urls.map((url) => readServer(url, server.name))
-      this.#setProblem('connection', undefined)
-      this.#log.info({ server: `${server.host}:${server.port}` }, 'coordination_connected')
-      this.#bus.open()
-      this.#registers.attach(nc)
-      this.#setConnected(true)
+    try {
+      this.#bus.attach(nc)
+      if (!(await this.#roundTrip(nc)) || this.#closing.signal.aborted) return false
+      this.#open(nc, server)
       const reason = await nc.closed()
       if (!this.#closing.signal.aborted) this.#log.warn({ error: reason?.message ?? 'closed' }, 'coordination_lost')
-    } else await nc.close()
-    this.#nc = undefined
-    this.#bus.detach()
-    this.#registers.detach()
-    this.#setConnected(false)
-    return works
+      return true
+    } finally {
+      await nc.close()
+      this.#nc = undefined
+      this.#bus.detach()
+      this.#registers.detach()
+      this.#setConnected(false)
+    }
+  }
+
+  #open(nc: NatsConnection, server: NatsServer): void {
+    this.#discovered = (nc.info?.connect_urls ?? []).map((url) => readServer(url, server.name))
+    this.#setProblem('connection', undefined)
+    this.#log.info({ server: `${server.host}:${server.port}` }, 'coordination_connected')
+    this.#bus.open()
+    this.#registers.attach(nc)
+    this.#setConnected(true)
   }
 
   /** What nats.js says of a connection on its way. Ends with it. */
@@ -190,7 +203,8 @@ export class NatsCoordination implements Coordination {
       return
     }
     this.#problems.set(kind, words)
-    this.#log.error({ problem: words }, 'coordination_refused')
+    // Several servers refuse in turn, and a right that is missing is missed with each message: the first is told aloud.
+    this.#log[known === undefined ? 'error' : 'debug']({ problem: words }, 'coordination_refused')
   }
 
   #setConnected(isConnected: boolean): void {

@@ -205,8 +205,9 @@ test('nats: these rights are enough', async (t) => {
   await until(() => told.includes('ready'), 'the beginning')
   const result = await coordination.registers.write('k', Buffer.from('1'), 0)
   assert.ok(result.type === 'written')
+  await until(() => told.length === 2, 'a change')
   await coordination.registers.remove('k', result.revision)
-  await until(() => told.length === 3, 'both changes')
+  await until(() => told.length === 3, 'another')
   let heard = 0
   other.bus.listen('maps', () => heard++)
   await until(() => {
