@@ -82,7 +82,7 @@ export class DebugConnection implements DebugClient {
     this.#lines.length = 0
     this.#socket.pause()
     const error = new RpcError(rpcErrorCode.limit, `a line is longer than ${lineBytesMax} bytes`)
-    this.#socket.end(errorLine(null, error))
+    this.#socket.end(errorLine(null, error), () => this.#socket.destroy())
   }
 
   #work(): void {

@@ -38,7 +38,14 @@ export type DestinationRow =
       readonly noLocal: boolean
       readonly connected: boolean
     }
-  | { readonly type: 'group'; readonly share: string }
+  | {
+      readonly type: 'group'
+      readonly share: string
+      /** Of this node. */
+      readonly members: number
+      /** Whether other nodes have members, too. */
+      readonly isSpread: boolean
+    }
   | { readonly type: 'link'; readonly link: string }
   | { readonly type: 'member'; readonly node: string }
 

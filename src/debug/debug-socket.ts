@@ -69,8 +69,8 @@ export class DebugSocket {
     if (this.#connections.size >= connectionsMax) {
       socket.on('error', () => socket.destroy())
       const error = new RpcError(rpcErrorCode.limit, `there are ${connectionsMax} connections already`)
-      socket.end(errorLine(null, error))
-      socket.resume()
+      // Whoever does not go by itself is not waited for.
+      socket.end(errorLine(null, error), () => socket.destroy())
       return
     }
     this.#connections.set(socket, new DebugConnection(socket, this.#port))
@@ -117,6 +117,8 @@ function listen(server: Server, path: string): Promise<void> {
     server.once('error', refused)
     server.once('listening', () => {
       server.off('error', refused)
+      // Who could not be let in, for want of file descriptors say, sees it, and may try again.
+      server.on('error', toBeTriedAgain)
       resolve()
     })
     // The file is made before `listen` returns. Made first and restricted then, it would be open to others for a moment.
@@ -128,6 +130,8 @@ function listen(server: Server, path: string): Promise<void> {
     }
   })
 }
+
+const toBeTriedAgain = (): void => undefined
 
 function isNothingThere(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT'

@@ -35,24 +35,22 @@ export class LinkFaults {
     return new FaultyConnection({ open: this.#open, clock: this.#clock, line }, options, listener)
   }
 
-  /** Returns how many connections there are that it concerns; so do the others. */
+  /** Returns how many connections there were. */
   cut(link: string): number {
     const connections = [...this.#line(link).connections]
     for (const connection of connections) connection.cut()
     return connections.length
   }
 
-  pause(link: string, ms: number): number {
+  /** Holds for connections that come later, too; so does a delay. */
+  pause(link: string, ms: number): undefined {
     const line = this.#line(link)
     line.pausedUntilMs = this.#clock.steadyMs() + ms
     for (const connection of line.connections) connection.release()
-    return line.connections.size
   }
 
-  delay(link: string, ms: number): number {
-    const line = this.#line(link)
-    line.delayMs = ms
-    return line.connections.size
+  delay(link: string, ms: number): undefined {
+    this.#line(link).delayMs = ms
   }
 
   #line(link: string): Line {

@@ -37,16 +37,15 @@ export function nodeView(parts: NodeParts): DebugPort {
 
 function faultsOf({ linkFaults: faults, coordinationFaults, history, links }: NodeParts): DebugPort['faults'] {
   if (faults === undefined) return undefined
-  const onLink = (name: string, act: () => number): string | undefined => {
-    if (links().every((link) => link.name !== name)) return `there is no link ${name}`
-    return act() === 0 ? `the link ${name} has no connection just now` : undefined
-  }
+  const onLink = (name: string, act: () => string | undefined): string | undefined =>
+    links().some((link) => link.name === name) ? act() : `there is no link ${name}`
   return {
     killActor: (id) => {
       if (isSupervisor(id)) return `${id} supervises others: nobody would start it again`
       return history.crash(id, 'killed by fault.kill_actor') ? undefined : `no actor ${id} runs`
     },
-    cut: (link) => onLink(link, () => faults.cut(link)),
+    cut: (link) =>
+      onLink(link, () => (faults.cut(link) === 0 ? `the link ${link} has no connection just now` : undefined)),
     cutCoordination: (ms) => {
       if (coordinationFaults === undefined) return 'this node is not part of a cluster over NATS'
       coordinationFaults.cut(ms)

@@ -139,8 +139,10 @@ function rowOf(destination: Destination): DestinationRow {
       const connected = session.outlet !== undefined
       return { type: 'session', clientId: session.clientId, subscription: name, qos, noLocal, connected }
     }
-    case 'group':
-      return { type: 'group', share: destination.shareName }
+    case 'group': {
+      const { shareName, members, isSpread } = destination
+      return { type: 'group', share: shareName, members: members.length, isSpread }
+    }
     case 'sink': {
       const { id } = destination.sink
       return { type: 'link', link: id.startsWith(linkSink) ? id.slice(linkSink.length) : id }
@@ -156,8 +158,10 @@ function becauseOf(row: DestinationRow, topicFilter: string): string {
       const own = row.noLocal ? '; not what it published itself' : ''
       return `subscribed to ${row.subscription}${own}${row.connected ? '' : '; its client is away'}`
     }
-    case 'group':
-      return `one member of the shared subscription $share/${row.share}/${topicFilter} gets it`
+    case 'group': {
+      const where = row.isSpread ? ` here, or one of those on other nodes,` : ''
+      return `one of the ${row.members} members of $share/${row.share}/${topicFilter}${where} gets it`
+    }
     case 'link':
       return `the peer wants ${topicFilter}`
     case 'member':

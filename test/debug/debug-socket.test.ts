@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { lineBytesMax } from '../../src/debug/debug-connection.ts'
@@ -103,6 +103,19 @@ test('a line that is too long ends the connection, whether or not its end ever c
     assert.match(JSON.stringify(await client.next()), /"code":-32003,"message":"a line is longer than 1048576 bytes"/)
     await client.closed
   }
+  // None of them has kept its place.
+  for (let i = 0; i < connectionsMax; i += 1) assert.ok(await answers(t, path))
+})
+
+test('who was sent away and stays does not keep the socket from closing', async (t) => {
+  const path = socketPath(t)
+  const socket = new DebugSocket(path, debugPort())
+  await socket.open()
+  for (let i = 0; i < connectionsMax; i += 1) await new DebugClient(t, path).ask('log.level')
+  const late = connect({ path, allowHalfOpen: true })
+  t.after(() => late.destroy())
+  await once(late, 'data')
+  await socket.close()
 })
 
 test('the longest line is read, in however many pieces it comes', async (t) => {

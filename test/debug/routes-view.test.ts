@@ -67,8 +67,10 @@ test('a match says who gets it, by which filter and why, and which links do not'
     group: {
       type: 'group',
       share: 'g',
+      members: 1,
+      isSpread: false,
       topicFilter: 'a/b',
-      because: 'one member of the shared subscription $share/g/a/b gets it',
+      because: 'one of the 1 members of $share/g/a/b gets it',
     },
     link: { type: 'link', link: 'eu', topicFilter: 'a/#', because: 'the peer wants a/#' },
   })

@@ -71,6 +71,16 @@ test('inspect: actors, history, routes and faults of a linked node', async (t) =
     assert.match(await ask('history', 'cl-b/route-sync'), /"to":"error","reason":"killed by fault\.kill_actor"/)
   })
 
+  await t.test('a link that is cut connects again, and says why it had to', async () => {
+    client.send({ jsonrpc: '2.0', id: 3, method: 'fault.cut', params: { link: 'cl-b' } })
+    for (let seen = ''; !seen.includes('session.established');) seen = JSON.stringify(await client.next())
+    assert.match(
+      await ask('history', 'cl-b/route-sync'),
+      /"event":"disconnected"[^}]*"reason":"[^"]*cut by fault\.cut"/,
+    )
+    await a.waitForStatus('cl-b', 'running')
+  })
+
   await t.test('a match names the client here and the link, with the reason', async (t) => {
     const here = await connectClient(t, a.mqttPort)
     const there = await connectClient(t, b.mqttPort)
