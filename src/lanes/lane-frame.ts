@@ -19,6 +19,9 @@ export const BATCH_FIELDS = 6
 const BEGIN_FIELDS = 4
 const ACK_FIELDS = 6
 
+/** Messages of one batch: what a receiver takes in one turn of its event loop. */
+export const BATCH_MESSAGES_MAX = 4_096
+
 export const frameKind = { batch: 1, begin: 2, ack: 3 } as const
 
 export const runFlag = { v5: 1, plain: 2, origin: 4, groups: 8 } as const

@@ -181,7 +181,7 @@ export class LaneSender {
     return this.#buffer.dropped
   }
 
-  /** The frames of all of QoS 1 and 2 that is not acknowledged, in order. The lane is not used any more. */
+  /** The frames of all of QoS 1 and 2 that is not acknowledged, in order; some of it may have arrived. */
   unacknowledged(): Buffer[] {
     return this.#buffer.unacknowledged()
   }

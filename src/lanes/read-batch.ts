@@ -7,7 +7,7 @@ import { PublishView } from '../packets/publish-view.ts'
 import { PacketFault } from '../packets/reason-code.ts'
 import { decodeTopicName } from '../topics/topic-bytes.ts'
 import type { Directive } from './batch-writer.ts'
-import { BATCH_TABLES_AT, RUN_FLAGS_MAX, runFlag } from './lane-frame.ts'
+import { BATCH_MESSAGES_MAX, BATCH_TABLES_AT, RUN_FLAGS_MAX, runFlag } from './lane-frame.ts'
 import { PackReader } from './pack-reader.ts'
 
 export type ReadBatch =
@@ -61,6 +61,7 @@ function readMessages(frame: Buffer): ReadBatch {
     timeMs += difference % 2 === 0 ? difference / 2 : -(difference + 1) / 2
     const origin = flags & runFlag.origin ? nameOf(names) : undefined
     const directive = readDirective(flags, names)
+    if (publications.length + count > BATCH_MESSAGES_MAX) throw new Malformed('too many messages')
     if (runs.isBroken || flags > RUN_FLAGS_MAX || count === 0 || publisher === undefined || !isTime(timeMs))
       throw new Malformed('a run is not what it should be')
     for (let i = 0; i < count; i += 1) {
@@ -78,6 +79,7 @@ function readMessages(frame: Buffer): ReadBatch {
 function readPublishers(): Publisher[] {
   const found: Publisher[] = []
   const count = header.array(PUBLISHER_BYTES_MIN)
+  if (count > BATCH_MESSAGES_MAX) throw new Malformed('more publishers than messages')
   for (let i = 0; i < count; i += 1) {
     if (header.array(1) !== 3) throw new Malformed('a publisher is not what it should be')
     found.push({ clientId: header.text(), username: header.textOrNil(), peerHost: header.textOrNil() })

@@ -4,7 +4,7 @@
  * What flies is never dropped: it may have arrived.
  */
 import { BatchWriter, type Directive, type LaneMessage } from './batch-writer.ts'
-import { numberBatch } from './lane-frame.ts'
+import { BATCH_MESSAGES_MAX, numberBatch } from './lane-frame.ts'
 
 export type LaneLimits = {
   /** What one batch may take, bytes. Only a message that is larger alone makes a larger one. */
@@ -176,8 +176,7 @@ export class SendBuffer {
     const isQos0 = message.view.qos === 0
     const open = isQos0 ? this.#openQos0 : this.#open
     const { writer } = open
-    if (writer.count > 0 && writer.byteLength + writer.costOf(message, directive) > this.#limits.batchBytesMax)
-      this.#close(isQos0)
+    if (this.#isFull(writer, message, directive)) this.#close(isQos0)
     const refused = this.#makeRoom(writer, message, directive)
     if (refused !== undefined) {
       this.#drop(refused, 1)
@@ -189,6 +188,12 @@ export class SendBuffer {
     }
     writer.add(message, directive)
     return undefined
+  }
+
+  #isFull(writer: BatchWriter, message: LaneMessage, directive: Directive): boolean {
+    if (writer.count === 0) return false
+    if (writer.count >= BATCH_MESSAGES_MAX) return true
+    return writer.byteLength + writer.costOf(message, directive) > this.#limits.batchBytesMax
   }
 
   #makeRoom(writer: BatchWriter, message: LaneMessage, directive: Directive): LaneDropReason | undefined {
@@ -274,7 +279,7 @@ export class SendBuffer {
     return settled
   }
 
-  /** The frames of all that is not acknowledged, in order. */
+  /** The frames of all that is not acknowledged, in order; the open batch is closed. */
   unacknowledged(): Buffer[] {
     if (this.#open.writer.count > 0) this.#close(false)
     const frames: Buffer[] = []

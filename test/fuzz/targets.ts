@@ -2,6 +2,7 @@
 import type { FuzzTarget } from './target.ts'
 import { aclTarget } from './targets/acl.ts'
 import { hoconTarget } from './targets/hocon.ts'
+import { lanesTarget } from './targets/lanes.ts'
 import { linkTarget } from './targets/link.ts'
 import { packetsTarget } from './targets/packets.ts'
 import { plantedTarget } from './targets/planted.ts'
@@ -17,6 +18,7 @@ export const targets: readonly FuzzTarget[] = [
   hoconTarget,
   aclTarget,
   usersTarget,
+  lanesTarget,
 ]
 
 export function targetNamed(name: string): FuzzTarget {

@@ -3,7 +3,7 @@ import test from 'node:test'
 import fc from 'fast-check'
 import { Unpackr } from 'msgpackr'
 import { BatchWriter } from '../../src/lanes/batch-writer.ts'
-import { numberBatch, readLaneFrame, writeAck, writeBegin } from '../../src/lanes/lane-frame.ts'
+import { BATCH_MESSAGES_MAX, numberBatch, readLaneFrame, writeAck, writeBegin } from '../../src/lanes/lane-frame.ts'
 import { readBatch } from '../../src/lanes/read-batch.ts'
 import type { Publication } from '../../src/packets/publication.ts'
 import { carried, type Given, given, messageOf, plain, somebody, textOf } from './lane-messages.ts'
@@ -123,6 +123,12 @@ test('begin and ack are read as they were written', () => {
       },
     ),
   )
+})
+
+test('a batch of more messages than there may be is malformed', () => {
+  const row = { message: messageOf('x', 1, somebody), directive: plain }
+  assert.equal(readBatch(write(Array.from({ length: BATCH_MESSAGES_MAX }, () => row))).type, 'messages')
+  assert.equal(readBatch(write(Array.from({ length: BATCH_MESSAGES_MAX + 1 }, () => row))).type, 'malformed')
 })
 
 for (const { when, frame } of [

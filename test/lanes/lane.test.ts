@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { readLaneFrame, writeAck } from '../../src/lanes/lane-frame.ts'
+import { BATCH_MESSAGES_MAX, readLaneFrame, writeAck } from '../../src/lanes/lane-frame.ts'
 import { LaneReceiver } from '../../src/lanes/lane-receiver.ts'
 import { LaneSender, PROBE_MS, SILENCE_MS_MAX } from '../../src/lanes/lane-sender.ts'
 import { readBatch } from '../../src/lanes/read-batch.ts'
@@ -330,6 +330,17 @@ test('a receiver that acknowledges nothing is asked, then held, and waited for a
   assert.equal(sender.acknowledged(ack, 'r', SILENCE_MS_MAX), true)
   assert.equal(sender.isHeld, false)
   assert.equal(sender.oldestMark, Number.POSITIVE_INFINITY)
+})
+
+test('a batch holds no more messages than a receiver takes in one turn', () => {
+  const sender = new LaneSender(1, {
+    ...limits,
+    batchBytesMax: 1_000_000,
+    windowBytesMax: 1_000_000,
+    bufferMessagesMax: 100_000,
+  })
+  for (let mark = 1; mark <= BATCH_MESSAGES_MAX + 1; mark += 1) sender.add(messageOf('x', 1, somebody), plain, mark, 0)
+  assert.deepEqual([textsOf(sender.next(0)!).length, textsOf(sender.next(0)!).length], [BATCH_MESSAGES_MAX, 1])
 })
 
 test('a lane that gets through again asks at once', () => {
