@@ -1,6 +1,6 @@
 /**
  * What does a message cost? Our broker beside Mosquitto in the same run, then with what it
- * acknowledges on disk, then a link of two nodes, a cluster of two beside one of NATS with MQTT, idle connections, clients that are too much, the topic index.
+ * acknowledges on disk, then a link of two nodes, a cluster of two beside one of NATS with MQTT, idle connections, clients that are too much, the topic index, the debug socket.
  *   npm run bench -- [--check] [--profile] [--out FILE] [--only PART[,PART]] [--cell WORDS]...
  *     [--rounds 3] [--seconds 1.5] [--warmup 0.7] [--topics 1000] [--filters 1000000]
  *     [--connections 10000]
@@ -18,6 +18,7 @@ import type { Bench, Part } from './bench.ts'
 import { benchBroker } from './broker.ts'
 import { benchCluster } from './cluster.ts'
 import { benchIdle } from './idle.ts'
+import { benchInspect } from './inspect.ts'
 import { benchDurable } from './durable.ts'
 import { benchLink } from './link.ts'
 import { benchOverload } from './overload.ts'
@@ -31,6 +32,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   idle: benchIdle,
   overload: benchOverload,
   topics: benchTopics,
+  inspect: benchInspect,
 }
 
 const { values } = parseArgs({
