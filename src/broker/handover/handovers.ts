@@ -184,7 +184,7 @@ export class Handovers implements SessionHost {
         if (confirmation.late !== undefined) this.#addLate(session, confirmation.late)
         break
       } catch (error) {
-        // If it is there still, it will hear of our claim, and knows that it has handed the session out to us.
+        // If it is there still, it will hear of our claim, and give up what it has.
         log.warn({ clientid: clientId, member: node, err: error }, 'session_handover_unconfirmed')
       }
     }
@@ -357,13 +357,12 @@ export class Handovers implements SessionHost {
     if (!(await this.#isOnDisk())) throw new Error('the disk takes nothing')
   }
 
-  /** Another node has a newer session of this client. */
+  /** Another node has a newer session of this client, and has not confirmed that it took over ours. */
   superseded(clientId: string, node: string): void {
     const { sessions } = this.#ports
     if (this.#pending.has(clientId)) return
     const session = sessions.get(clientId)
     if (session === undefined) return
-    if (this.#offers.get(clientId)?.node === node) return void this.confirmed(node, clientId)
     session.outlet?.takenOver()
     if (sessions.get(clientId) === session) this.#supersede(session, node)
   }
