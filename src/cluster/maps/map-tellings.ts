@@ -10,12 +10,12 @@ import type { Sender } from '../coordination.ts'
 export interface MapWatcher {
   /** At most 1,000 changes. A key may come again as it is known already, or go though it was never told. */
   changed(name: string, owner: Sender, changes: readonly MapChange[]): void
-  /** The map and all that was told of it is gone: it was released or dropped. What is told of it after that is another one. */
+  /** All that was told of the map has been taken back by `changed`, and it is gone. */
   dropped(name: string): void
 }
 
 export type WatchOptions = {
-  /** Also of maps while this node owns them, so that only what differs is told when it takes one over or gives it away; true if left out. */
+  /** Maps that this node owns are told of too, so that nothing is taken back when it takes over a map or gives one away. */
   readonly own?: boolean
 }
 
@@ -32,9 +32,13 @@ type Watch = { readonly namePrefix: string; readonly watcher: MapWatcher; readon
 type Telling = {
   readonly watch: Watch
   shown: Shown
-  /** What is there when the telling begins. */
+  /** What is there when the telling begins, and what is to be taken back when it ends. */
   entries: Iterator<readonly [string, number]> | undefined
   readonly changed: Set<string>
+  isGone: boolean
+  isOver: boolean
+  /** Of the same map, to be over before. */
+  after: Telling | undefined
 }
 
 export class MapTellings {
@@ -44,8 +48,6 @@ export class MapTellings {
   readonly #shown = new Map<string, Shown>()
   readonly #tellings = new Map<string, Telling[]>()
   readonly #busy = new Set<Telling>()
-  /** To be told before anything else. */
-  readonly #dropped: { readonly watch: Watch; readonly name: string }[] = []
   #backlog = 0
 
   /** @param wake called when there is something for `work` */
@@ -60,10 +62,10 @@ export class MapTellings {
   }
 
   get isBusy(): boolean {
-    return this.#busy.size > 0 || this.#dropped.length > 0
+    return this.#busy.size > 0
   }
 
-  watch(namePrefix: string, watcher: MapWatcher, { own = true }: WatchOptions): () => void {
+  watch(namePrefix: string, watcher: MapWatcher, { own = false }: WatchOptions): () => void {
     const watch = { namePrefix, watcher, own }
     this.#watches.add(watch)
     for (const shown of this.#shown.values()) this.#showTo(watch, shown)
@@ -81,7 +83,7 @@ export class MapTellings {
 
   hide(name: string): void {
     this.#shown.delete(name)
-    for (const telling of this.#tellings.get(name) ?? []) this.#drop(telling)
+    for (const telling of this.#tellings.get(name) ?? []) this.#takeBack(telling)
   }
 
   /** A key of the map came, went or has another value. */
@@ -93,44 +95,44 @@ export class MapTellings {
   /** Tells at most so many changes. */
   work(changesMax: number): void {
     let left = changesMax
-    for (const { watch, name } of this.#dropped.splice(0, left)) {
-      left -= 1
-      if (this.#watches.has(watch)) this.#call(name, () => watch.watcher.dropped(name))
-    }
     for (const telling of this.#busy) {
       if (left <= 0) break
+      if (telling.after?.isOver === true) telling.after = undefined
+      if (telling.isOver || telling.after !== undefined) continue
       const changes = this.#take(telling, left)
       left -= changes.length
       if (telling.entries === undefined && telling.changed.size === 0) this.#busy.delete(telling)
-      const { watch, shown } = telling
-      if (changes.length > 0) this.#call(shown.name, () => watch.watcher.changed(shown.name, shown.owner, changes))
+      if (changes.length > 0) this.#tell(telling, changes)
+      if (telling.isGone && !telling.isOver && !this.#busy.has(telling)) this.#finish(telling)
     }
   }
 
   #showTo(watch: Watch, shown: Shown): void {
-    if (!shown.name.startsWith(watch.namePrefix)) return
-    const telling = this.#tellings.get(shown.name)?.find((one) => one.watch === watch)
-    const isWanted = watch.own || !shown.isOwn
-    if (isWanted && telling?.shown.content === shown.content) {
+    const isWanted = shown.name.startsWith(watch.namePrefix) && (watch.own || !shown.isOwn)
+    const telling = this.#tellings.get(shown.name)?.findLast((one) => one.watch === watch)
+    const isTold = telling !== undefined && !telling.isGone && telling.shown.content === shown.content
+    if (isTold && isWanted) {
       telling.shown = shown
       return
     }
-    if (telling !== undefined) this.#drop(telling)
-    if (isWanted) this.#begin(watch, shown)
+    if (telling !== undefined) this.#takeBack(telling)
+    if (isWanted) this.#begin(watch, shown, telling)
   }
 
-  #begin(watch: Watch, shown: Shown): void {
-    const telling = { watch, shown, entries: shown.content.entries(), changed: new Set<string>() }
+  #begin(watch: Watch, shown: Shown, after: Telling | undefined): void {
+    const entries = shown.content.entries()
+    const telling = { watch, shown, entries, changed: new Set<string>(), isGone: false, isOver: false, after }
     const known = this.#tellings.get(shown.name)
     if (known === undefined) this.#tellings.set(shown.name, [telling])
     else known.push(telling)
     this.#work(telling)
   }
 
-  #drop(telling: Telling): void {
-    this.#end(telling)
-    this.#dropped.push({ watch: telling.watch, name: telling.shown.name })
-    this.#wake()
+  #takeBack(telling: Telling): void {
+    if (telling.isGone) return
+    telling.isGone = true
+    telling.entries = telling.shown.content.entries()
+    this.#work(telling)
   }
 
   #touchIn(telling: Telling, key: string, isGone: boolean): void {
@@ -153,27 +155,38 @@ export class MapTellings {
     while (telling.entries !== undefined && changes.length < changesMax) {
       const next = telling.entries.next()
       if (next.done === true) telling.entries = undefined
-      else changes.push({ key: next.value[0], value: next.value[1] })
+      else changes.push({ key: next.value[0], value: telling.isGone ? undefined : next.value[1] })
     }
     for (const key of telling.changed) {
       if (changes.length >= changesMax) break
       telling.changed.delete(key)
       this.#backlog -= 1
-      changes.push({ key, value: telling.shown.content.get(key) })
+      changes.push({ key, value: telling.isGone ? undefined : telling.shown.content.get(key) })
     }
     return changes
   }
 
-  #call(name: string, listener: () => void): void {
+  #tell({ watch, shown }: Telling, changes: readonly MapChange[]): void {
     try {
-      listener()
+      watch.watcher.changed(shown.name, shown.owner, changes)
     } catch (error) {
-      this.#log.error({ map: name, err: error }, 'map_listener_failed')
+      this.#log.error({ map: shown.name, err: error }, 'map_listener_failed')
+    }
+  }
+
+  #finish(telling: Telling): void {
+    const { watch, shown } = telling
+    this.#end(telling)
+    try {
+      watch.watcher.dropped(shown.name)
+    } catch (error) {
+      this.#log.error({ map: shown.name, err: error }, 'map_listener_failed')
     }
   }
 
   #end(telling: Telling): void {
     const { name } = telling.shown
+    telling.isOver = true
     this.#backlog -= telling.changed.size
     telling.changed.clear()
     this.#busy.delete(telling)

@@ -22,8 +22,6 @@ export type MapsMessage =
   | { readonly type: 'heartbeats'; readonly maps: readonly Named<MapHeartbeat>[] }
   | { readonly type: 'statement'; readonly name: string; readonly statement: Exclude<MapStatement, MapHeartbeat> }
   | { readonly type: 'question'; readonly name: string; readonly question: MapQuestion }
-  /** From an owner to all: the map is no more. */
-  | { readonly type: 'released'; readonly name: string; readonly claim: Claim }
 
 export type Named<T> = { readonly name: string; readonly statement: T }
 
@@ -34,7 +32,7 @@ export const lifeMax = 2 ** 52
 
 const packr = new Packr({ useRecords: false })
 
-const KINDS = { hello: 0, heartbeats: 1, delta: 2, digests: 3, piece: 4, since: 5, pull: 6, released: 7 } as const
+const KINDS = { hello: 0, heartbeats: 1, delta: 2, digests: 3, piece: 4, since: 5, pull: 6 } as const
 const ANSWERS = ['none', 'more', 'last'] as const
 
 export function encodeMapsMessage(message: MapsMessage): Uint8Array {
@@ -45,7 +43,6 @@ function fieldsOf(message: MapsMessage): readonly unknown[] {
   if (message.type === 'hello') return [KINDS.hello]
   if (message.type === 'heartbeats') return [KINDS.heartbeats, message.maps.map(heartbeatFields)]
   const { name } = message
-  if (message.type === 'released') return [KINDS.released, name, message.claim.life]
   const it = message.type === 'statement' ? message.statement : message.question
   switch (it.type) {
     case 'delta':
@@ -85,7 +82,6 @@ export function decodeMapsMessage(from: Sender, payload: Uint8Array): MapsMessag
   const decode =
     kind === KINDS.delta ? delta : kind === KINDS.digests ? digests : kind === KINDS.piece ? piece : undefined
   const life = fields[2]
-  if (kind === KINDS.released) return isLife(life) ? { type: 'released', name, claim: claimOf(from, life) } : undefined
   if (decode === undefined || !isLife(life)) return undefined
   const statement = decode(claimOf(from, life), fields)
   return statement === undefined ? undefined : { type: 'statement', name, statement }

@@ -11,6 +11,7 @@ export type OwnMapPorts = {
   readonly limits: MapsLimits
   /** There is something to send, and to tell. */
   readonly changed: (map: OwnMap, key: string, isGone: boolean) => void
+  readonly raised: (map: OwnMap) => void
   readonly release: (map: OwnMap) => void
 }
 
@@ -75,16 +76,11 @@ export class OwnMap {
     return true
   }
 
-  /** The map is no more, here and, from the next turn on, on the other members. */
+  /** Nobody speaks for the map any more. Copies stay as they are until they are dropped. */
   release(): void {
     if (!this.#isOwned) return
     this.#isOwned = false
     this.#ports.release(this)
-  }
-
-  /** This node owns the map anew, under a higher life. */
-  end(): void {
-    this.#isOwned = false
   }
 
   /** Another node has taken the map over: this one has a copy of it now, and changes it no more. Returns how to stop it. */
@@ -98,11 +94,16 @@ export class OwnMap {
     for (const listener of this.#listeners) listener(by)
   }
 
-  /** Somebody holds what a former process of this node said. */
+  /** Goes on under a life above this one, if it does not already. */
   outlive(life: number): void {
-    if (life >= lifeMax) return
-    this.#ports.log.info({ map: this.name, life, formerly: this.life }, 'map_life_raised')
+    if (!this.#isOwned || life < this.life || life >= lifeMax) return
     this.source.raise(life + 1)
+    this.#ports.raised(this)
+  }
+
+  /** This node owns the map anew, in another one of these. */
+  end(): void {
+    this.#isOwned = false
   }
 
   #holds(key: string): boolean {

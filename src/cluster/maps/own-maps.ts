@@ -22,9 +22,6 @@ export type OwnMapsPorts = {
   readonly superseded: (map: OwnMap, by: Claim) => void
 }
 
-/** How often others are told that a map is no more: messages get lost. */
-const releasedTimes = 3
-
 /** Heartbeats in one message. */
 const heartbeatsMax = 64
 
@@ -35,9 +32,6 @@ export class OwnMaps {
   readonly #maps = new Map<string, OwnMap>()
   readonly #changed = new Set<OwnMap>()
   readonly #fresh = new Set<OwnMap>()
-  /** Maps that are no more, and how often that is yet to be told. */
-  readonly #released = new Map<string, { readonly claim: Claim; left: number }>()
-  #isReleasedDue = false
   /** Nodes that want to hear of all maps. */
   readonly #greeted = new Set<string>()
   /** The last question of each node about each map. */
@@ -56,12 +50,16 @@ export class OwnMaps {
   }
 
   get isBusy(): boolean {
-    return this.#isReleasedDue || this.#changed.size + this.#fresh.size + this.#greeted.size + this.#asked.size > 0
+    return this.#changed.size + this.#fresh.size + this.#greeted.size + this.#asked.size > 0
+  }
+
+  assertRoom(name: string): void {
+    const { ownMax } = this.#ports.limits
+    if (this.#maps.size >= ownMax) throw new RangeError(`${name}: this node owns ${ownMax} maps already`)
   }
 
   add(name: string, claim: Claim, content: MapContent | undefined): OwnMap {
     const { log, limits, hashKey, touched, wake } = this.#ports
-    if (this.#maps.size >= limits.ownMax) throw new RangeError(`${name}: this node owns ${limits.ownMax} maps already`)
     const { message, journal } = limits
     const source = new MapSource({ claim, message, journal, hashKey, content })
     const map = new OwnMap(name, source, {
@@ -72,9 +70,15 @@ export class OwnMaps {
         this.#changed.add(map)
         wake()
       },
-      release: (map) => this.#release(map),
+      raised: (map) => {
+        this.#fresh.add(map)
+        wake()
+      },
+      release: (map) => {
+        this.#remove(map)
+        this.#ports.released(map)
+      },
     })
-    this.#released.delete(name)
     this.#maps.set(name, map)
     this.#fresh.add(map)
     wake()
@@ -83,13 +87,13 @@ export class OwnMaps {
 
   /** Somebody else says what is in the map, or has a copy of what somebody else said. */
   contend(map: OwnMap, claim: Claim): void {
-    const { self, superseded, wake } = this.#ports
+    const { self, superseded, log } = this.#ports
     const own = map.source.claim
     if (compareClaims(claim, own) <= 0) return
     if (claim.owner === self.node) {
+      // A former process of this node said so, or another one has this node's name: that is not settled here.
+      log.info({ map: map.name, life: claim.life, formerly: map.life }, 'map_life_raised')
       map.outlive(claim.life)
-      this.#fresh.add(map)
-      wake()
       return
     }
     this.#remove(map)
@@ -110,13 +114,6 @@ export class OwnMaps {
     this.#ports.wake()
   }
 
-  /** To all, each second. */
-  beat(): void {
-    this.announce()
-    this.#isReleasedDue = true
-    this.#tellReleased()
-  }
-
   /** Heartbeats of all maps; to all, if no node is named. One that has changes to send sends these first. */
   announce(node?: string): void {
     this.#announce([...this.#maps.values()], node)
@@ -124,7 +121,6 @@ export class OwnMaps {
 
   /** What is due in this turn. */
   work(): void {
-    this.#tellReleased()
     this.#flush()
     this.#announce([...this.#fresh])
     this.#fresh.clear()
@@ -139,27 +135,6 @@ export class OwnMaps {
       .map(({ name, source }) => ({ name, statement: source.heartbeat() }))
     for (let from = 0; from < due.length; from += heartbeatsMax)
       this.#ports.send({ type: 'heartbeats', maps: due.slice(from, from + heartbeatsMax) }, node)
-  }
-
-  #release(map: OwnMap): void {
-    const { released, wake, limits } = this.#ports
-    this.#remove(map)
-    if (this.#released.size < limits.ownMax)
-      this.#released.set(map.name, { claim: map.source.claim, left: releasedTimes })
-    this.#isReleasedDue = true
-    released(map)
-    // Not now: a node that stops lets go of all its maps, and what it said stays.
-    wake()
-  }
-
-  #tellReleased(): void {
-    if (!this.#isReleasedDue) return
-    this.#isReleasedDue = false
-    for (const [name, one] of this.#released) {
-      this.#ports.send({ type: 'released', name, claim: one.claim })
-      one.left -= 1
-      if (one.left <= 0) this.#released.delete(name)
-    }
   }
 
   #flush(): void {

@@ -3,7 +3,7 @@
  * says (`src/routes/map-source.ts`, `map-copy.ts`), over the bus channel `maps`. What differs is sent, and nothing else; what both of
  * two owners have never goes; nothing here keeps the event loop for long, however large a map is.
  *
- * A map whose owner releases it is gone everywhere. Copies of a map whose owner is gone stay until `drop`.
+ * Copies of a map whose owner is gone stay until `drop`.
  */
 import type { HashKey } from '../../topics/keyed-hash.ts'
 import type { CopyState } from '../../routes/map-copy.ts'
@@ -93,7 +93,8 @@ export class SharedMaps {
 
   /**
    * This node speaks for the map from now on, unless somebody does so under a higher life. It goes on with what is in the map here,
-   * said by another owner or by this one before: who owns it deletes what is not so any more.
+   * said by another owner or by this one before: who owns it deletes what is not so any more. Throws a RangeError if there is no
+   * room for it.
    * @param life higher than that of whoever owned it before; lower than 2 ** 52
    */
   own(name: string, life: number): OwnMap {
@@ -101,7 +102,8 @@ export class SharedMaps {
     if (!Number.isSafeInteger(life) || life < 0 || life >= lifeMax) throw new RangeError(`${name}: life ${life}`)
     const { self } = this.#coordination
     const former = this.#own.get(name)
-    if (former !== undefined) this.#own.replace(former)
+    if (former === undefined) this.#own.assertRoom(name)
+    else this.#own.replace(former)
     const known = this.#copies.remove(name)
     // What a former process of this node said of itself is not so any more.
     const copied = known?.owner.node === self.node ? undefined : known?.copy.content
@@ -118,7 +120,7 @@ export class SharedMaps {
     return map
   }
 
-  /** Tells of all maps whose names begin so, those of this node too: first what is there, in slices. Returns how to stop it. */
+  /** Tells of all maps whose names begin so: first what is there, in slices. Returns how to stop it. */
   watch(namePrefix: string, watcher: MapWatcher, options: WatchOptions = {}): () => void {
     return this.#tellings.watch(namePrefix, watcher, options)
   }
@@ -144,7 +146,7 @@ export class SharedMaps {
     return [...own, ...copies].toSorted((a, b) => (a.name < b.name ? -1 : 1))
   }
 
-  /** Sends and tells nothing any more. The others keep what this node said, also of maps that it released in this turn. */
+  /** Sends and tells nothing any more. */
   stop(): void {
     this.#isStopped = true
     this.#timer.cancel()
@@ -162,7 +164,7 @@ export class SharedMaps {
   #beat(): void {
     this.#timer = this.#clock.after(heartbeatMs, () => this.#beat())
     if (!this.#coordination.isConnected) return
-    this.#own.beat()
+    this.#own.announce()
     this.#copies.askAgain()
   }
 
@@ -174,18 +176,12 @@ export class SharedMaps {
     }
     if (message.type === 'hello') this.#own.greet(from.node)
     else if (message.type === 'question') this.#own.ask(from.node, message.name, message.question)
-    else if (message.type === 'released') this.#released(message.name, message.claim)
     else {
       for (const { name, statement } of message.type === 'heartbeats' ? message.maps : [message]) {
         this.#contend(name, statement.claim)
         if (this.#own.get(name) === undefined) this.#copies.take(from, name, statement)
       }
     }
-  }
-
-  #released(name: string, claim: Claim): void {
-    const known = this.#copies.get(name)?.copy.claim
-    if (known !== undefined && compareClaims(claim, known) >= 0) this.drop(name)
   }
 
   #contend(name: string, claim: Claim): void {

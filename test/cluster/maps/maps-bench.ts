@@ -105,18 +105,15 @@ export class Member {
       })
     }
     this.maps = new SharedMaps({ coordination, clock, log, random: () => 0.5, defer, limits })
-    this.maps.watch(
-      '',
-      {
-        changed: (name, owner, changes) => this.#changed(name, owner, changes),
-        dropped: (name) => {
-          this.dropped.push(name)
-          this.told.delete(name)
-          this.owners.delete(name)
-        },
+    this.maps.watch('', {
+      changed: (name, owner, changes) => this.#changed(name, owner, changes),
+      dropped: (name) => {
+        assert.equal(this.told.get(name)?.size ?? 0, 0, 'all was taken back')
+        this.dropped.push(name)
+        this.told.delete(name)
+        this.owners.delete(name)
       },
-      { own: false },
-    )
+    })
   }
 
   #changed(name: string, owner: Sender, changes: readonly MapChange[]): void {
