@@ -324,7 +324,6 @@ export class Membership {
     if (lateMs < this.#beatMs) return
     log.warn({ lateMs: Math.round(lateMs) }, 'node_was_stalled')
     this.#planBeat()
-    this.#table.refresh(clock.steadyMs())
     if (coordination.isConnected) this.#comeBack(lateMs)
   }
 
