@@ -350,6 +350,7 @@ export class Node {
       maps: {
         own: (name, life) => this.#joined.maps.own(name, life),
         watch: (namePrefix, watcher) => this.#joined.maps.watch(namePrefix, watcher),
+        copy: (name) => this.#joined.maps.copy(name),
         drop: (name) => this.#joined.maps.drop(name),
       },
       isMember: (owner) => this.#joined.isMember(owner),
