@@ -64,7 +64,6 @@ export class InboundLanes {
   /** By boot, the oldest first. */
   readonly #members = new Map<string, Member>()
   readonly #due: Member[] = []
-  #isStopped = false
   #remarkedAtMs = Number.NEGATIVE_INFINITY
 
   constructor(ports: InboundPorts) {
@@ -101,8 +100,9 @@ export class InboundLanes {
     })
   }
 
+  /** What came last is acknowledged, too, if the bus still takes it: else it would come again to this node's next process. */
   stop(): void {
-    this.#isStopped = true
+    this.#acknowledgeDue()
   }
 
   #memberOf({ node, boot }: Sender): Member {
@@ -185,7 +185,6 @@ export class InboundLanes {
   }
 
   #acknowledge({ node, receiver }: Member, isMissing: boolean): void {
-    if (this.#isStopped) return
     try {
       this.#ports.coordination.bus.send(node, 'lanes', writeAck(receiver.ack(isMissing)))
     } catch (error) {

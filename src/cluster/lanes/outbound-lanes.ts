@@ -73,10 +73,16 @@ export class OutboundLanes {
   constructor(ports: OutboundPorts, options: LaneOptions) {
     this.#ports = ports
     const { bus, isConnected } = ports.coordination
+    const batchBytesMax = options.batchBytesMax ?? 262_144
     this.#isConnected = isConnected
     this.#limits = {
-      batchBytesMax: Math.min(options.batchBytesMax ?? 262_144, bus.payloadBytesMax),
-      frameBytesMax: bus.payloadBytesMax,
+      // What the bus takes is known once it is connected, and another server may take something else.
+      get batchBytesMax() {
+        return Math.min(batchBytesMax, bus.payloadBytesMax)
+      },
+      get frameBytesMax() {
+        return bus.payloadBytesMax
+      },
       bufferBytesMax: options.bufferBytesMax ?? 67_108_864,
       bufferMessagesMax: options.bufferMessagesMax ?? 100_000,
       qos0MessagesMax: options.qos0MessagesMax ?? 10_000,

@@ -388,6 +388,33 @@ test('what waits for the end of the turn goes out when the lanes are stopped; af
   assert.deepEqual(b.delivered, ['one'])
 })
 
+test('a member that stops acknowledges what it got last', () => {
+  const { clock, a, b } = cluster()
+  b.coordination.bus.listen('lanes', () => {
+    b.lanes.stop()
+    b.coordination.cut()
+  })
+  const mark = a.send('b', 'one')
+  clock.advance(A_WHILE_MS)
+  assert.deepEqual([b.delivered, a.lanes.settledMark], [['one'], mark])
+})
+
+test('what the bus takes at most may become less', () => {
+  const { clock, a, b } = cluster()
+  const payloadBytesMax = { value: 1_000 }
+  Object.defineProperty(a.coordination, 'payloadBytesMax', { get: () => payloadBytesMax.value })
+  a.send('b', 'x'.repeat(500))
+  payloadBytesMax.value = 400
+  assert.equal(a.send('b', 'y'.repeat(500)), 0)
+  a.send('b', 'small')
+  payloadBytesMax.value = 1_000
+  clock.advance(A_WHILE_MS)
+  assert.deepEqual(
+    b.delivered.map((text) => text.length),
+    [500, 5],
+  )
+})
+
 test('however the bus loses messages and connections, each arrives once and in order, and marks never fall', () => {
   const step = fc.record({
     sends: fc.array(fc.constantFrom('b', 'c'), { maxLength: 5 }),
