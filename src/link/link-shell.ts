@@ -27,7 +27,7 @@ import type { ConnectionOptions, LinkConnection, OpenConnection, PeerLimits } fr
 import { Forwarder, InflightWindow } from './forwarder.ts'
 import { endingChildren } from './end-children.ts'
 import type { LinkClock } from './link-clock.ts'
-import type { LinkFailure } from './link-failure.ts'
+import { crashed, type LinkFailure } from './link-failure.ts'
 import type { LinkLog } from './link-log.ts'
 import { OutboxWatch } from './outbox-watch.ts'
 import { RouteLife } from './route-life.ts'
@@ -232,7 +232,14 @@ export class LinkShell {
   /** `undefined` if the right to speak was lost just now: that the actor has yet to hear of it changes nothing. */
   #openSession(report: (event: RouteSyncEvent) => void): RouteSpeaker | undefined {
     if (!maySpeak(this.#claim.fact)) return undefined
-    this.#life ??= this.#beginLife()
+    try {
+      this.#life ??= this.#beginLife()
+    } catch (error) {
+      if (this.#claim.fact.state === 'alone') throw error
+      // No number is left that is on record. Once the nodes reach each other again there will be; the link goes on meanwhile.
+      report({ type: 'disconnected', failure: crashed(error) })
+      return undefined
+    }
     const { open, log, correlation, clusterName: localCluster, nodeName, actorName } = this.#ports
     const identity = { localCluster, peer: this.name, actor: actorName ?? nodeName }
     const connection = this.#connectionOptions(this.#clientIdSuffix('routes'))

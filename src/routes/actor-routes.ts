@@ -50,6 +50,14 @@ export class ActorRoutes {
     return !known
   }
 
+  /** A pair of a former life. Returns whether the filter was not there before. */
+  addFormer(topicFilter: string, id: string): boolean {
+    const known = this.has(topicFilter)
+    this.#keepFormer(topicFilter, id)
+    this.#formerPairs += 1
+    return !known
+  }
+
   /** Takes away this pair alone, from former lives too: the actor says that it is over. Returns whether the filter went with it. */
   delete(topicFilter: string, id: string): boolean {
     const known = this.has(topicFilter)

@@ -191,6 +191,20 @@ export class Replica {
     return { type: 'applied', effects }
   }
 
+  /**
+   * What an actor that has landed here told another node before, and that was not known here yet.
+   * @param isFormer it goes, unless the actor names it again
+   */
+  amend(name: string, op: RouteOp, isFormer: boolean, nowMs: number): readonly ReplicaEffect[] {
+    const actor = this.#actors.get(name)
+    if (actor === undefined) return []
+    if (op.type === 'add' && this.#pairs() >= this.#limits.routesMax) return []
+    const isFormerAdd = isFormer && op.type === 'add'
+    if (isFormerAdd) actor.sweepAtMs ??= nowMs + this.#timing.bootstrapStartMs
+    const effect = this.#applyOne(actor, op, isFormerAdd)
+    return effect === undefined ? [] : [effect]
+  }
+
   /** The life under which the actor speaks to another node. */
   mirrorLife(name: string, incarnation: number): void {
     const actor = this.#actors.get(name)
@@ -318,8 +332,11 @@ export class Replica {
     return actor.untilMs - this.#timing.actorTtlMs / 2
   }
 
-  #applyOne(actor: Actor, { type, topicFilter, id }: RouteOp): ReplicaEffect | undefined {
-    const changed = type === 'add' ? actor.routes.add(topicFilter, id) : actor.routes.delete(topicFilter, id)
+  #applyOne(actor: Actor, { type, topicFilter, id }: RouteOp, isFormer = false): ReplicaEffect | undefined {
+    const { routes } = actor
+    let changed: boolean
+    if (type === 'delete') changed = routes.delete(topicFilter, id)
+    else changed = isFormer ? routes.addFormer(topicFilter, id) : routes.add(topicFilter, id)
     if (!changed || this.#wants(topicFilter, actor)) return undefined
     return { type: type === 'add' ? 'route_added' : 'route_removed', topicFilter }
   }

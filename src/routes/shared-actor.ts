@@ -18,6 +18,8 @@ export const sharedStates = {
   complete: 1,
   /** It is heard; routes of a former life are kept until it has named its own. */
   bootstrapping: 2,
+  /** Its routes went. */
+  gone: 3,
 } as const
 export type SharedState = (typeof sharedStates)[keyof typeof sharedStates]
 
@@ -72,9 +74,11 @@ export function opOf(entry: Extract<SharedEntry, { type: 'route' }>, value: numb
 }
 
 /** Landings of one incarnation, before they count into the next one: by then that one is long over. */
-const landingsMax = 2_048
+const landingsMax = 1_024
+/** The highest life that a map may have. */
+const lifeMax = 2 ** 52 - 1
 /** Incarnations are the milliseconds of a wall clock, or small counters; up to the year 2109 they tell each other apart. */
-const incarnationMax = Math.floor(Number.MAX_SAFE_INTEGER / landingsMax) - 1
+const incarnationMax = Math.floor(lifeMax / landingsMax) - 1
 
 /**
  * Under which life the node on which an actor has just landed owns its map. A higher incarnation goes before everything; within
@@ -87,15 +91,20 @@ const incarnationMax = Math.floor(Number.MAX_SAFE_INTEGER / landingsMax) - 1
 export function landingLife(incarnation: number, knownLife: number | undefined, random: number): number {
   const first = Math.min(Math.max(0, incarnation), incarnationMax) * landingsMax
   const salted = first + Math.floor((random * landingsMax) / 2)
-  return knownLife === undefined || knownLife < first ? salted : Math.min(knownLife + 1, Number.MAX_SAFE_INTEGER)
+  return knownLife === undefined || knownLife < first ? salted : Math.min(knownLife + 1, lifeMax)
 }
 
 /**
  * Whether what another node has shared of an actor is enough to spare the actor a bootstrap. If its former node is gone, that node
  * may have taken routes with it that the actor believes to be known.
  */
-export function isTrusted(shared: { readonly state: SharedState; readonly ownerIsThere: boolean }): boolean {
-  return shared.ownerIsThere && shared.state === sharedStates.complete
+export function isTrusted(shared: {
+  readonly state: SharedState
+  readonly ownerIsThere: boolean
+  /** We have all that the owner has. */
+  readonly isInSync: boolean
+}): boolean {
+  return shared.ownerIsThere && shared.isInSync && shared.state === sharedStates.complete
 }
 
 export function sharedStateOf(actor: { readonly stale: boolean; readonly formerRoutes: number }): SharedState {

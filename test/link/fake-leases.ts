@@ -10,6 +10,8 @@ export class FakeLeases {
   #lastIncarnation = 1_000
   /** Nobody answers: nothing is taken over, and nobody can say whose a right is. */
   lost = false
+  /** All incarnations that are on record were used. */
+  exhausted = false
 
   /** The leases as one node sees them. */
   of(node: string): Speaking {
@@ -49,6 +51,7 @@ export class FakeLeases {
   }
 
   nextIncarnation(): number {
+    if (this.exhausted) throw new Error('no incarnation is left')
     this.#lastIncarnation += 1
     return this.#lastIncarnation
   }

@@ -308,3 +308,16 @@ test('a node without its slot waits for it, connects with it, and again when it 
 function isActorInit(route: NonNullable<ReturnType<typeof routeOf>>) {
   return route.type === 'actor_init'
 }
+
+test('a lapsed speaker for which no incarnation is left waits for one, and the link goes on', async (t) => {
+  const { acceptor, config, leases, nodes } = await startCluster(t)
+  leases.exhausted = true
+  const { runtime, clock, status } = nodes.a1
+  runtime.apply([config])
+  await status(({ reasons }) => reasons.some((words) => words.includes('no incarnation is left')))
+  runtime.sinkOf('cl.b')?.accept(passing(message('meanwhile')))
+  await acceptor.packet(({ packet }) => isPublish(packet) && packet.topic === '$LINK/cluster/msg/cl.a')
+  leases.exhausted = false
+  clock.advance(750)
+  await status(({ state }) => state === 'running')
+})

@@ -91,14 +91,21 @@ test('a landing of an older incarnation on a node that knows nothing never repla
   )
 })
 
-for (const { when, state, ownerIsThere, trusted } of [
+for (const { when, state, ownerIsThere, isInSync = true, trusted } of [
   { when: 'heard by a node that is there', state: sharedStates.complete, ownerIsThere: true, trusted: true },
   { when: 'amid its bootstrap', state: sharedStates.bootstrapping, ownerIsThere: true, trusted: false },
   { when: 'silent', state: sharedStates.silent, ownerIsThere: true, trusted: false },
   { when: 'heard by a node that is gone', state: sharedStates.complete, ownerIsThere: false, trusted: false },
+  {
+    when: 'of which we lack something',
+    state: sharedStates.complete,
+    ownerIsThere: true,
+    isInSync: false,
+    trusted: false,
+  },
 ]) {
   test(`an actor ${when} is ${trusted ? '' : 'not '}spared a bootstrap`, () => {
-    assert.equal(isTrusted({ state, ownerIsThere }), trusted)
+    assert.equal(isTrusted({ state, ownerIsThere, isInSync }), trusted)
   })
 }
 
@@ -107,5 +114,5 @@ test('the state of an actor goes over and back; anything strange is silence', ()
   assert.equal(sharedStateOf({ stale: false, formerRoutes: 3 }), sharedStates.bootstrapping)
   assert.equal(sharedStateOf({ stale: false, formerRoutes: 0 }), sharedStates.complete)
   for (const state of Object.values(sharedStates)) assert.equal(sharedStateIn(state), state)
-  for (const value of [undefined, 3, -1, 0.5]) assert.equal(sharedStateIn(value), sharedStates.silent)
+  for (const value of [undefined, 4, -1, 0.5]) assert.equal(sharedStateIn(value), sharedStates.silent)
 })

@@ -107,7 +107,7 @@ export class InboundPeer {
     const result = this.#replica.init(actor, incarnation, this.#ports.clock.nowMs(), isDoubtful)
     if ('effects' in result) {
       this.#admissions += 1
-      this.#sharing?.landed(actor, incarnation)
+      this.#sharing?.landed(actor, incarnation, result.type === 'resumed')
       this.#obey(result.effects)
       // Another node turned out to know better.
       if (this.#sharing?.isElsewhere(actor) === true) return 'outdated'

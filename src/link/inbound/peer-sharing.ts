@@ -2,7 +2,7 @@
  * What the nodes of a cluster tell each other of one peer's actors. The node on which an actor landed owns a map of its routes;
  * the others mirror that map into their replica, and so does the former owner once the actor has landed elsewhere.
  *
- *     landed: own the map ---> somebody owns it under a higher life: mirror ---> landed again ...
+ *     landed: own the map, adopt what it holds ---> somebody owns it under a higher life: mirror ---> landed again ...
  */
 import {
   actorOfSharedName,
@@ -21,7 +21,7 @@ import {
   type SharedState,
 } from '../../routes/shared-actor.ts'
 import type { RoutePair } from '../../routes/actor-routes.ts'
-import type { MirrorResult, Replica, ReplicaEffect } from '../../routes/replica.ts'
+import type { Replica, ReplicaEffect } from '../../routes/replica.ts'
 import type { RouteOp } from '../../routes/route-op.ts'
 import type { InboundPorts } from './inbound-ports.ts'
 import { isRoutable } from './routable.ts'
@@ -39,21 +39,23 @@ export type SharingListener = {
 /** A map of ours. */
 type Owned = {
   readonly map: OwnSharedMap
-  readonly incarnation: number
-  readonly life: number
+  incarnation: number
+  life: number
   /** As it was told last. */
   state: SharedState | undefined
-  /** It does not have all routes yet. */
-  seeding: { cancel(): void } | undefined
+  /** The map and the replica are being made equal, or what is left of a gone actor is taken away. */
+  work: { cancel(): void } | undefined
 }
 
 /** What another node says of an actor. */
-type Foreign = { owner: MapOwner; life: number; state: SharedState; ownerIsThere: boolean }
+type Foreign = { readonly owner: MapOwner; life: number; state: SharedState; ownerIsThere: boolean }
 
 /** Some milliseconds of work. */
 const sliceMax = 2_000
 /** Actors that are heard elsewhere are heard here so many times within a lease. */
 const hearingsPerLease = 4
+/** Maps of actors that are gone, which say so to whoever was away meanwhile. */
+const gravesMax = 64
 
 export class PeerSharing {
   readonly #link: string
@@ -94,10 +96,13 @@ export class PeerSharing {
     // A watch may tell of something before it returns.
     this.#stopWatching = () => {}
     this.#stopMembers = this.#sharing.onMembers(() => this.#judgeOwners())
-    this.#stopWatching = this.#sharing.maps.watch(sharedNamePrefix(this.#link), {
-      changed: (name, owner, changes) => this.#changed(actorOfSharedName(this.#link, name), owner, changes),
-      dropped: (name) => this.#dropped(actorOfSharedName(this.#link, name)),
-    })
+    const watcher = {
+      changed: (name: string, owner: MapOwner, changes: readonly SharedChange[]) =>
+        this.#changed(actorOfSharedName(this.#link, name), owner, changes),
+      dropped: (name: string) => this.#dropped(actorOfSharedName(this.#link, name)),
+    }
+    // Of our own too, or all would be taken back when a map becomes ours.
+    this.#stopWatching = this.#sharing.maps.watch(sharedNamePrefix(this.#link), watcher, { own: true })
   }
 
   /** The node stops. What it owns stays with the others: the peer is about to come to one of them. */
@@ -108,10 +113,10 @@ export class PeerSharing {
     this.#stopMembers = undefined
     this.#timer?.cancel()
     this.#timer = undefined
-    for (const { seeding } of this.#owned.values()) seeding?.cancel()
+    for (const { work } of this.#owned.values()) work?.cancel()
   }
 
-  /** The link is disabled or gone. */
+  /** The link is disabled or gone, on the other nodes too, or soon. */
   clear(): void {
     this.stop()
     for (const { map } of this.#owned.values()) map.release()
@@ -123,7 +128,9 @@ export class PeerSharing {
   /** What we have of the actor came by another node, and may not be all. */
   isDoubtful(actor: string): boolean {
     const foreign = this.#foreign.get(actor)
-    return foreign !== undefined && !isTrusted(foreign)
+    if (foreign === undefined) return false
+    const isInSync = this.#sharing.maps.copy(sharedName(this.#link, actor))?.state === 'in_sync'
+    return !isTrusted({ ...foreign, isInSync })
   }
 
   /** The actor speaks to another node, or did so last. */
@@ -131,23 +138,24 @@ export class PeerSharing {
     return this.#foreign.has(actor)
   }
 
-  /** The actor was let in here: its map is ours from now on. */
-  landed(actor: string, incarnation: number): void {
+  /**
+   * The actor was let in here: its map is ours from now on.
+   * @param isComplete it names nothing again: what the map holds is what it wants
+   */
+  landed(actor: string, incarnation: number, isComplete: boolean): void {
     const before = this.#owned.get(actor)
-    if (before?.incarnation === incarnation) return
-    const life = landingLife(incarnation, before?.life ?? this.#foreign.get(actor)?.life, this.#sharing.random())
-    before?.seeding?.cancel()
-    this.#owned.delete(actor)
+    if (before !== undefined) return this.#landedAgain(before, incarnation)
+    const life = landingLife(incarnation, this.#foreign.get(actor)?.life, this.#sharing.random())
+    const map = this.#own(actor, life)
+    if (map === undefined) return
     this.#foreign.delete(actor)
-    const map = this.#sharing.maps.own(sharedName(this.#link, actor), life)
-    const owned: Owned = { map, incarnation, life, state: undefined, seeding: undefined }
+    const owned: Owned = { map, incarnation, life, state: undefined, work: undefined }
     this.#owned.set(actor, owned)
+    map.onSuperseded((by) => this.#superseded(actor, map, by))
+    const isNew = map.size === 0
     map.set(factKey('incarnation'), incarnation)
     map.set(factKey('life'), life)
-    const status = this.#replica.actor(actor)
-    const isLacking = status !== undefined && map.size < status.routes + status.formerRoutes
-    if (isLacking) this.#seed(actor, owned, this.#replica.pairsOf(actor)[Symbol.iterator]())
-    this.tellStates()
+    this.#work(owned, isNew ? this.#fill(actor, map) : this.#adopt(actor, map, isComplete))
   }
 
   /** What the actor said here, as far as it was taken. */
@@ -168,8 +176,7 @@ export class PeerSharing {
   /** The replica has forgotten the actor. */
   cleaned(actor: string): void {
     const owned = this.#owned.get(actor)
-    owned?.seeding?.cancel()
-    if (this.#owned.delete(actor)) owned?.map.release()
+    if (owned !== undefined) this.#bury(owned)
     if (this.#foreign.delete(actor)) this.#sharing.maps.drop(sharedName(this.#link, actor))
   }
 
@@ -178,44 +185,128 @@ export class PeerSharing {
     for (const [actor, owned] of this.#owned) {
       const status = this.#replica.actor(actor)
       if (status === undefined) continue
-      const state = owned.seeding === undefined ? sharedStateOf(status) : sharedStates.bootstrapping
-      if (state === owned.state) continue
-      owned.state = state
-      owned.map.set(factKey('state'), state)
+      this.#tellState(owned, owned.work === undefined ? sharedStateOf(status) : sharedStates.bootstrapping)
     }
   }
 
-  /** A map that began with less than we know gets the rest, some at a time. */
-  #seed(actor: string, owned: Owned, pairs: Iterator<RoutePair>): void {
-    for (let count = 0; count < sliceMax; count += 1) {
-      const next = pairs.next()
-      if (next.done === true) {
-        owned.seeding = undefined
-        return
-      }
-      const [topicFilter, id] = next.value
-      // It may have gone since.
-      if (this.#replica.hasPair(actor, topicFilter, id)) owned.map.set(routeKey(topicFilter, id), 1)
+  #tellState(owned: Owned, state: SharedState): void {
+    if (state === owned.state) return
+    owned.state = state
+    owned.map.set(factKey('state'), state)
+  }
+
+  /** `undefined` if there is no room for one more map: the others know nothing of the actor then. */
+  #own(actor: string, life: number): OwnSharedMap | undefined {
+    try {
+      return this.#sharing.maps.own(sharedName(this.#link, actor), life)
+    } catch (error) {
+      this.#ports.log.warn({ link: this.#link, actor, err: error }, 'cluster_link_extrouter_not_shared')
+      return undefined
     }
-    owned.seeding = this.#ports.clock.after(0, () => {
-      this.#seed(actor, owned, pairs)
+  }
+
+  #landedAgain(owned: Owned, incarnation: number): void {
+    if (owned.incarnation !== incarnation) {
+      const life = landingLife(incarnation, owned.life, this.#sharing.random())
+      // Above everything that a landing of an older incarnation could get.
+      owned.map.outlive(life - 1)
+      owned.incarnation = incarnation
+      owned.life = life
+      owned.map.set(factKey('incarnation'), incarnation)
+      owned.map.set(factKey('life'), life)
+    }
+    this.tellStates()
+  }
+
+  /** Others are told that the actor is gone; one that was away for a while finds that out when it is back. */
+  #bury(owned: Owned): void {
+    this.#tellState(owned, sharedStates.gone)
+    this.#work(owned, this.#empty(owned.map))
+    const graves = [...this.#owned].filter(([, { state }]) => state === sharedStates.gone)
+    for (const [actor, grave] of graves.slice(0, -gravesMax)) {
+      grave.work?.cancel()
+      this.#owned.delete(actor)
+      grave.map.release()
+    }
+  }
+
+  /** Does some of it now, and the rest in later turns. */
+  #work(owned: Owned, steps: Iterator<unknown>): void {
+    owned.work?.cancel()
+    owned.work = undefined
+    for (let count = 0; count < sliceMax; count += 1) {
+      if (steps.next().done !== true) continue
       this.tellStates()
-    })
+      return
+    }
+    owned.work = this.#ports.clock.after(0, () => this.#work(owned, steps))
+    this.tellStates()
+  }
+
+  /** An empty map gets what the replica has. */
+  *#fill(actor: string, map: OwnSharedMap): Generator {
+    for (const [topicFilter, id] of this.#replica.pairsOf(actor)) {
+      // It may have gone since.
+      if (this.#replica.hasPair(actor, topicFilter, id)) map.set(routeKey(topicFilter, id), 1)
+      yield
+    }
+  }
+
+  /** What the former owner said and we have not been told yet: the replica gets it, or loses it. */
+  *#adopt(actor: string, map: OwnSharedMap, isComplete: boolean): Generator {
+    for (const [topicFilter, id] of this.#replica.pairsOf(actor)) {
+      if (map.get(routeKey(topicFilter, id)) === undefined) this.#amend(actor, 'delete', topicFilter, id, isComplete)
+      yield
+    }
+    for (const [key] of map.entries()) {
+      const entry = parseSharedKey(key)
+      if (entry.type === 'route' && !this.#replica.hasPair(actor, entry.topicFilter, entry.id)) {
+        if (isRoutable(entry.topicFilter)) this.#amend(actor, 'add', entry.topicFilter, entry.id, isComplete)
+        else map.delete(key)
+      }
+      yield
+    }
+  }
+
+  #amend(actor: string, type: RouteOp['type'], topicFilter: string, id: string, isComplete: boolean): void {
+    const nowMs = this.#ports.clock.nowMs()
+    this.#listener.obey(this.#replica.amend(actor, { type, topicFilter, id }, !isComplete, nowMs))
+  }
+
+  *#empty(map: OwnSharedMap): Generator {
+    for (const [key] of map.entries()) {
+      if (parseSharedKey(key).type !== 'fact') map.delete(key)
+      yield
+    }
+  }
+
+  #superseded(actor: string, map: OwnSharedMap, by: MapOwner): void {
+    const owned = this.#owned.get(actor)
+    if (owned?.map !== map) return
+    owned.work?.cancel()
+    this.#owned.delete(actor)
+    const { life, state = sharedStates.silent } = owned
+    // Only what differs from what we said will be told.
+    const foreign: Foreign = { owner: by, life, state, ownerIsThere: this.#sharing.isMember(by) }
+    this.#foreign.set(actor, foreign)
+    if (this.#replica.actor(actor) !== undefined) this.#mirror(actor, foreign, [])
+    this.#listener.movedAway(actor)
+    this.#arm()
   }
 
   #changed(actor: string, owner: MapOwner, changes: readonly SharedChange[]): void {
-    const { self } = this.#sharing
-    if (owner.node === self.node && owner.boot === self.boot) return
+    const { node, boot } = this.#sharing.self
     const owned = this.#owned.get(actor)
-    owned?.seeding?.cancel()
-    this.#owned.delete(actor)
-    // Of a map that was ours only what differs is told.
-    const { life = 0, state = sharedStates.silent } = this.#foreign.get(actor) ?? owned ?? {}
-    const foreign: Foreign = { owner, life, state, ownerIsThere: false }
-    foreign.ownerIsThere = this.#sharing.isMember(owner)
+    // A former process of ours says nothing any more.
+    if (owner.node === node && (owner.boot === boot || owned !== undefined)) return
+    if (owned !== undefined) this.#superseded(actor, owned.map, owner)
+    const known = this.#foreign.get(actor)
+    // What we dropped is taken back.
+    if (known === undefined && changes.every(({ value }) => value === undefined)) return
+    const { life = 0, state = sharedStates.silent } = known ?? {}
+    const foreign: Foreign = { owner, life, state, ownerIsThere: this.#sharing.isMember(owner) }
     this.#foreign.set(actor, foreign)
     this.#mirror(actor, foreign, changes)
-    if (owned !== undefined) this.#listener.movedAway(actor)
     if (foreign.life !== life) this.#listener.landedElsewhere()
     this.#arm()
   }
@@ -228,19 +319,19 @@ export class PeerSharing {
       if (entry.type === 'fact') facts.set(entry.fact, value)
       else if (entry.type === 'route' && isRoutable(entry.topicFilter)) ops.push(opOf(entry, value))
     }
-    const nowMs = this.#ports.clock.nowMs()
-    const result = this.#replica.mirror(actor, ops, nowMs)
-    this.#logFull(actor, result)
-    const incarnation = facts.get('incarnation')
-    if (incarnation !== undefined) this.#replica.mirrorLife(actor, incarnation)
     foreign.life = facts.get('life') ?? foreign.life
     if (facts.has('state')) foreign.state = sharedStateIn(facts.get('state'))
-    this.#listener.obey(result.effects)
-    this.#listener.obey(this.#replica.mirrorSign(actor, signOf(foreign), nowMs))
-  }
-
-  #logFull(actor: string, { type }: MirrorResult): void {
+    // Facts and routes come in any order: routes of an actor that returned may come before the word that it did.
+    if (foreign.state === sharedStates.gone && !ops.some(({ type }) => type === 'add')) {
+      return this.#listener.obey(this.#replica.mirrorGone(actor))
+    }
+    const nowMs = this.#ports.clock.nowMs()
+    const { type, effects } = this.#replica.mirror(actor, ops, nowMs)
     if (type === 'full') this.#ports.log.warn({ link: this.#link, actor }, 'cluster_link_extrouter_mirror_full')
+    const incarnation = facts.get('incarnation')
+    if (incarnation !== undefined) this.#replica.mirrorLife(actor, incarnation)
+    this.#listener.obey(effects)
+    this.#listener.obey(this.#replica.mirrorSign(actor, signOf(foreign), nowMs))
   }
 
   #dropped(actor: string): void {
@@ -275,5 +366,5 @@ export class PeerSharing {
 
 function signOf({ state, ownerIsThere }: Foreign): 'heard' | 'silent' | 'lost' {
   if (!ownerIsThere) return 'lost'
-  return state === sharedStates.silent ? 'silent' : 'heard'
+  return state === sharedStates.complete || state === sharedStates.bootstrapping ? 'heard' : 'silent'
 }

@@ -7,24 +7,36 @@ export type SharedChange = { readonly key: string; readonly value: number | unde
 
 export interface OwnSharedMap {
   readonly size: number
+  get(key: string): number | undefined
+  /** Goes on through changes made meanwhile. */
+  entries(): Iterable<readonly [string, number]>
   set(key: string, value: number): void
   delete(key: string): void
-  /** Nobody has it any more. */
+  /** Goes on under a life above this one. */
+  outlive(life: number): void
+  /** Somebody else owns it under a higher life. Never called within `own`. */
+  onSuperseded(listener: (by: MapOwner) => void): void
+  /** Nobody speaks for it any more. Copies stay until they are dropped. */
   release(): void
 }
 
 export interface SharedMapWatcher {
-  /** By whoever owns it then, this process included; a change of owner is told by what differs. */
+  /** By whoever owns it then; a change of owner is told by what differs. In any order, and perhaps in parts. */
   changed(name: string, owner: MapOwner, changes: readonly SharedChange[]): void
-  /** It was released or dropped. */
+  /** Our copy was dropped, and all of it taken back by `changed`. */
   dropped(name: string): void
 }
 
 export interface SharedRouteMaps {
-  /** Goes on with the content of our copy. Replaces whoever owns the map under a lower life, ourselves included. */
+  /**
+   * Goes on with the content of our copy, unless that is of a former process of ours. Replaces whoever owns the map under a lower
+   * life. Throws if there is no room for it.
+   */
   own(name: string, life: number): OwnSharedMap
-  /** Tells first of what is there. Returns how to stop it. */
-  watch(namePrefix: string, watcher: SharedMapWatcher): () => void
+  /** Tells first of what is there, `own`: of our own maps too. Returns how to stop it. */
+  watch(namePrefix: string, watcher: SharedMapWatcher, options: { readonly own: true }): () => void
+  /** Of another owner's map, `in_sync` if we have all that the owner has. */
+  copy(name: string): { readonly state: string } | undefined
   /** Forgets our copy. */
   drop(name: string): void
 }
