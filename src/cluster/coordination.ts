@@ -49,8 +49,9 @@ export interface Registers {
   /** Deletes if the register still has this revision. */
   remove(key: string, revision: number): Promise<WriteResult>
   /**
-   * Tells of each register whose key begins so: first as they are, then `ready`, then each change (but for one that the next change
-   * of the same register has overtaken), for as long as it is not stopped; after a connection was lost, or all state was deleted, it begins again, `ready` included. Returns how to stop it.
+   * Tells of each register whose key begins so: first as they are, then `ready`, then each change (but for one that the next
+   * change of the same register has overtaken), for as long as it is not stopped; after a connection was lost, or all state was
+   * deleted, it begins again, `ready` included. Returns how to stop it.
    */
   watch(keyPrefix: string, watcher: RegisterWatcher): () => void
 }

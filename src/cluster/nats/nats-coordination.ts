@@ -159,6 +159,8 @@ export class NatsCoordination implements Coordination {
       if (!(await this.#roundTrip(nc)) || this.#closing.signal.aborted) return false
       this.#open(nc, server)
       const reason = await nc.closed()
+      // Servers that joined the NATS cluster meanwhile were told of on the way.
+      this.#discover(nc, server)
       if (!this.#closing.signal.aborted) this.#log.warn({ error: reason?.message ?? 'closed' }, 'coordination_lost')
       return true
     } finally {
@@ -171,12 +173,15 @@ export class NatsCoordination implements Coordination {
   }
 
   #open(nc: NatsConnection, server: NatsServer): void {
-    this.#discovered = (nc.info?.connect_urls ?? []).map((url) => readServer(url, server.name))
     this.#setProblem('connection', undefined)
     this.#log.info({ server: `${server.host}:${server.port}` }, 'coordination_connected')
     this.#bus.open()
     this.#registers.attach(nc)
     this.#setConnected(true)
+  }
+
+  #discover({ info }: NatsConnection, { name }: NatsServer): void {
+    this.#discovered = (info?.connect_urls ?? []).map((url) => readServer(url, name))
   }
 
   /** What nats.js says of a connection on its way. Ends with it. */
