@@ -122,7 +122,7 @@ export class Handovers implements SessionHost {
   absent(clientId: string): void {
     if (this.#directory === undefined) return
     this.#dropOffer(clientId)
-    if (!this.#lingering.has(clientId)) this.#directory.absent(clientId)
+    this.#directory.absent(clientId)
   }
 
   // ---- a client comes to this node
@@ -342,10 +342,10 @@ export class Handovers implements SessionHost {
       ended: () => {
         this.#lingering.delete(clientId)
         this.#ports.unsubscribeAll(session)
-        if (this.#ports.sessions.get(clientId) === undefined) directory.absent(clientId)
       },
     })
     this.#lingering.set(clientId, lingering)
+    directory.absent(clientId)
     return firstLate
   }
 
