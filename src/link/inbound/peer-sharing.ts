@@ -93,6 +93,9 @@ export class PeerSharing {
   /** Follows what other nodes say. Harmless if it does so already. */
   start(): void {
     if (this.#stopWatching !== undefined) return
+    // Who disabled the link later than we did may have told us of its maps until then, and would never take them back.
+    for (const { name } of this.#sharing.maps.list())
+      if (name.startsWith(sharedNamePrefix(this.#link))) this.#sharing.maps.drop(name)
     // A watch may tell of something before it returns.
     this.#stopWatching = () => {}
     this.#stopMembers = this.#sharing.onMembers(() => this.#judgeOwners())
@@ -186,6 +189,7 @@ export class PeerSharing {
       const status = this.#replica.actor(actor)
       if (status === undefined) continue
       this.#tellState(owned, owned.work === undefined ? sharedStateOf(status) : sharedStates.bootstrapping)
+      this.#tellLife(owned)
     }
   }
 
@@ -193,6 +197,13 @@ export class PeerSharing {
     if (state === owned.state) return
     owned.state = state
     owned.map.set(factKey('state'), state)
+  }
+
+  /** Somebody may have remembered a higher life of a former process of ours. */
+  #tellLife(owned: Owned): void {
+    if (owned.map.life <= owned.life) return
+    owned.life = owned.map.life
+    owned.map.set(factKey('life'), owned.life)
   }
 
   /** `undefined` if there is no room for one more map: the others know nothing of the actor then. */
@@ -239,6 +250,7 @@ export class PeerSharing {
       this.tellStates()
       return
     }
+    if (this.#stopWatching === undefined) return
     owned.work = this.#ports.clock.after(0, () => this.#work(owned, steps))
     this.tellStates()
   }

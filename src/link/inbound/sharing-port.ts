@@ -7,6 +7,8 @@ export type SharedChange = { readonly key: string; readonly value: number | unde
 
 export interface OwnSharedMap {
   readonly size: number
+  /** May be higher than what it was given. */
+  readonly life: number
   get(key: string): number | undefined
   /** Goes on through changes made meanwhile. */
   entries(): Iterable<readonly [string, number]>
@@ -37,7 +39,9 @@ export interface SharedRouteMaps {
   watch(namePrefix: string, watcher: SharedMapWatcher, options: { readonly own: true }): () => void
   /** Of another owner's map, `in_sync` if we have all that the owner has. */
   copy(name: string): { readonly state: string } | undefined
-  /** Forgets our copy. */
+  /** Of all that this node has or has a copy of. */
+  list(): readonly { readonly name: string }[]
+  /** Forgets our copy. If its owner goes on, it is soon here again. */
   drop(name: string): void
 }
 

@@ -382,6 +382,19 @@ for (const { what, change } of [
   { what: 'disabled', change: (bench: GateBench) => bench.setLink('cl.a', { enable: false }) },
   { what: 'removed', change: (bench: GateBench) => bench.deleteLink('cl.a') },
 ]) {
+  test(`a link that is ${what} on one node after the other leaves nothing that comes back with it`, async () => {
+    const cluster = new Cluster('b1', 'b2', 'b3')
+    const actor = await cluster.land('b1')
+    actor.add('a')
+    for (const name of ['b3', 'b2', 'b1']) {
+      cluster.settle()
+      change(cluster.bench(name))
+    }
+    for (const name of ['b1', 'b2', 'b3']) cluster.bench(name).setLink('cl.a', { enable: true })
+    assert.deepEqual(cluster.routes(), [])
+    for (const { bench } of cluster.nodes.values()) assert.deepEqual(bench.gate.inboundStatus('cl.a')?.actors, [])
+  })
+
   test(`a link that is ${what} clears on all nodes, and begins anew when it is back`, async () => {
     const cluster = new Cluster('b1', 'b2')
     const actor = await cluster.land('b1')
