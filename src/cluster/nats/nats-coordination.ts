@@ -1,5 +1,5 @@
 /** Coordination over NATS: the connection, made again for as long as it takes; bus and registers are beside it. */
-import { DebugEvents, type NatsConnection } from 'nats'
+import { DebugEvents, Events, type NatsConnection } from 'nats'
 import type { NatsConfig } from '../../config/nats/nats-schema.ts'
 import type { ClusterClock } from '../cluster-clock.ts'
 import type { ClusterLog } from '../cluster-log.ts'
@@ -152,15 +152,13 @@ export class NatsCoordination implements Coordination {
   /** From the first round trip to the end of a connection. False if it never was one. */
   async #serve(nc: NatsConnection, server: NatsServer): Promise<boolean> {
     this.#nc = nc
-    void this.#follow(nc)
+    void this.#follow(nc, server)
     this.#problems.delete('rights')
     try {
       this.#bus.attach(nc)
       if (!(await this.#roundTrip(nc)) || this.#closing.signal.aborted) return false
       this.#open(nc, server)
       const reason = await nc.closed()
-      // Servers that joined the NATS cluster meanwhile were told of on the way.
-      this.#discover(nc, server)
       if (!this.#closing.signal.aborted) this.#log.warn({ error: reason?.message ?? 'closed' }, 'coordination_lost')
       return true
     } finally {
@@ -173,6 +171,7 @@ export class NatsCoordination implements Coordination {
   }
 
   #open(nc: NatsConnection, server: NatsServer): void {
+    this.#discover(nc, server)
     this.#setProblem('connection', undefined)
     this.#log.info({ server: `${server.host}:${server.port}` }, 'coordination_connected')
     this.#bus.open()
@@ -181,15 +180,18 @@ export class NatsCoordination implements Coordination {
   }
 
   #discover({ info }: NatsConnection, { name }: NatsServer): void {
-    this.#discovered = (info?.connect_urls ?? []).map((url) => readServer(url, name))
+    // A connection that has ended knows nothing any more.
+    if (info !== undefined) this.#discovered = (info.connect_urls ?? []).map((url) => readServer(url, name))
   }
 
   /** What nats.js says of a connection on its way. Ends with it. */
-  async #follow(nc: NatsConnection): Promise<void> {
+  async #follow(nc: NatsConnection, server: NatsServer): Promise<void> {
     try {
       for await (const status of nc.status()) {
         // nats.js 2.29 wants to send the rest before it gives up a server that is silent, and that may never end.
         if (status.type === DebugEvents.StaleConnection) await nc.close()
+        // Servers came to the NATS cluster, or went.
+        if (status.type === Events.Update) this.#discover(nc, server)
         if (status.permissionContext === undefined) continue
         const { operation, subject } = status.permissionContext
         this.#setProblem('rights', `cluster.nats: our user may not ${verbs[operation] ?? operation} ${subject}`)

@@ -49,7 +49,6 @@ export async function dial(
     // As everything else does: by the system's resolver, which knows `localhost` and /etc/hosts.
     resolve: false,
     reconnect: false,
-    ignoreClusterUpdates: true,
     noEcho: true,
     noAsyncTraces: true,
     timeout: dialMsMax,
