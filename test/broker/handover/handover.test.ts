@@ -1,6 +1,7 @@
 /** A client that comes back to another node finds its session there, and the old node has none any more. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { noAttributes } from '../../../src/broker/access/client-info.ts'
 import { reasonCode } from '../../../src/packets/reason-code.ts'
 import { MemoryStore } from '../durable/memory-store.ts'
 import { publish, subscribe, type TestBroker } from '../test-broker.ts'
@@ -253,6 +254,29 @@ async function bothPublish(town: Town, payload: string): Promise<void> {
   for (const { started } of town.nodes.values()) started.broker.deliver(message)
   await turns(2)
 }
+
+test('a session of another user is not handed over: it ends', async (t) => {
+  const town = new Town(t)
+  const [a, b] = [await town.node('a'), await town.node('b')]
+  for (const { started } of [a, b])
+    started.broker.authenticator = {
+      isOpen: false,
+      authenticate: async () => ({
+        type: 'accepted',
+        isSuperuser: false,
+        attributes: noAttributes,
+        expiresAtMs: undefined,
+      }),
+    }
+  await a.started.subscriber('s', ['a'], 5, { ...kept, username: 'owner' })
+  const other = await b.started.client('s', 5, { ...kept, username: 'other' })
+  assert.equal(other.connack.sessionPresent, false)
+  assert.equal(a.started.broker.sessions.get('s'), undefined)
+  assert.deepEqual(a.troubles, ['session_of_another_user_discarded'])
+  await subscribe(other, 'b')
+  const again = await a.started.client('s', 5, { ...kept, username: 'other' })
+  assert.equal(again.connack.sessionPresent, true)
+})
 
 test('two connections for one ClientID while its session is on its way: the later one has it, the earlier is closed', async (t) => {
   const town = new Town(t)
