@@ -135,6 +135,12 @@ export class Lease {
     return () => void this.#listeners.delete(listener)
   }
 
+  /** Asks who holds it now; resolves when `state` and `holder` say so. Rejects with `ClusterError` if nobody answers. */
+  async reread(): Promise<void> {
+    this.observe(await this.#ports.coordination.registers.read(this.#key))
+    await this.#renewing
+  }
+
   /** Contests it no more. If it was ours, another may have it at once; resolves when that is on record, or can't be. */
   async release(): Promise<void> {
     if (this.#isReleased) return
@@ -154,6 +160,8 @@ export class Lease {
     const register = await registers.read(this.#key)
     const record = recordIn(register)
     if (record === undefined || record === 'damaged' || record.boot !== self.boot || record.released) return
+    // It may have been contested anew here, and won: that is not ours to let go.
+    if (record.upTo !== this.#reservation?.upTo) return
     await registers.write(this.#key, encodeLeaseRecord({ ...record, released: true }), register.revision)
   }
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ClusterError } from '../../../src/cluster/cluster-error.ts'
-import { Leases } from '../../../src/cluster/leases/leases.ts'
+import { leaseName, Leases } from '../../../src/cluster/leases/leases.ts'
 import { decodeLeaseRecord } from '../../../src/cluster/leases/lease-record.ts'
+import { TransitionHistory } from '../../../src/transitions/transition-history.ts'
 import { ManualClock } from '../../broker/manual-clock.ts'
 import { SimulatedNetwork } from '../../sim/simulated-coordination.ts'
 import { pass, RememberedLog, SimulatedProcess } from '../../sim/simulated-process.ts'
@@ -10,6 +11,7 @@ import { pass, RememberedLog, SimulatedProcess } from '../../sim/simulated-proce
 function world() {
   const clock = new ManualClock()
   const network = new SimulatedNetwork(clock)
+  const history = new TransitionHistory(() => clock.nowMs())
   const left = new Set<string>()
   const listeners = new Set<() => void>()
   const join = (node: string, boot: string, { known = 0, isAlone = false } = {}) => {
@@ -20,6 +22,10 @@ function world() {
       clock: process.clock,
       log: new RememberedLog(),
       random: () => 0.5,
+      inspect: history.inspector((snapshot) => {
+        const name = leaseName(snapshot)
+        return name === undefined ? undefined : { id: `${node}/${name}`, parent: undefined }
+      }),
       memory: {
         recall: () => kept.incarnation,
         remember: async (_, incarnation) => void (kept.incarnation = incarnation),
@@ -61,7 +67,7 @@ function world() {
     a.states.length = 0
     return { a, b }
   }
-  return { clock, network, join, leave, record, two }
+  return { clock, network, history, join, leave, record, two }
 }
 
 test('who is alone has it at once', async () => {
@@ -303,4 +309,60 @@ test('a damaged record is replaced', async () => {
   await pass(clock, 3_000)
   assert.notEqual(record(), undefined)
   assert.ok(a.kept.incarnation > 0)
+})
+
+test('each change of state is seen, and a renewal is none', async () => {
+  const { clock, history, two } = world()
+  const { a } = await two()
+  await pass(clock, 10_000, 50)
+  a.process.network.cut()
+  await pass(clock, 4_000, 50)
+  assert.deepEqual(
+    history.of('a/eu').map(({ to }) => to),
+    ['follower', 'candidate', 'holder', 'lapsed'],
+  )
+})
+
+test('a lease whose machine crashes begins anew, and is the holder again with a higher number', async () => {
+  const { clock, history, two } = world()
+  const { a, b } = await two()
+  const before = a.lease.nextIncarnation()
+  assert.equal(history.crash('a/eu', 'a fault'), true)
+  await pass(clock, 1_100)
+  assert.deepEqual([a.lease.state, b.lease.state], ['holder', 'follower'])
+  assert.ok(a.lease.nextIncarnation() > before)
+})
+
+test('who asks learns who holds it, and hears when nobody answers', async () => {
+  const { clock, two } = world()
+  const { a, b } = await two()
+  a.process.freeze()
+  await pass(clock, 10_000, 50)
+  assert.equal(a.lease.holder, 'a')
+  // What was sent to it meanwhile is not there yet, but it may ask.
+  const woken = a.process
+  woken.thaw('timers')
+  const asked = a.lease.reread()
+  await pass(clock, 10)
+  await asked
+  assert.deepEqual([a.lease.state, a.lease.holder], ['follower', 'b'])
+  b.process.network.cut()
+  const refused = assert.rejects(
+    b.lease.reread(),
+    (error) => error instanceof ClusterError && error.code === 'COORDINATION_LOST',
+  )
+  await pass(clock, 10)
+  await refused
+})
+
+test('what is contested anew while it is being released is not released after it was won', async () => {
+  const { clock, two, record } = world()
+  const { a } = await two()
+  const released = a.lease.release()
+  const again = a.leases.contest('eu')
+  await pass(clock, 1_000)
+  await released
+  assert.notEqual(again, a.lease)
+  assert.equal(record()?.released, false)
+  assert.deepEqual([a.lease.state, again.holder], ['follower', record()?.node])
 })

@@ -27,6 +27,9 @@ type Running = {
   lease: Lease | undefined
 }
 
+/** No two wall clocks agree. */
+const WALL_OFFSETS_MS = [0, 3_600_000, -3_600_000, -7_000, 7_000]
+
 /** One time as the holder, with all numbers that were used in it. */
 type Tenure = { readonly boot: string; readonly used: number[] }
 
@@ -43,10 +46,10 @@ export class SimulatedMembers {
 
   constructor(nodeCount: number, random: () => number) {
     this.#random = random
-    this.#disks = Array.from({ length: nodeCount }, () => ({
+    this.#disks = Array.from({ length: nodeCount }, (_, node) => ({
       incarnations: new Map(),
       slot: undefined,
-      wallOffsetMs: 0,
+      wallOffsetMs: WALL_OFFSETS_MS[node] ?? 0,
     }))
     this.#running = this.#disks.map(() => undefined)
     this.network.loses = () => random() < 0.05
