@@ -22,6 +22,11 @@ function facts(
 const unknown = handshakeRejected('unknown_cluster')
 const lost = connectTimedOut(5_000)
 
+function standingBy(holder: string | undefined, failure: LinkFailure | undefined, members: MemberFact[]) {
+  const routeSync = { phase: 'standby', failure, speaking: { state: 'follower', holder } } as const
+  return facts('standby', failure, members, { routeSync })
+}
+
 const rows: { when: string; is: LinkState; because: RegExp[]; given: LinkFacts }[] = [
   {
     when: 'everything is just starting',
@@ -138,6 +143,43 @@ const rows: { when: string; is: LinkState; because: RegExp[]; given: LinkFacts }
     because: [/want/, /no connection/, /outbox/],
     given: facts('disconnected', lost, [broken], { outbox: { aboveHighWaterMark: true } }),
   },
+  { when: 'another node speaks', is: 'running', because: [], given: standingBy('a2', undefined, [up]) },
+  {
+    when: 'another node speaks and the pool starts',
+    is: 'connecting',
+    because: [],
+    given: standingBy('a2', undefined, [starting]),
+  },
+  {
+    when: 'another node speaks and the pool is down',
+    is: 'degraded',
+    because: [/no connection/],
+    given: standingBy('a2', undefined, [broken]),
+  },
+  {
+    when: 'no node is known to speak',
+    is: 'connecting',
+    because: [/^no node of the cluster .* want$/],
+    given: standingBy(undefined, undefined, [up]),
+  },
+  {
+    when: 'we gave way and nobody took over',
+    is: 'connecting',
+    because: [/from here: no CONNACK/],
+    given: standingBy(undefined, lost, [up]),
+  },
+  {
+    when: 'the nodes do not reach each other',
+    is: 'degraded',
+    because: [/^coordination lost$/],
+    given: facts('syncing', undefined, [up], { coordinationLost: true }),
+  },
+  {
+    when: 'the nodes do not reach each other and the link starts',
+    is: 'connecting',
+    because: [/^coordination lost$/],
+    given: facts('connecting', undefined, [starting], { coordinationLost: true }),
+  },
 ]
 
 for (const { when, is, because, given } of rows) {
@@ -149,9 +191,15 @@ for (const { when, is, because, given } of rows) {
   })
 }
 
-test('a status differs by its state or its reasons', () => {
+test('the status of a link of a cluster says who speaks, and that of a node alone does not', () => {
+  assert.equal(statusOf(standingBy('a2', undefined, [up])).speaker, 'a2')
+  assert.ok(!('speaker' in statusOf(facts('syncing', undefined, [up]))))
+})
+
+test('a status differs by its state, its reasons or who speaks', () => {
   const status = { state: 'degraded', reasons: ['a'] } as const
   assert.ok(sameStatus(status, { state: 'degraded', reasons: ['a'] }))
   assert.ok(!sameStatus(status, { state: 'degraded', reasons: ['b'] }))
   assert.ok(!sameStatus(status, { state: 'running', reasons: ['a'] }))
+  assert.ok(!sameStatus(status, { state: 'degraded', reasons: ['a'], speaker: 'a2' }))
 })
