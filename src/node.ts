@@ -351,6 +351,7 @@ export class Node {
         own: (name, life) => this.#joined.maps.own(name, life),
         watch: (namePrefix, watcher) => this.#joined.maps.watch(namePrefix, watcher),
         copy: (name) => this.#joined.maps.copy(name),
+        list: () => this.#joined.maps.list(),
         drop: (name) => this.#joined.maps.drop(name),
       },
       isMember: (owner) => this.#joined.isMember(owner),
