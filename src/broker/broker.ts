@@ -209,7 +209,7 @@ export class Broker implements BrokerPort {
       const member = group.isSpread ? this.#chooseAnywhere(group) : group.choose(this.#pickMember)
       member?.session.deliver(passing, member, group, exclusive)
     }
-    if (isSpread || this.spread.hasGroups) this.spread.send(passing, nodes, isForAll)
+    if (isSpread || (groups.length > 0 && this.spread.hasGroups)) this.spread.send(passing, nodes, isForAll)
     if (receivers === 0) this.counters.withoutReceivers++
     return receivers
   }
@@ -584,11 +584,13 @@ export class Broker implements BrokerPort {
     return this.#fromMembers.redispatch(publication, directive, lostNode)
   }
 
-  /** A member that would get the message at once goes before one on another node, and that before one that has to wait here. */
+  /** Who would get the message at once goes before who has to wait for it, and of both this node before the others. */
   #chooseAnywhere(group: ShareGroup): Target | undefined {
     const ready = group.chooseReady(this.#pickMember)
-    if (ready !== undefined) return ready
-    return this.spread.leave(group) ? undefined : group.choose(this.#pickMember)
+    if (ready !== undefined || this.spread.leave(group, 'ready')) return ready
+    const waiting = group.choose(this.#pickMember)
+    if (waiting === undefined) this.spread.leave(group, 'any')
+    return waiting
   }
 
   /** Each topic with what is retained, or was cleared not long ago. May be gone through bit by bit, while things change. */

@@ -93,13 +93,17 @@ export class FromMembers {
   }
 
   /** Hands a message for a group on to another node that has members of it. Returns whether there is one left to try. */
-  handOn(publication: Publication, group: ShareGroup | undefined, tried: readonly string[], nowMs: number): boolean {
-    const { spread } = this.#ports
-    if (group === undefined || !spread.leaveOn(group, tried)) return false
+  handOn(
+    publication: Publication,
+    group: ShareGroup | undefined,
+    tried: readonly string[],
+    nowMs: number,
+    who: 'ready' | 'any' = 'any',
+  ): boolean {
+    if (group === undefined || !group.isSpread) return false
     // If it was to be retained it is: by now the topic may have another message, or none.
     this.#handedOn.fromPublication(publication.withoutRetain(), nowMs)
-    spread.send(this.#handedOn, nobody, false)
-    return true
+    return this.#ports.spread.handOn(this.#handedOn, group, tried, who)
   }
 
   /** See `Broker.redispatch`. */
@@ -119,10 +123,14 @@ export class FromMembers {
     if (publication.expiresAtMs <= nowMs) return void counters.droppedExpired++
     const named = readGroupKey(text)
     const group = this.#groupOf(named)
+    const tried = [...(named?.tried ?? nobody), lostNode]
     const ready = group?.chooseReady(pickMember())
-    if (ready === undefined && this.handOn(publication, group, [...(named?.tried ?? nobody), lostNode], nowMs)) return
+    if (ready === undefined && this.handOn(publication, group, tried, nowMs, 'ready')) return
     const member = ready ?? group?.choose(pickMember())
-    if (member === undefined) return void counters.droppedNoMember++
+    if (member === undefined) {
+      if (!this.handOn(publication, group, tried, nowMs)) counters.droppedNoMember++
+      return
+    }
     this.#passing.fromPublication(publication, nowMs)
     member.session.deliver(this.#passing, member, group, false)
   }

@@ -29,26 +29,30 @@ export class Spread {
     return this.#groups.size > 0
   }
 
-  /** Leaves the message at hand to another node with members of the group. Returns whether there is one. */
-  leave(group: ShareGroup): boolean {
-    const node = this.members === undefined ? undefined : group.chooseNode(none)
+  /**
+   * Leaves the message at hand to another node with members of the group: one that is ready, or any. Returns whether there is one;
+   * `send` sends it then.
+   */
+  leave(group: ShareGroup, who: 'ready' | 'any'): boolean {
+    const node = this.members === undefined ? undefined : group.chooseNode(none, who)
     if (node === undefined) return false
-    this.#leaveTo(node, group.key)
-    return true
-  }
-
-  /** The same for a message that was handed to these nodes before, and not to be handed to them again. */
-  leaveOn(group: ShareGroup, tried: readonly string[]): boolean {
-    const node = this.members === undefined ? undefined : group.chooseNode(tried)
-    if (node === undefined) return false
-    this.#leaveTo(node, writeGroupKey(group.key, [...tried, node]))
-    return true
-  }
-
-  #leaveTo(node: string, key: string): void {
     const keys = this.#groups.get(node)
-    if (keys === undefined) this.#groups.set(node, [key])
-    else keys.push(key)
+    if (keys === undefined) this.#groups.set(node, [group.key])
+    else keys.push(group.key)
+    return true
+  }
+
+  /**
+   * Hands a message to another node with members of the group, but to none of those that were tried. Returns whether there is one.
+   * It may happen while another message is at hand.
+   */
+  handOn(passing: Passing, group: ShareGroup, tried: readonly string[], who: 'ready' | 'any'): boolean {
+    const { members } = this
+    const node = members === undefined ? undefined : group.chooseNode(tried, who)
+    if (members === undefined || node === undefined) return false
+    const groups = [writeGroupKey(group.key, [...tried, node])]
+    this.#sendTo(members, node, passing, { plain: false, groups })
+    return true
   }
 
   /**

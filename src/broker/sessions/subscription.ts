@@ -138,15 +138,15 @@ export class ShareGroup {
     return had
   }
 
-  /** The node whose turn it is, but for those that were tried; one that is ready goes before one that is not. */
-  chooseNode(tried: readonly string[]): string | undefined {
+  /** The node whose turn it is, but for those that were tried; of any, one that is ready goes before one that is not. */
+  chooseNode(tried: readonly string[], who: 'ready' | 'any'): string | undefined {
     const { length } = this.#nodes
     let chosen: number | undefined
     for (let i = 0; i < length; i++) {
       const candidate = (this.#nextNode + i) % length
       const { node, isReady } = this.#nodes[candidate]!
       if (tried.length > 0 && tried.includes(node)) continue
-      chosen ??= candidate
+      if (who === 'any') chosen ??= candidate
       if (!isReady) continue
       chosen = candidate
       break

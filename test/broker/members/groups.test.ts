@@ -198,6 +198,15 @@ test('a node whose members are not ready comes after one whose members are', asy
   await publisher.nothingMore()
   assert.deepEqual(nodes.underway.splice(0).map(describe), ['a>b t g/t'])
   assert.deepEqual([...broker.interest()], ['t'])
+  // One that has to wait here comes between the two.
+  broker.addMemberGroup('b', 'g', 't', false)
+  const away = await nodes.at('a').subscriber('away', ['$share/g/t'], 5, kept)
+  await away.destroy()
+  await nodes.at('a').connections(1)
+  publisher.send(publish('t', '4', { qos: 1, messageId: 1 }))
+  await publisher.next('puback')
+  assert.deepEqual(nodes.underway, [])
+  assert.deepEqual(await taken(await nodes.at('a').client('away', 5, kept)), ['4'])
 })
 
 test('a key that went too far, or names nothing, is dropped and counted', async (t) => {
