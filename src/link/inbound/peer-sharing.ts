@@ -51,7 +51,7 @@ type Owned = {
 type Foreign = { readonly owner: MapOwner; life: number; state: SharedState; ownerIsThere: boolean }
 
 /** Some milliseconds of work. */
-const sliceMax = 2_000
+const sliceMax = 1_000
 /** Actors that are heard elsewhere are heard here so many times within a lease. */
 const hearingsPerLease = 4
 /** Maps of actors that are gone, which say so to whoever was away meanwhile. */
