@@ -1,6 +1,6 @@
 /**
  * What does a message cost? Our broker beside Mosquitto in the same run, then with what it
- * acknowledges on disk, then a link of two nodes, a cluster of two beside one of NATS with MQTT, idle connections, clients that are too much, the topic index, the debug socket.
+ * acknowledges on disk, then a link of two nodes, a cluster of two beside one of NATS with MQTT, idle connections, clients that are too much, the topic index, shared routes, the debug socket.
  *   npm run bench -- [--check] [--profile] [--out FILE] [--only PART[,PART]] [--cell WORDS]...
  *     [--rounds 3] [--seconds 1.5] [--warmup 0.7] [--topics 1000] [--filters 1000000]
  *     [--connections 10000]
@@ -32,6 +32,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   idle: benchIdle,
   overload: benchOverload,
   topics: benchTopics,
+  shared: benchShared,
   inspect: benchInspect,
 }
 
@@ -85,14 +86,23 @@ for (const text of missed) process.stderr.write(`budget missed: ${text}\n`)
 if (values.check && missed.length > 0) process.exitCode = 1
 
 /** The index has a benchmark of its own, which checks its budgets itself. */
-async function benchTopics({ filters, check, print, miss }: Bench): Promise<void> {
-  const file = fileURLToPath(new URL('topics.js', import.meta.url))
-  const child = spawn(process.execPath, [file, '--filters', String(filters), ...(check ? ['--check'] : [])], {
+function benchTopics(bench: Bench): Promise<void> {
+  return benchAlone('topics', ['--filters', String(bench.filters)], bench)
+}
+
+/** So have the maps that members share. */
+function benchShared(bench: Bench): Promise<void> {
+  return benchAlone('shared', ['--routes', String(bench.filters)], bench)
+}
+
+async function benchAlone(name: string, args: readonly string[], { check, print, miss }: Bench): Promise<void> {
+  const file = fileURLToPath(new URL(`${name}.js`, import.meta.url))
+  const child = spawn(process.execPath, [file, ...args, ...(check ? ['--check'] : [])], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   child.stdout.setEncoding('utf8').on('data', (text: string) => print(text.trimEnd()))
   const code = await new Promise((resolve) => child.once('close', resolve))
-  if (code !== 0) miss(`topics: exit code ${String(code)}`)
+  if (code !== 0) miss(`${name}: exit code ${String(code)}`)
 }
 
 function print(text: string): void {
