@@ -38,6 +38,12 @@ type Standing = {
 }
 
 export const transitionsMax = 256
+/** Of those that have ended and that nobody has told to forget, so many are remembered at most. */
+export const endedMax = 256
+
+const lookEvery = 64
+
+const ends: ReadonlySet<string> = new Set(['stopped', 'done', 'error'])
 
 /** What a machine ends with that is told of a child's crash and has no answer to it. Source: XState, `isErrorActorEvent`. */
 const crashEvent = 'xstate.error.actor.fault'
@@ -124,12 +130,23 @@ export class TransitionHistory {
     const actor = { name, state: '' }
     this.#known.set(actorRef, actor)
     const before = this.#standings.get(name.id)
-    if (before === undefined) this.#standings.set(name.id, newStanding(name, actorRef))
-    else {
+    if (before === undefined) {
+      this.#forgetEnded()
+      this.#standings.set(name.id, newStanding(name, actorRef))
+    } else {
       before.ref = new WeakRef(actorRef)
       before.restarts += 1
     }
     return actor
+  }
+
+  /** Names come and go with what is configured; those that went long ago make room. */
+  #forgetEnded(): void {
+    // Not each time: a node may have ten thousands of actors that run.
+    if (this.#standings.size % lookEvery !== 0) return
+    const ended = [...this.#standings.values()].filter(({ state }) => ends.has(state))
+    ended.sort((one, other) => one.sinceMs - other.sinceMs)
+    for (const { name } of ended.slice(0, Math.max(0, ended.length - endedMax))) this.#standings.delete(name.id)
   }
 
   #record({ id }: ActorName, actorRef: ActorRefLike, transition: Transition): void {

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { createActor, createMachine } from 'xstate'
-import { TransitionHistory, transitionsMax, type Transition } from '../../src/transitions/transition-history.ts'
+import {
+  endedMax,
+  TransitionHistory,
+  transitionsMax,
+  type Transition,
+} from '../../src/transitions/transition-history.ts'
 
 function lamp(id: string) {
   return createMachine({
@@ -96,4 +101,19 @@ test('a crash ends the actor with the reason, and is not possible twice', () => 
   assert.equal(history.crash('eu/seen', 'again'), false)
   assert.equal(history.crash('eu', 'again'), false)
   assert.match(String(errors[0]), /for a test/)
+})
+
+test('of those that have ended the last are remembered, and all that run', () => {
+  let nowMs = 0
+  const history = new TransitionHistory(() => (nowMs += 1))
+  const begin = (id: string) => {
+    const inspect = history.inspector(() => ({ id, parent: undefined }))
+    return createActor(lamp(id), { inspect }).start()
+  }
+  begin('runs')
+  for (let i = 0; i < endedMax * 3; i += 1) begin(`ended ${i}`).stop()
+  const ids = history.ids()
+  assert.ok(ids.length <= endedMax + 65, `${ids.length} are remembered`)
+  assert.equal(ids[0], 'runs')
+  assert.equal(ids.at(-1), `ended ${endedMax * 3 - 1}`)
 })
