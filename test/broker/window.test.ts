@@ -34,6 +34,15 @@ const operation = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('open' as const), qos: fc.constantFrom(1 as const, 2 as const) }),
   },
   {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('openAs' as const),
+      qos: fc.constantFrom(1 as const, 2 as const),
+      // Where those are that `open` is about to give out, or anywhere.
+      packetId: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 65_535 })),
+    }),
+  },
+  {
     weight: 5,
     arbitrary: fc.record({
       do: fc.constantFrom('acknowledge', 'receive', 'complete', 'refuse', 'discard'),
@@ -65,6 +74,11 @@ test('a window does what a list does, through growth and over the end of the ide
             assert(packetId >= 1 && packetId <= 65_535)
             assert(!model.entries.some((entry) => entry.packetId === packetId), `identifier ${packetId} is in use`)
             model.entries.push({ packetId, state: op.qos === 1 ? 'puback' : 'pubrec', kept })
+          } else if (op.do === 'openAs') {
+            if (window.isFull || window.has(op.packetId)) continue
+            const kept = queued('t', { qos: op.qos })
+            window.openAs(op.packetId, kept)
+            model.entries.push({ packetId: op.packetId, state: op.qos === 1 ? 'puback' : 'pubrec', kept })
           } else {
             const packetId = op.stray
               ? (op.which % 65_535) + 1

@@ -32,24 +32,41 @@ const VERSION = 1
 const flag = { retain: 4, group: 8, identifiers: 16 } as const
 const kind = { publish: 1, pubrel: 2 } as const
 
-/** @param nowMs wall clock of this node, which that of the other may differ from */
-export function encodeHandover(session: HandedSession, nowMs: number): Buffer {
+/** So much is written before others have their turn: entries, and bytes of messages. */
+const STEP_ENTRIES = 500
+const STEP_BYTES = 1_000_000
+
+/**
+ * Writes a step at a time; what it returns in the end is the record.
+ * @param nowMs wall clock of this node, which that of the other may differ from
+ */
+export function* encodeHandover(session: HandedSession, nowMs: number): Generator<void, Buffer> {
   const writer = new ByteWriter(4096).begin()
   writer.byte(VERSION).float(nowMs)
   writePublisher(writer, session.publisher)
   writer.float(session.expiryIntervalMs)
-  writer.number(session.subscriptions.length)
-  for (const { name, options } of session.subscriptions) writeSubscription(writer, name, options)
+  yield* inSteps(writer, session.subscriptions, ({ name, options }) => writeSubscription(writer, name, options))
   writer.number(session.awaitingRel.length)
   for (const packetId of session.awaitingRel) writer.number(packetId)
-  writer.number(session.unacknowledged.length)
-  for (const one of session.unacknowledged) {
+  yield* inSteps(writer, session.unacknowledged, (one) => {
     writer.byte(kind[one.type]).number(one.packetId)
     if (one.type === 'publish') writeMessage(writer, one.message)
-  }
-  writeMessages(writer, session.retained)
-  writeMessages(writer, session.queue)
+  })
+  yield* inSteps(writer, session.retained, (message) => writeMessage(writer, message))
+  yield* inSteps(writer, session.queue, (message) => writeMessage(writer, message))
   return writer.seal()
+}
+
+function* inSteps<T>(writer: ByteWriter, entries: readonly T[], write: (entry: T) => void): Generator<void, void> {
+  writer.number(entries.length)
+  let [left, until] = [STEP_ENTRIES, writer.at + STEP_BYTES]
+  for (const entry of entries) {
+    write(entry)
+    if (left-- > 0 && writer.at < until) continue
+    yield
+    left = STEP_ENTRIES
+    until = writer.at + STEP_BYTES
+  }
 }
 
 /** Throws `DamagedRecord` for anything else than `encodeHandover` makes. */

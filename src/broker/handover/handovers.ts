@@ -204,7 +204,7 @@ export class Handovers implements SessionHost {
       const parsed = parseSubscription(name)
       if (parsed.type !== 'invalid') table.put(session, name, parsed, options)
       if (left-- > 0) continue
-      await new Promise<void>((resolve) => this.#ports.defer(resolve))
+      await this.#nextTurn()
       left = SUBSCRIPTIONS_PER_TURN
     }
     this.#lingering.get(clientId)?.end()
@@ -276,7 +276,7 @@ export class Handovers implements SessionHost {
     if (pending !== undefined) {
       await pending.done
       // Its connection first becomes that of the session.
-      await new Promise<void>((resolve) => this.#ports.defer(resolve))
+      await this.#nextTurn()
     }
     const session = sessions.get(clientId)
     if (session === undefined) return undefined
@@ -297,7 +297,12 @@ export class Handovers implements SessionHost {
     const left = queued.length - handed.queue.length
     if (left > 0) log.warn({ clientid: clientId, member: node, lost: left }, 'session_handover_truncated')
     counters.droppedQueueFull += left
-    return encodeHandover(handed, clock.nowMs())
+    const steps = encodeHandover(handed, clock.nowMs())
+    for (;;) {
+      const step = steps.next()
+      if (step.done === true) return step.value
+      await this.#nextTurn()
+    }
   }
 
   /** The other node has the session on disk: it is forgotten here, but for what still comes for it. */
@@ -378,6 +383,10 @@ export class Handovers implements SessionHost {
   }
 
   // ---- both
+
+  #nextTurn(): Promise<void> {
+    return new Promise((resolve) => this.#ports.defer(resolve))
+  }
 
   /** Stops all timers. */
   close(): void {
