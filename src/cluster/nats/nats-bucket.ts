@@ -1,7 +1,12 @@
 /** The stream that holds the registers of a cluster: a KV bucket as any tool of NATS knows it, made when it is not there. */
+import { randomUUID } from 'node:crypto'
 import type { NatsConnection } from 'nats'
 import type { ClusterLog } from '../cluster-log.ts'
 import { askJetStream, isObject, jetStreamErrors, JetStreamRefusal } from './jetstream.ts'
+
+/** How long who made a bucket has to number it, and how often it is asked whether he has. */
+const numberingMsMax = 800
+const askAgainMs = 50
 
 /** One use of JetStream: its connection, and how long there is for all of it. */
 export type Asking = { readonly nc: NatsConnection; readonly leftMs: () => number }
@@ -18,6 +23,7 @@ export class NatsBucket {
   readonly #name: string
   readonly #replicas: number | undefined
   readonly #log: ClusterLog
+  readonly #maker = randomUUID()
 
   constructor({ name, replicas, log }: NatsBucketOptions) {
     this.#name = name
@@ -42,8 +48,8 @@ export class NatsBucket {
 
   /** After this the bucket is there. */
   async ensure(asking: Asking): Promise<void> {
-    const info = (await this.#find(asking)) ?? (await this.#make(asking))
-    await this.#countFromCreation(asking, info)
+    const found = (await this.#find(asking)) ?? (await this.#make(asking))
+    const info = isNumbered(found) ? found : await this.#number(asking, found)
     await this.#spread(asking, info)
   }
 
@@ -97,20 +103,31 @@ export class NatsBucket {
       num_replicas: replicas,
       allow_rollup_hdrs: true,
       deny_delete: false,
+      // Makes it another configuration than that of any other node: who makes the bucket knows that it was he.
+      description: `isthmus ${this.#maker}`,
     }
   }
 
   /**
    * Revisions are the stream's sequence numbers. If they began at 1 again after all state was deleted, then a node that remembers
-   * the old ones could overwrite what another has written since: so they begin at the microsecond in which the stream was made,
-   * which is the same number for whoever does this, and done again it does nothing.
+   * the old ones could overwrite what another has written since: so they begin at the microsecond in which the stream was made.
+   * Who made it does that, before anything is written; the others wait for it, and do it themselves only if he has gone.
    */
-  async #countFromCreation({ nc, leftMs }: Asking, info: Record<string, unknown>): Promise<void> {
+  async #number(asking: Asking, found: Record<string, unknown>): Promise<Record<string, unknown>> {
+    const { nc, leftMs } = asking
+    const config = found['config']
+    const isOurs = isObject(config) && config['description'] === `isthmus ${this.#maker}`
+    const untilMs = isOurs ? Number.POSITIVE_INFINITY : Math.max(leftMs() - numberingMsMax, 0)
+    let info = found
+    while (leftMs() > untilMs) {
+      await new Promise((resolve) => setTimeout(resolve, askAgainMs))
+      info = (await this.#find(asking)) ?? info
+      if (isNumbered(info)) return info
+    }
     const first = Date.parse(String(info['created'])) * 1000
-    const state = info['state']
-    // Never of a bucket in which something stands, whatever its numbers.
-    if (!Number.isSafeInteger(first) || (isObject(state) && state['last_seq'] !== 0)) return
+    if (!Number.isSafeInteger(first)) return info
     await askJetStream(nc, { subject: `$JS.API.STREAM.PURGE.${this.stream}`, body: { seq: first } }, leftMs())
+    return info
   }
 
   /** A bucket that was made when servers of the NATS cluster were missing gets its other copies later. */
@@ -126,6 +143,11 @@ export class NatsBucket {
       this.#log.debug({ bucket: this.#name, error: String(error) }, 'coordination_bucket_not_spread')
     }
   }
+}
+
+/** Something was written, or its numbers begin where they shall. */
+function isNumbered({ state }: Record<string, unknown>): boolean {
+  return isObject(state) && state['last_seq'] !== 0
 }
 
 const isClustered = (nc: NatsConnection): boolean => nc.info !== undefined && 'cluster' in nc.info
