@@ -53,7 +53,7 @@ test('after all records were lost, whatever else happened, there is one holder w
   )
 })
 
-test('the simulation would notice two holders of one number', () => {
+test('the simulation notices when nobody holds the lease', () => {
   const members = new SimulatedMembers(2, () => 0.5)
   assert.throws(() => members.checkLease())
 })
