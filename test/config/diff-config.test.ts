@@ -68,7 +68,7 @@ for (const { when, before = base, after, changes } of [
     when: 'the cluster moved to NATS',
     before: { node: { name: 'n@h' }, cluster: { name: 'a' } },
     after: { node: { name: 'n@h' }, cluster: { name: 'a', nats: { servers: ['h'] }, lease_ttl: '4s' } },
-    changes: ['needs_restart cluster.nats', 'needs_restart cluster.lease_ttl'],
+    changes: ['needs_restart cluster.lease_ttl', 'needs_restart cluster.nats'],
   },
   {
     when: 'the NATS servers changed, and what they are told',

@@ -23,7 +23,7 @@ test('an empty file is a node alone with all defaults', async () => {
   assert.deepEqual(warnings, [])
   assert.deepEqual(config, {
     node: { name: 'isthmus@127.0.0.1', data_dir: 'data', max_memory: '70%' },
-    cluster: { name: 'emqxcl', links: [] },
+    cluster: { name: 'emqxcl', links: [], member_ttl: 5000, lease_ttl: 3000 },
     listeners: { ...noListeners, tcp: { default: tcpListener('0.0.0.0', 1883) } },
     authentication: [],
     authentication_settings: {

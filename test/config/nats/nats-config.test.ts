@@ -243,8 +243,8 @@ for (const { when, nats, key, reason, says } of refused) {
 test('nodes that meet over NATS have names of their own, and their cluster has one', async () => {
   const result = await parse(`cluster.nats { ${servers} }`)
   assert.deepEqual(result.type === 'invalid' && result.errors.map(({ key, reason }) => `${key} ${reason}`), [
-    'node.name required_field',
     'cluster.name required_field',
+    'node.name required_field',
   ])
 })
 
