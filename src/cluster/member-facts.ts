@@ -27,7 +27,8 @@ export interface MemberRoutes {
   onLocalInterest(listener: (change: LocalInterestChange) => void): () => void
   addMemberRoute(node: string, topicFilter: string): void
   removeMemberRoute(node: string, topicFilter: string): void
-  addMemberGroup(node: string, shareName: string, topicFilter: string): void
+  /** `isReady`: the node is there. */
+  addMemberGroup(node: string, shareName: string, topicFilter: string, isReady: boolean): void
   removeMemberGroup(node: string, shareName: string, topicFilter: string): void
 }
 
@@ -192,7 +193,7 @@ export class MemberFacts {
     if (key[0] === FILTER && isFilter(rest)) routes.addMemberRoute(node, rest)
     else if (key[0] === GROUP) {
       const group = parseGroup(rest)
-      if (group !== undefined) routes.addMemberGroup(node, group.shareName, group.topicFilter)
+      if (group !== undefined) routes.addMemberGroup(node, group.shareName, group.topicFilter, isPresent)
     }
   }
 

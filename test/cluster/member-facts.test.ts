@@ -51,6 +51,7 @@ function setup(interest: readonly LocalInterest[] = []) {
   const clock = new ManualClock()
   const maps = new Maps()
   const held = new Set<string>()
+  const ready = new Map<string, boolean>()
   const listeners = new Set<(change: LocalInterestChange) => void>()
   const facts = new MemberFacts(
     {
@@ -64,7 +65,10 @@ function setup(interest: readonly LocalInterest[] = []) {
         },
         addMemberRoute: (node, topicFilter) => void held.add(`${node} ${topicFilter}`),
         removeMemberRoute: (node, topicFilter) => void held.delete(`${node} ${topicFilter}`),
-        addMemberGroup: (node, share, topicFilter) => void held.add(`${node} $share/${share}/${topicFilter}`),
+        addMemberGroup: (node, share, topicFilter, isReady) => {
+          held.add(`${node} $share/${share}/${topicFilter}`)
+          ready.set(`${share}/${topicFilter}`, isReady)
+        },
         removeMemberGroup: (node, share, topicFilter) => void held.delete(`${node} $share/${share}/${topicFilter}`),
       },
       claims: {
@@ -105,7 +109,7 @@ test('what this node wants is said to the others: as it is at the start, and eac
 })
 
 test('a member that is away keeps the destinations of sessions that outlive their connections, and nothing else', () => {
-  const { clock, maps, facts, held } = setup()
+  const { clock, maps, facts, held, ready } = setup()
   facts.present('n2')
   for (const [key, value] of [
     ['fplain', 1],
@@ -120,9 +124,11 @@ test('a member that is away keeps the destinations of sessions that outlive thei
   facts.absent('n2')
   clock.advance(1)
   assert.deepEqual(held(), ['n2 $share/g/kept', 'n2 kept'])
+  assert.equal(ready.get('g/kept'), false, 'others go before it')
   facts.present('n2')
   clock.advance(1)
   assert.deepEqual(held(), all)
+  assert.equal(ready.get('g/kept'), true)
   facts.forget('n2')
   clock.advance(1)
   assert.deepEqual(held(), [])
