@@ -6,7 +6,7 @@ import { createInbox, type Msg, type NatsConnection, type NatsError, type Subscr
 import type { ClusterClock } from '../cluster-clock.ts'
 import type { ClusterLog } from '../cluster-log.ts'
 import type { Register, RegisterWatcher } from '../coordination.ts'
-import { askJetStream } from './jetstream.ts'
+import { askJetStream, isObject } from './jetstream.ts'
 import type { NatsBucket } from './nats-bucket.ts'
 import { decodeToken } from './subjects.ts'
 
@@ -174,8 +174,21 @@ export class RegisterWatch {
       if (!consumer.nc.isClosed()) message.respond()
       return
     }
+    if (consumer.sequence === 0) void this.#checkEmpty(consumer)
     const last = message.headers?.get('Nats-Last-Consumer')
     if (last !== undefined && last !== '' && Number(last) !== consumer.sequence) this.beginAgain()
+  }
+
+  /** nats-server 2.9.10 may pass over the first message of a bucket that comes while the consumer is made, and say nothing of it. */
+  async #checkEmpty(consumer: Consumer): Promise<void> {
+    try {
+      const subject = `$JS.API.STREAM.INFO.${this.#ports.bucket.stream}`
+      const { state } = await askJetStream(consumer.nc, { subject }, silenceMsMax)
+      const isEmpty = !isObject(state) || state['messages'] === 0
+      if (!isEmpty && consumer === this.#consumer && consumer.sequence === 0) this.beginAgain()
+    } catch (error) {
+      this.#ports.log.debug({ error: String(error) }, 'register_watch_unchecked')
+    }
   }
 
   #take(consumer: Consumer, message: Msg, key: string, delivery: Delivery): void {
