@@ -13,7 +13,7 @@ import { Server } from './broker/server.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { type LinkEdit, linkEdits } from './cluster/config/link-edits.ts'
 import { linkDifferences } from './cluster/config/link-differences.ts'
-import type { Coordination, Sender } from './cluster/coordination.ts'
+import type { Sender } from './cluster/coordination.ts'
 import { NatsCoordination } from './cluster/nats/nats-coordination.ts'
 import { SoloCluster } from './cluster/solo/solo-cluster.ts'
 import type { Config, LinkConfig } from './config/config.ts'
@@ -115,21 +115,6 @@ const STORE_FILE = 'store.mdb'
 
 /** How long what waits on links that are up may take to cross when the node stops, milliseconds. */
 const LINK_DRAIN_MS = 3_000
-
-/** How long a start waits for NATS: with it the node knows at once whether its name is free. Milliseconds. */
-const COORDINATION_WAIT_MS = 5_000
-
-/** A coordination that does not come is waited for no longer: the node serves its clients without it. */
-async function connectedOrLate(coordination: Coordination, clock: Clock): Promise<void> {
-  if (coordination.isConnected) return
-  await new Promise<void>((resolve) => {
-    const stop = coordination.onConnection(() => {
-      stop()
-      resolve()
-    })
-    clock.after(COORDINATION_WAIT_MS, resolve)
-  })
-}
 
 /** Unforeseeable: what it gives also guards hash tables against chosen topics. */
 const secureRandom = (): number => randomInt(2 ** 32) / 2 ** 32
@@ -239,7 +224,13 @@ export class Node {
 
   async #start(): Promise<void> {
     const { node, cluster, listeners } = this.#config
-    this.#openStore(node.data_dir)
+    this.#connect()
+    try {
+      this.#openStore(node.data_dir)
+    } catch (error) {
+      await this.#cluster?.stop()
+      throw error
+    }
     this.#phase = 'started'
     this.#memoryWatch.start()
     this.#lossWatch.start()
@@ -290,18 +281,19 @@ export class Node {
 
   // ---- the cluster
 
-  /** Becomes a member of the cluster, if the configuration says that there is one. Rejects with `ClusterError`. */
-  async #join(): Promise<void> {
+  /**
+   * Connects to what the cluster coordinates through, if the configuration says that there is a cluster. What was cleared of retained
+   * messages is remembered for other nodes alone, so that the broker has to know of them before it opens its store.
+   */
+  #connect(): void {
     const { cluster } = this.#config
     if (cluster.nats === undefined) return
     const [log, clock, random, self] = [this.#log, this.#clock, this.#random, this.#self]
     const nats = new NatsCoordination(cluster.nats, { self, clusterName: cluster.name, log, clock, random })
     if (this.#config.debug?.faults === true) this.#coordinationFaults = new CoordinationFaults(nats, clock)
-    const coordination = this.#coordinationFaults ?? nats
-    await connectedOrLate(coordination, clock)
-    const joined = new Cluster({
+    this.#cluster = new Cluster({
       config: this.#config,
-      coordination,
+      coordination: this.#coordinationFaults ?? nats,
       broker: this.#broker,
       clock,
       random,
@@ -312,19 +304,26 @@ export class Node {
       listeners: () => Object.fromEntries(this.#listening),
       inspect: this.#history.inspector(leaseActor),
       effects: {
-        links: (links) => void this.#inTurn(async () => this.#followLinks(links)),
+        links: (links) =>
+          void this.#inTurn(async () => {
+            if (this.#phase === 'started') this.#followLinks(links)
+          }),
         slot: (slot) => this.#links.setSlot(slot),
         connection: (isConnected) => this.#links.setCoordinationLost(!isConnected),
         nameTaken: (error) => this.#fail(error),
       },
     })
-    this.#cluster = joined
-    this.#broker.members = joined
-    joined.directory.attach(this.#broker.handovers)
-    this.#broker.directory = joined.directory
-    await joined.start()
-    this.#config = { ...this.#config, cluster: { ...cluster, links: joined.links } }
-    this.#tellDifferences()
+    this.#broker.members = this.#cluster
+  }
+
+  /** Becomes a member of the cluster. Rejects with `ClusterError`. */
+  async #join(): Promise<void> {
+    if (this.#cluster === undefined) return
+    this.#broker.directory = this.#cluster.directory
+    await this.#cluster.start()
+    this.#config = { ...this.#config, cluster: { ...this.#config.cluster, links: this.#cluster.links } }
+    const keys = linkDifferences(this.#fileLinks, this.#cluster.links).map(({ key }) => key)
+    if (keys.length > 0) this.#log.warn({ keys }, 'config_differs_from_cluster')
   }
 
   get #joined(): Cluster {
@@ -335,12 +334,7 @@ export class Node {
   /** The links of the cluster are others now. */
   #followLinks(links: readonly LinkConfig[]): void {
     this.#config = { ...this.#config, cluster: { ...this.#config.cluster, links } }
-    if (this.#phase === 'started') this.#applyLinks(links)
-  }
-
-  #tellDifferences(): void {
-    const keys = linkDifferences(this.#fileLinks, this.#config.cluster.links).map(({ key }) => key)
-    if (keys.length > 0) this.#log.warn({ keys }, 'config_differs_from_cluster')
+    this.#applyLinks(links)
   }
 
   /** What the accepting side of links needs of the cluster, which it asks only after the node has joined. */

@@ -75,6 +75,8 @@ export type ClusterEffects = {
 const AWAITED_MS = 3_600_000
 /** How long a start waits until it has the retained messages of another member, milliseconds. */
 const RETAINED_WAIT_MS = 5_000
+/** How long a start waits for the coordination: with it the node knows at once whether its name is free. Milliseconds. */
+const COORDINATION_WAIT_MS = 5_000
 const HANDED_ON_PER_TURN = 500
 
 export class Cluster {
@@ -152,6 +154,7 @@ export class Cluster {
    */
   async start(): Promise<void> {
     const { coordination, clock, effects } = this.#ports
+    await connectedOrLate(coordination, clock)
     await this.membership.join()
     this.#stops.push(
       this.membership.onChange((change) => this.#memberChanged(change)),
@@ -314,6 +317,18 @@ export class Cluster {
     this.#ports.effects.connection(isConnected)
     if (isConnected) for (const node of this.#others) void this.#retained?.syncWith(node)
   }
+}
+
+/** A coordination that does not come is waited for no longer: the node serves its clients without it. */
+async function connectedOrLate(coordination: Coordination, clock: ClusterClock): Promise<void> {
+  if (coordination.isConnected) return
+  let settle = (): void => undefined
+  const settled = new Promise<void>((resolve) => (settle = resolve))
+  const stop = coordination.onConnection(settle)
+  const late = clock.after(COORDINATION_WAIT_MS, settle)
+  await settled
+  stop()
+  late.cancel()
 }
 
 const PLAIN = { plain: true, groups: [] } as const

@@ -86,6 +86,7 @@ function setup(interest: readonly LocalInterest[] = []) {
     clock,
     maps,
     facts,
+    ready,
     held: () => [...held].toSorted(),
     tell: (change: LocalInterestChange) => listeners.forEach((listener) => listener(change)),
   }
