@@ -343,7 +343,7 @@ export class Node {
       self: this.#self,
       maps: {
         own: (name, life) => this.#joined.maps.own(name, life),
-        watch: (namePrefix, watcher) => this.#joined.maps.watch(namePrefix, watcher),
+        watch: (namePrefix, watcher, options) => this.#joined.maps.watch(namePrefix, watcher, options),
         copy: (name) => this.#joined.maps.copy(name),
         list: () => this.#joined.maps.list(),
         drop: (name) => this.#joined.maps.drop(name),
