@@ -322,13 +322,15 @@ export class Cluster {
 /** A coordination that does not come is waited for no longer: the node serves its clients without it. */
 async function connectedOrLate(coordination: Coordination, clock: ClusterClock): Promise<void> {
   if (coordination.isConnected) return
-  let settle = (): void => undefined
-  const settled = new Promise<void>((resolve) => (settle = resolve))
-  const stop = coordination.onConnection(settle)
-  const late = clock.after(COORDINATION_WAIT_MS, settle)
-  await settled
-  stop()
-  late.cancel()
+  const ends: (() => void)[] = []
+  await new Promise<void>((resolve) => {
+    const late = clock.after(COORDINATION_WAIT_MS, resolve)
+    ends.push(
+      coordination.onConnection(() => resolve()),
+      () => late.cancel(),
+    )
+  })
+  for (const end of ends) end()
 }
 
 const PLAIN = { plain: true, groups: [] } as const
