@@ -5,6 +5,7 @@ import { RuleAuthorizer } from './broker/access/acl/rule-authorizer.ts'
 import { Authentication } from './broker/access/authentication/authentication.ts'
 import { UserTable } from './broker/access/authentication/user-table.ts'
 import { Broker } from './broker/broker.ts'
+import { Listening } from './broker/listening.ts'
 import type { Logger } from './broker/logger.ts'
 import { type Clock, systemClock } from './broker/clock.ts'
 import { MemoryWatch } from './broker/limits/memory-watch.ts'
@@ -21,7 +22,7 @@ import type { EnableAuthn } from './config/authentication/authentication-config.
 import { type ConfigError, formatConfigError } from './config/config-error.ts'
 import type { ConfigInput } from './config/config-schema.ts'
 import { type ConfigChange, describeChange, diffConfig } from './config/diff-config.ts'
-import { type ListenerConfig, listenerId, listenerTypes } from './config/listeners/listener-config.ts'
+import { listenerTypes } from './config/listeners/listener-config.ts'
 import { resolveConfig } from './config/resolve-config.ts'
 import { productVersion } from './config/version.ts'
 import { DebugSocket } from './debug/debug-socket.ts'
@@ -150,7 +151,7 @@ export class Node {
   readonly #linkFaults: LinkFaults | undefined
   #coordinationFaults: CoordinationFaults | undefined
   #debug: DebugSocket | undefined
-  readonly #listening = new Map<string, string>()
+  readonly #listening: Listening
   #store: LmdbStore | undefined
   #phase: 'new' | 'started' | 'stopped' = 'new'
   #turn: Promise<unknown> = Promise.resolve()
@@ -175,6 +176,7 @@ export class Node {
     this.#authorizer = new RuleAuthorizer(config.authorization)
     this.#broker.authorizer = this.#authorizer
     this.#server = new Server(this.#broker)
+    this.#listening = new Listening(this.#server, log)
     this.#history = new TransitionHistory(() => clock.nowMs())
     this.#linkFaults = config.debug?.faults === true ? new LinkFaults(openConnection, clock) : undefined
     this.#incarnations = new SoloCluster(config.node.data_dir, () => clock.nowMs())
@@ -241,9 +243,8 @@ export class Node {
       this.#applyLinks(this.#config.cluster.links)
       await this.#openDebug()
       await this.#authentication.configure(this.#config)
-      for (const type of listenerTypes) {
-        for (const [name, listener] of Object.entries(listeners[type])) await this.#listen(name, listener)
-      }
+      await this.#listening.start(listeners)
+      this.#cluster?.membership.announce()
     } catch (error) {
       await this.#stop()
       throw error
@@ -301,7 +302,7 @@ export class Node {
       defer: setImmediate,
       version: productVersion(),
       life: this.#incarnations.nextIncarnation(),
-      listeners: () => Object.fromEntries(this.#listening),
+      listeners: () => this.#listening.addresses,
       inspect: this.#history.inspector(leaseActor),
       effects: {
         links: (links) =>
@@ -388,7 +389,7 @@ export class Node {
     await this.#cluster?.stop()
     await this.#debug?.close()
     await this.#closeStore()
-    this.#listening.clear()
+    this.#listening.closed()
     this.#log.info({ node: this.#config.node.name }, 'node_stopped')
   }
 
@@ -447,16 +448,7 @@ export class Node {
 
   async #applyChanges(changes: readonly ConfigChange[]): Promise<void> {
     await this.#applyAuthentication()
-    const changed = changes.filter((change) => !this.#reconfigureListener(change))
-    // All that go before any that come: two listeners may change places.
-    for (const change of changed) {
-      if (change.type === 'listener_removed' || change.type === 'listener_changed')
-        this.#unlisten(listenerId(change.before.type, change.name))
-    }
-    for (const change of changed) {
-      if (change.type === 'listener_added' || change.type === 'listener_changed')
-        await this.#relisten(change.name, change.after)
-    }
+    await this.#listening.apply(changes)
     this.#applyLinks(this.#config.cluster.links)
   }
 
@@ -479,7 +471,7 @@ export class Node {
     return {
       node: node.name,
       cluster: cluster.name,
-      listeners: Object.fromEntries(this.#listening),
+      listeners: this.#listening.addresses,
       connections: this.#server.connectionCount,
       links: [...this.#links.statuses()].map(([name, status]) => this.#linkOf(name, status)),
     }
@@ -502,39 +494,5 @@ export class Node {
       return [`link:${name}`, { ...ledger?.dropped, ...ledger?.failed }] as const
     })
     return new Map([['broker', this.#broker.counters.losses()], ...links])
-  }
-
-  async #listen(name: string, listener: ListenerConfig): Promise<void> {
-    if (!listener.enable) return
-    const bind = await this.#server.listen(name, listener)
-    const id = listenerId(listener.type, name)
-    this.#listening.set(id, bind)
-    this.#log.info({ listener: id, bind }, 'listener_started')
-  }
-
-  /** While the node runs, a listener that fails is no reason to give up the rest of a change. */
-  async #relisten(name: string, listener: ListenerConfig): Promise<void> {
-    try {
-      await this.#listen(name, listener)
-    } catch (error) {
-      this.#log.error({ err: error, listener: listenerId(listener.type, name) }, 'listener_start_failed')
-    }
-  }
-
-  /** Returns whether nothing more is to be done: the listener has taken over its new options, or keeps its old ones. */
-  #reconfigureListener(change: ConfigChange): boolean {
-    if (change.type !== 'listener_changed' || !change.after.enable) return false
-    try {
-      return this.#server.reconfigure(change.name, change.after)
-    } catch (error) {
-      this.#log.error({ err: error, listener: listenerId(change.after.type, change.name) }, 'listener_change_failed')
-      return true
-    }
-  }
-
-  #unlisten(id: string): void {
-    if (!this.#listening.delete(id)) return
-    this.#server.unlisten(id)
-    this.#log.info({ listener: id }, 'listener_stopped')
   }
 }
