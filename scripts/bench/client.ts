@@ -4,7 +4,16 @@ import { connect, type Socket } from 'node:net'
 import { connectPacket, DISCONNECT, type ConnectOptions, packetWalker } from './mqtt-bytes.ts'
 
 /** PUBLISH and its four acknowledgements, by packet type (MQTT 3.1.1, 2.2.1). */
-export const packetType = { connack: 2, publish: 3, puback: 4, pubrec: 5, pubrel: 6, pubcomp: 7, suback: 9 } as const
+export const packetType = {
+  connack: 2,
+  publish: 3,
+  puback: 4,
+  pubrec: 5,
+  pubrel: 6,
+  pubcomp: 7,
+  suback: 9,
+  pingresp: 13,
+} as const
 
 /** First byte of the answer to each: PUBREL carries reserved flags. */
 const FIRST_BYTE = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 } as const

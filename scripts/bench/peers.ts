@@ -180,7 +180,7 @@ function nodeFile(name: string, port: number, links: readonly LinkFile[], direct
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer()
   const port = await listenOnFreePort(server)
   await new Promise((resolve) => server.close(resolve))

@@ -1,6 +1,6 @@
 /**
  * What does a message cost? Our broker beside Mosquitto in the same run, then with what it
- * acknowledges on disk, then a link of two nodes, a cluster of two beside one of NATS with MQTT, idle connections, clients that are too much, the topic index, shared routes, the debug socket.
+ * acknowledges on disk, then a link of two nodes, a cluster of two beside one of NATS with MQTT, idle connections, clients that are too much, the topic index, shared routes, a node that joins, the debug socket.
  *   npm run bench -- [--check] [--profile] [--out FILE] [--only PART[,PART]] [--cell WORDS]...
  *     [--rounds 3] [--seconds 1.5] [--warmup 0.7] [--topics 1000] [--filters 1000000]
  *     [--connections 10000]
@@ -20,6 +20,7 @@ import { benchCluster } from './cluster.ts'
 import { benchIdle } from './idle.ts'
 import { benchInspect } from './inspect.ts'
 import { benchDurable } from './durable.ts'
+import { benchJoin } from './join.ts'
 import { benchLink } from './link.ts'
 import { benchOverload } from './overload.ts'
 
@@ -33,6 +34,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   overload: benchOverload,
   topics: benchTopics,
   shared: benchShared,
+  join: benchJoin,
   inspect: benchInspect,
 }
 
