@@ -117,6 +117,18 @@ const STORE_FILE = 'store.mdb'
 /** How long what waits on links that are up may take to cross when the node stops, milliseconds. */
 const LINK_DRAIN_MS = 3_000
 
+const AWAKE_MS = 60_000
+
+/** The clock's timers let a process end that has nothing else to do, such as one that waits for NATS and does not listen yet. */
+async function awake<T>(work: Promise<T>): Promise<T> {
+  const timer = setInterval(() => undefined, AWAKE_MS)
+  try {
+    return await work
+  } finally {
+    clearInterval(timer)
+  }
+}
+
 /** Unforeseeable: what it gives also guards hash tables against chosen topics. */
 const secureRandom = (): number => randomInt(2 ** 32) / 2 ** 32
 
@@ -216,12 +228,12 @@ export class Node {
 
   /** Listens and starts the links. It does not wait for any peer. Rejects if a listener can't listen. */
   start(): Promise<void> {
-    return this.#inTurn(() => this.#start())
+    return this.#inTurn(() => awake(this.#start()))
   }
 
   /** Clients first, so that nothing more is accepted; then what waits may cross; resolves when nothing of the node is left. */
   stop(): Promise<void> {
-    return this.#inTurn(() => this.#stop())
+    return this.#inTurn(() => awake(this.#stop()))
   }
 
   async #start(): Promise<void> {
