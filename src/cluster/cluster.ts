@@ -243,7 +243,8 @@ export class Cluster {
   }
 
   #memberChanged({ type, member: { node } }: MemberChange): void {
-    if (type === 'lost' || type === 'left') this.#absent(node)
+    if (type === 'lost') this.#absent(node, 'silent')
+    else if (type === 'left') this.#absent(node, 'left')
     else {
       this.#present(node)
       void this.#retained?.syncWith(node)
@@ -257,11 +258,11 @@ export class Cluster {
     this.#facts?.present(node)
   }
 
-  #absent(node: string): void {
+  #absent(node: string, how: 'silent' | 'left'): void {
     const { clock, log } = this.#ports
     this.#others = this.#others.filter((other) => other !== node)
     this.#requests.memberGone(node)
-    this.#facts?.absent(node, () => this.#sortLane(node))
+    this.#facts?.absent(node, how, () => this.#sortLane(node))
     this.#awaited.get(node)?.cancel()
     this.#awaited.set(
       node,

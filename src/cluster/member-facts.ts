@@ -3,8 +3,9 @@
  * clients have a session here. And what it takes over of what they say: their filters become destinations of the broker, their
  * sessions entries of the directory.
  *
- * A member that is gone for a moment keeps, with us, the destinations of sessions that outlive their connections: what is
- * published for them meanwhile waits in its lane. All its others go, and so do its sessions: whoever comes to us is ours.
+ * A member that has fallen silent may still serve its clients, cut off from us as it is: with us it keeps all its destinations for a
+ * while, and what is published for them waits in its lane. After that, or when it said goodbye, it keeps those of sessions that
+ * outlive their connections. Its sessions are nobody's at once: whoever comes to us is ours.
  */
 import { topicFilterProblem } from '../topics/topic-filter.ts'
 import type { ClusterClock } from './cluster-clock.ts'
@@ -77,6 +78,8 @@ const SESSION = 's'
 /** Values of filters and groups: somebody has subscribed; somebody whose session outlives the connection has. */
 const WANTED = 1
 const WANTED_BY_KEPT = 3
+/** So long a silent member may be one that is cut off, milliseconds: NATS was away for 30 s, say. */
+const SILENT_MS = 60_000
 /** Entries of a member that come or go are dealt with so many in a turn. */
 const ENTRIES_PER_TURN = 1_000
 
@@ -86,6 +89,8 @@ export class MemberFacts {
   readonly #stops: (() => void)[] = []
   /** Members that are there. What is said of others is known, and counts as far as it outlives them. */
   readonly #present = new Set<string>()
+  /** Members that may still serve their clients, though nothing is heard of them. */
+  readonly #silent = new Map<string, { cancel(): void }>()
   #isStopped = false
 
   /** @param life of this process: higher than that of every former process of this node */
@@ -117,22 +122,38 @@ export class MemberFacts {
 
   /** A member is there, for the first time or again: all that is known of it counts. */
   present(node: string): void {
+    this.#speaks(node)
     if (this.#present.has(node)) return
     this.#present.add(node)
     this.#review(node)
   }
 
   /**
-   * A member is away: what it said counts only for sessions that outlive its connections.
+   * A member is away. `silent`: it may only be cut off, so that all it said counts for a while; `left`: what it said counts for
+   * sessions that outlive its connections.
    * @param done called when that is so
    */
-  absent(node: string, done: () => void = () => undefined): void {
+  absent(node: string, how: 'silent' | 'left', done: () => void = () => undefined): void {
+    this.#speaks(node)
+    if (how === 'silent') {
+      const later = this.#ports.clock.after(SILENT_MS, () => {
+        this.#silent.delete(node)
+        this.#review(node)
+      })
+      this.#silent.set(node, later)
+    }
     if (this.#present.delete(node)) this.#review(node, done)
     else done()
   }
 
+  #speaks(node: string): void {
+    this.#silent.get(node)?.cancel()
+    this.#silent.delete(node)
+  }
+
   /** A member will not come back: nothing that it said counts any more. */
   forget(node: string): void {
+    this.#speaks(node)
     this.#present.delete(node)
     const name = PREFIX + node
     const keys = Array.from(this.#ports.maps.copy(name)?.entries() ?? [], ([key]) => key)
@@ -145,6 +166,7 @@ export class MemberFacts {
 
   stop(): void {
     this.#isStopped = true
+    for (const later of this.#silent.values()) later.cancel()
     for (const stop of this.#stops) stop()
     this.#own.release()
   }
@@ -189,7 +211,7 @@ export class MemberFacts {
       else claims.unclaimed(node, rest)
       return
     }
-    if (!isPresent && value !== WANTED_BY_KEPT) return this.#withdraw(node, key)
+    if (!isPresent && !this.#silent.has(node) && value !== WANTED_BY_KEPT) return this.#withdraw(node, key)
     if (key[0] === FILTER && isFilter(rest)) routes.addMemberRoute(node, rest)
     else if (key[0] === GROUP) {
       const group = parseGroup(rest)

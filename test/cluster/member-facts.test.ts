@@ -109,7 +109,7 @@ test('what this node wants is said to the others: as it is at the start, and eac
   assert.deepEqual([...maps.owned.keys()], ['gg/b/+'])
 })
 
-test('a member that is away keeps the destinations of sessions that outlive their connections, and nothing else', () => {
+test('a member that has left keeps the destinations of sessions that outlive their connections, and nothing else', () => {
   const { clock, maps, facts, held, ready } = setup()
   facts.present('n2')
   for (const [key, value] of [
@@ -122,7 +122,7 @@ test('a member that is away keeps the destinations of sessions that outlive thei
     maps.says('n2', key, value)
   const all = ['n2 $share/g/kept', 'n2 $share/g/plain', 'n2 kept', 'n2 plain', 'n2 session client 5']
   assert.deepEqual(held(), all)
-  facts.absent('n2')
+  facts.absent('n2', 'left')
   clock.advance(1)
   assert.deepEqual(held(), ['n2 $share/g/kept', 'n2 kept'])
   assert.equal(ready.get('g/kept'), false, 'others go before it')
@@ -134,6 +134,32 @@ test('a member that is away keeps the destinations of sessions that outlive thei
   clock.advance(1)
   assert.deepEqual(held(), [])
   assert.equal(maps.copies.size, 0)
+})
+
+test('a silent member keeps all its destinations for a minute, but neither its sessions nor its turn in groups', () => {
+  const { clock, maps, facts, held, ready } = setup()
+  facts.present('n2')
+  for (const [key, value] of [
+    ['fplain', 1],
+    ['fkept', 3],
+    ['gg/plain', 1],
+    ['sclient', 5],
+  ] as const)
+    maps.says('n2', key, value)
+  facts.absent('n2', 'silent')
+  clock.advance(59_999)
+  assert.deepEqual(held(), ['n2 $share/g/plain', 'n2 kept', 'n2 plain'])
+  assert.equal(ready.get('g/plain'), false)
+  clock.advance(2)
+  assert.deepEqual(held(), ['n2 kept'])
+  facts.present('n2')
+  clock.advance(1)
+  assert.equal(ready.get('g/plain'), true)
+  facts.absent('n2', 'silent')
+  clock.advance(50_000)
+  facts.present('n2')
+  clock.advance(50_000)
+  assert.equal(held().length, 4, 'what it was given to speak again ended when it spoke')
 })
 
 test('what a member said before it was seen counts from when it is there', () => {
@@ -152,7 +178,7 @@ test('a great many entries come and go in slices, and a member that returns mean
   facts.present('n2')
   for (let i = 0; i < 2_500; i++) maps.says('n2', `f${i}`, 1)
   assert.equal(held().length, 2_500)
-  facts.absent('n2')
+  facts.absent('n2', 'left')
   assert.equal(held().length, 1_500, 'one slice')
   facts.present('n2')
   clock.advance(1)
