@@ -4,7 +4,7 @@ import { readArguments } from './read-arguments.ts'
 
 export type Command =
   | { readonly type: 'start'; readonly config: string }
-  | { readonly type: 'demo'; readonly once: boolean; readonly json: boolean }
+  | { readonly type: 'demo'; readonly cluster: boolean; readonly once: boolean; readonly json: boolean }
   | { readonly type: 'conf_check' | 'conf_diff'; readonly file: string }
   | InspectCommand
   | { readonly type: 'help' | 'inspect_help' | 'version' }
@@ -14,6 +14,7 @@ export const USAGE = `isthmus: cluster linking for MQTT
 
   isthmus start --config FILE     run a node; SIGHUP reads FILE again, SIGTERM drains and ends
   isthmus demo [--once [--json]]  two linked clusters on this machine, live; --once: 5 s, then a verdict
+  isthmus demo --cluster ...      three nodes linked with two, one of them killed every 10 s; --once: 25 s (wants nats-server)
   isthmus conf check FILE         say all that is wrong with a configuration, start nothing
   isthmus conf diff FILE          say where FILE differs from what its cluster shares
   isthmus inspect ...             look into a running node; isthmus inspect --help says how
@@ -58,11 +59,12 @@ function parseStart(argv: string[]): Command {
 }
 
 function parseDemo(argv: string[]): Command {
-  const parsed = readArguments(argv, { once: { type: 'boolean' }, json: { type: 'boolean' } })
+  const flag = { type: 'boolean' } as const
+  const parsed = readArguments(argv, { cluster: flag, once: flag, json: flag })
   if (typeof parsed === 'string') return usageError(parsed)
-  const { once = false, json = false } = parsed.values
+  const { cluster = false, once = false, json = false } = parsed.values
   if (parsed.positionals.length > 0) return usageError(`demo: what is ${parsed.positionals.join(' ')}?`)
-  return json && !once ? usageError('demo: --json goes with --once') : { type: 'demo', once, json }
+  return json && !once ? usageError('demo: --json goes with --once') : { type: 'demo', cluster, once, json }
 }
 
 function parseConf(argv: string[]): Command {

@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { listenOnFreePort } from './relay.ts'
+import { freePort, freePorts } from './free-ports.ts'
 
 export type NatsServer = {
   /** `nats://127.0.0.1:PORT`; the port stays the same over restarts. */
@@ -132,11 +131,20 @@ async function launch(file: string): Promise<Running> {
   return { child, gone }
 }
 
-/** Where the program is: in PATH, or where packages put it. Throws if this machine has none. */
-export function findNatsServer(): string {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin']
+const INSTALL = `nats-server is not installed, and the nodes of a cluster meet through it. Get it
+  on Debian and Ubuntu:  sudo apt-get install nats-server
+  on macOS:              brew install nats-server
+  elsewhere:             nats-server 2.9 or newer, in PATH`
+
+/** Where packages put it, beside what is in PATH. */
+const PACKAGE_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin']
+
+/** Where the program is. Throws if it is in none of these folders, and says how to get it. */
+export function findNatsServer(
+  folders: readonly string[] = [...(process.env['PATH'] ?? '').split(delimiter), ...PACKAGE_FOLDERS],
+): string {
   const found = folders.map((folder) => join(folder, 'nats-server')).find(isProgram)
-  if (found === undefined) throw new Error('nats-server is not installed: see scripts/setup-tests.sh')
+  if (found === undefined) throw new Error(INSTALL)
   return found
 }
 
@@ -147,17 +155,4 @@ function isProgram(file: string): boolean {
   } catch {
     return false
   }
-}
-
-async function freePort(): Promise<number> {
-  const [port = 0] = await freePorts(1)
-  return port
-}
-
-/** Different ones, as they are all held before the first is let go. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  const ports = await Promise.all(servers.map(listenOnFreePort))
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
 }

@@ -19,6 +19,8 @@ export type Summary = {
 export type Tally = {
   acknowledged(sequence: number, topic: string): void
   arrived(sequence: number, topic: string, latencyMs: number): void
+  /** Sequence numbers of what is acknowledged and expected, and has not arrived. */
+  readonly missing: ReadonlySet<number>
   summary(): Summary
 }
 
@@ -36,6 +38,7 @@ export function createTally(wanted: ReadonlySet<string>): Tally {
   let duplicated = 0
   let unexpected = 0
   return {
+    missing,
     acknowledged: (sequence, topic) => {
       published++
       if (!wanted.has(topic)) return

@@ -1,0 +1,149 @@
+/**
+ * The stage of the demo of clusters: three nodes and two as processes, a `nats-server` for each cluster, links both ways
+ * which name all nodes of the other side.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Fields, SocketClient } from '../inspect/socket-client.ts'
+import { freePorts } from './free-ports.ts'
+import { findNatsServer, type NatsServer, startNatsServer } from './nats-server.ts'
+import { type NodeFile, type NodeProcess, startNodeProcess } from './node-process.ts'
+import { RECEIVING, SENDING } from './stage.ts'
+
+export type StageNode = {
+  readonly name: string
+  readonly cluster: string
+  readonly mqttPort: number
+  /** How often it was killed. */
+  readonly kills: number
+  readonly isUp: boolean
+  /** SIGKILL; resolves when the process is gone. */
+  kill(): Promise<void>
+  /** Starts it again on what it has on disk; resolves when it serves clients. */
+  restart(): Promise<void>
+  /** Asks over its debug socket. Rejects if it does not answer. */
+  ask(method: string): Promise<Fields>
+}
+
+export type ClusterStage = {
+  /** Those of `us-east`, then those of `eu-west`. */
+  readonly nodes: readonly StageNode[]
+  /** Rejects if a node ends that was not killed. */
+  readonly failed: Promise<never>
+  /** Ends all nodes in order and removes what they wrote. Resolves with how each ended. */
+  close(): Promise<readonly (number | string)[]>
+}
+
+const NODES = { [SENDING]: 3, [RECEIVING]: 2 } as const
+
+/** Resolves when all nodes serve clients. Throws if this machine has no `nats-server`. */
+export async function openClusterStage(): Promise<ClusterStage> {
+  findNatsServer()
+  const directory = mkdtempSync(join(tmpdir(), 'isthmus-demo-'))
+  const nats: NatsServer[] = []
+  const nodes: DemoNode[] = []
+  const close = async (): Promise<(number | string)[]> => {
+    const ended = await Promise.all(nodes.map((node) => node.stop()))
+    await Promise.all(nats.map((server) => server.stop()))
+    rmSync(directory, { recursive: true, force: true })
+    return ended
+  }
+  try {
+    nats.push(...(await Promise.all([startNatsServer(), startNatsServer()])))
+    const ports = await freePorts(NODES[SENDING] + NODES[RECEIVING])
+    const portsOf = { [SENDING]: ports.slice(0, NODES[SENDING]), [RECEIVING]: ports.slice(NODES[SENDING]) }
+    const clusters = [
+      { name: SENDING, peer: RECEIVING, topics: ['commands/#'], nats: nats[0]!.url },
+      { name: RECEIVING, peer: SENDING, topics: ['devices/#'], nats: nats[1]!.url },
+    ] as const
+    for (const { name, peer, topics, nats: natsUrl } of clusters) {
+      const server = portsOf[peer].map((port) => `127.0.0.1:${port}`).join(',')
+      for (const [index, port] of portsOf[name].entries()) {
+        const node = `${name}-${index + 1}`
+        const file = {
+          node: { name: `${node}@127.0.0.1`, data_dir: join(directory, node) },
+          cluster: { name, links: [{ name: peer, server, topics }], nats: { servers: [natsUrl] } },
+          listeners: { tcp: { default: { bind: `127.0.0.1:${port}` } } },
+          debug: { socket: join(directory, `${node}.sock`) },
+        }
+        nodes.push(new DemoNode(node, port, file, directory))
+      }
+    }
+    const failed = new Promise<never>((_, reject) => {
+      for (const node of nodes) node.onFailure = reject
+    })
+    // Whether or not anybody looks at it.
+    failed.catch(() => undefined)
+    await Promise.all(nodes.map((node) => node.restart()))
+    return { nodes, failed, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+class DemoNode implements StageNode {
+  readonly name: string
+  readonly mqttPort: number
+  readonly #file: NodeFile & { readonly debug: { readonly socket: string } }
+  readonly #directory: string
+  #process: NodeProcess | undefined
+  #kills = 0
+  onFailure: (error: Error) => void = () => undefined
+
+  constructor(name: string, mqttPort: number, file: NodeFile & { debug: { socket: string } }, directory: string) {
+    this.name = name
+    this.mqttPort = mqttPort
+    this.#file = file
+    this.#directory = directory
+  }
+
+  get cluster(): string {
+    return this.#file.cluster.name
+  }
+
+  get kills(): number {
+    return this.#kills
+  }
+
+  get isUp(): boolean {
+    return this.#process !== undefined
+  }
+
+  async kill(): Promise<void> {
+    const running = this.#process
+    this.#process = undefined
+    this.#kills++
+    await running?.kill()
+  }
+
+  async restart(): Promise<void> {
+    const started = await startNodeProcess(this.#file, this.#directory)
+    this.#process = started
+    void this.#watch(started)
+  }
+
+  async #watch(started: NodeProcess): Promise<void> {
+    const code = await started.gone
+    if (this.#process !== started) return
+    this.#process = undefined
+    this.onFailure(new Error(`${this.name} ended by itself (${code}): ${JSON.stringify(started.log.at(-1))}`))
+  }
+
+  async ask(method: string): Promise<Fields> {
+    const client = await SocketClient.open(this.#file.debug.socket)
+    try {
+      return await client.call(method)
+    } finally {
+      client.close()
+    }
+  }
+
+  /** SIGTERM; 0 for one that does not run. */
+  async stop(): Promise<number | string> {
+    const running = this.#process
+    this.#process = undefined
+    return (await running?.stop()) ?? 0
+  }
+}
