@@ -46,7 +46,9 @@ test('what arrives and how often is all that counts, not the order of events', (
       const summary = tally.summary()
       assert.equal(summary.expected, messages.filter(({ acked }) => acked).length)
       assert.equal(summary.crossed, messages.filter(({ arrivals }) => arrivals > 0).length)
-      assert.equal(summary.lost, messages.filter(({ acked, arrivals }) => acked && arrivals === 0).length)
+      const missing = messages.flatMap(({ acked, arrivals }, sequence) => (acked && arrivals === 0 ? [sequence] : []))
+      assert.equal(summary.lost, missing.length)
+      assert.deepEqual(new Set(tally.missing), new Set(missing))
       assert.equal(
         summary.duplicated,
         messages.reduce((sum, { arrivals }) => sum + Math.max(0, arrivals - 1), 0),

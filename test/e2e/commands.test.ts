@@ -7,20 +7,8 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test, type TestContext } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { linkTo, nodeFile, reserve, temporaryDirectory } from './clusters.ts'
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
-
-async function isthmus(...args: string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, ['--enable-source-maps', MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  const output = { stdout: '', stderr: '' }
-  for (const stream of ['stdout', 'stderr'] as const) {
-    child[stream].setEncoding('utf8').on('data', (text: string) => (output[stream] += text))
-  }
-  const code = await new Promise((resolve) => child.once('close', resolve))
-  return { code, ...output }
-}
+import { isthmus, MAIN } from './isthmus.ts'
 
 test('isthmus --help and --version', async () => {
   const help = await isthmus('--help')

@@ -1,0 +1,34 @@
+/** `isthmus demo --cluster` as a user runs it. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { isthmus } from '../isthmus.ts'
+
+type Account = {
+  readonly published: number
+  readonly arrived: number
+  readonly lost: number
+  readonly lost_with_outbox: number
+  readonly subscribers: readonly { readonly node: string; readonly arrived: number; readonly lost: number }[]
+  readonly kills: readonly { readonly node: string; readonly held: readonly string[] }[]
+}
+
+test('isthmus demo --cluster --once --json: two nodes are killed, and nothing that was acknowledged is lost', async () => {
+  const { code, stdout, stderr } = await isthmus('demo', '--cluster', '--once', '--json')
+  assert.equal(code, 0, stdout + stderr)
+  assert.equal(stderr, '')
+  const account = JSON.parse(stdout) as Account
+  assert.ok(account.published > 500, stdout)
+  assert.equal(account.lost, 0)
+  assert.deepEqual(
+    account.subscribers.map(({ node }) => node),
+    ['us-east-1', 'us-east-2', 'us-east-3', 'eu-west-1', 'eu-west-2'],
+  )
+  const inUsEast = account.subscribers.slice(0, 3)
+  // What arrived and was never acknowledged may be more.
+  for (const { arrived } of inUsEast) assert.ok(arrived >= account.published, stdout)
+  assert.ok(account.arrived + account.lost_with_outbox >= 5 * account.published, stdout)
+  const [first, second, ...more] = account.kills
+  assert.deepEqual(more, [])
+  assert.ok(first !== undefined && second !== undefined && first.node !== second.node, stdout)
+  assert.ok(first.held.length > 0, `a node that spoke for its cluster was killed: ${stdout}`)
+})
