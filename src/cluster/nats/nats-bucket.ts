@@ -1,15 +1,31 @@
 /** The stream that holds the registers of a cluster: a KV bucket as any tool of NATS knows it, made when it is not there. */
-import { randomUUID } from 'node:crypto'
 import type { NatsConnection } from 'nats'
+import { ClusterError } from '../cluster-error.ts'
 import type { ClusterLog } from '../cluster-log.ts'
 import { askJetStream, isObject, jetStreamErrors, JetStreamRefusal } from './jetstream.ts'
 
-/** How long who made a bucket has to number it, and how often it is asked whether he has. */
-const numberingMsMax = 800
-const askAgainMs = 50
-
 /** One use of JetStream: its connection, and how long there is for all of it. */
 export type Asking = { readonly nc: NatsConnection; readonly leftMs: () => number }
+
+/** What tells whether the bucket is still the one that it was. */
+export type BucketState = {
+  /** When it was made, as text; each bucket has its own. */
+  readonly created: string
+  /** Of the last message that was ever written to it. */
+  readonly lastSequence: number
+  /** How many registers it holds, deleted ones that were not swept yet included. */
+  readonly registers: number
+}
+
+/** A register, or its deletion, as it stands in the bucket. */
+export type BucketEntry = {
+  readonly subject: string
+  /** `undefined` for a deletion. */
+  readonly value: Uint8Array | undefined
+  readonly sequence: number
+  /** When it was written, by the server's clock, milliseconds since 1970. */
+  readonly atMs: number
+}
 
 export type NatsBucketOptions = {
   readonly name: string
@@ -23,7 +39,6 @@ export class NatsBucket {
   readonly #name: string
   readonly #replicas: number | undefined
   readonly #log: ClusterLog
-  readonly #maker = randomUUID()
 
   constructor({ name, replicas, log }: NatsBucketOptions) {
     this.#name = name
@@ -46,11 +61,42 @@ export class NatsBucket {
     return subject.slice(`$KV.${this.#name}.`.length)
   }
 
-  /** After this the bucket is there. */
+  /** After this the bucket is there, and may be written to. */
   async ensure(asking: Asking): Promise<void> {
     const found = (await this.#find(asking)) ?? (await this.#make(asking))
-    const info = isNumbered(found) ? found : await this.#number(asking, found)
+    const info = this.#isOpen(found) ? found : await this.#open(asking, found)
     await this.#spread(asking, info)
+  }
+
+  /** `undefined` if there is no bucket. */
+  async state(asking: Asking): Promise<BucketState | undefined> {
+    const info = await this.#find(asking)
+    const state = info?.['state']
+    if (info === undefined || !isObject(state)) return undefined
+    const { last_seq: last, num_subjects: count } = state
+    return { created: String(info['created']), lastSequence: Number(last), registers: Number(count ?? 0) }
+  }
+
+  /** What the register under this token is now; `undefined` if it was never written. */
+  last(asking: Asking, token: string): Promise<BucketEntry | undefined> {
+    return this.#get(asking, { last_by_subj: this.subjectOf(token) })
+  }
+
+  /** The next that was written after this sequence and not overwritten since; `undefined` if there is none yet. */
+  next(asking: Asking, sequence: number): Promise<BucketEntry | undefined> {
+    return this.#get(asking, { seq: sequence + 1, next_by_subj: this.subjects })
+  }
+
+  /** Answered by the leader of the stream, not by a copy that may be behind. */
+  async #get({ nc, leftMs }: Asking, body: object): Promise<BucketEntry | undefined> {
+    try {
+      const { message } = await askJetStream(nc, { subject: `$JS.API.STREAM.MSG.GET.${this.stream}`, body }, leftMs())
+      if (!isObject(message)) throw new ClusterError('COORDINATION_LOST', 'NATS sent no register')
+      return readEntry(message)
+    } catch (error) {
+      if (error instanceof JetStreamRefusal && error.number === jetStreamErrors.messageNotFound) return undefined
+      throw error
+    }
   }
 
   async #find({ nc, leftMs }: Asking): Promise<Record<string, unknown> | undefined> {
@@ -89,7 +135,7 @@ export class NatsBucket {
   #config(replicas: number): object {
     return {
       name: this.stream,
-      subjects: [this.subjects],
+      subjects: [this.#closedSubject],
       retention: 'limits',
       discard: 'new',
       storage: 'file',
@@ -103,31 +149,31 @@ export class NatsBucket {
       num_replicas: replicas,
       allow_rollup_hdrs: true,
       deny_delete: false,
-      // Makes it another configuration than that of any other node: who makes the bucket knows that it was he.
-      description: `isthmus ${this.#maker}`,
     }
+  }
+
+  /** Nobody writes to it: a bucket is made with it, and takes no register before it is numbered. */
+  get #closedSubject(): string {
+    return `$KV.${this.#name}`
+  }
+
+  #isOpen({ config }: Record<string, unknown>): boolean {
+    const subjects = isObject(config) ? config['subjects'] : undefined
+    return !Array.isArray(subjects) || !subjects.includes(this.#closedSubject)
   }
 
   /**
    * Revisions are the stream's sequence numbers. If they began at 1 again after all state was deleted, then a node that remembers
    * the old ones could overwrite what another has written since: so they begin at the microsecond in which the stream was made.
-   * Who made it does that, before anything is written; the others wait for it, and do it themselves only if he has gone.
+   * To number it is to purge all below, so nothing may be written before; after it any node may do it once more, and late.
    */
-  async #number(asking: Asking, found: Record<string, unknown>): Promise<Record<string, unknown>> {
-    const { nc, leftMs } = asking
-    const config = found['config']
-    const isOurs = isObject(config) && config['description'] === `isthmus ${this.#maker}`
-    const untilMs = isOurs ? Number.POSITIVE_INFINITY : Math.max(leftMs() - numberingMsMax, 0)
-    let info = found
-    while (leftMs() > untilMs) {
-      await new Promise((resolve) => setTimeout(resolve, askAgainMs))
-      info = (await this.#find(asking)) ?? info
-      if (isNumbered(info)) return info
-    }
-    const first = Date.parse(String(info['created'])) * 1000
-    if (!Number.isSafeInteger(first)) return info
-    await askJetStream(nc, { subject: `$JS.API.STREAM.PURGE.${this.stream}`, body: { seq: first } }, leftMs())
-    return info
+  async #open({ nc, leftMs }: Asking, info: Record<string, unknown>): Promise<Record<string, unknown>> {
+    const { config, created, state } = info
+    const first = Date.parse(String(created)) * 1000
+    if (Number.isSafeInteger(first) && isObject(state) && state['last_seq'] === 0)
+      await askJetStream(nc, { subject: `$JS.API.STREAM.PURGE.${this.stream}`, body: { seq: first } }, leftMs())
+    const body = { ...(isObject(config) ? config : {}), subjects: [this.subjects] }
+    return askJetStream(nc, { subject: `$JS.API.STREAM.UPDATE.${this.stream}`, body }, leftMs())
   }
 
   /** A bucket that was made when servers of the NATS cluster were missing gets its other copies later. */
@@ -145,9 +191,15 @@ export class NatsBucket {
   }
 }
 
-/** Something was written, or its numbers begin where they shall. */
-function isNumbered({ state }: Record<string, unknown>): boolean {
-  return isObject(state) && state['last_seq'] !== 0
+function readEntry({ subject, seq, data, hdrs, time }: Record<string, unknown>): BucketEntry {
+  const value = isDeletion(hdrs) ? undefined : Buffer.from(typeof data === 'string' ? data : '', 'base64')
+  return { subject: String(subject), value, sequence: Number(seq), atMs: Date.parse(String(time)) }
+}
+
+/** `headers`: as JetStream sends them, base64. `PURGE` is what tools of NATS write to delete with all history. */
+function isDeletion(headers: unknown): boolean {
+  if (typeof headers !== 'string') return false
+  return /^KV-Operation: *(?:DEL|PURGE)\b/im.test(Buffer.from(headers, 'base64').toString())
 }
 
 const isClustered = (nc: NatsConnection): boolean => nc.info !== undefined && 'cluster' in nc.info

@@ -58,9 +58,17 @@ export class NatsCoordination implements Coordination {
     this.#clock = clock
     this.#random = random
     const bucket = new NatsBucket({ name: bucketName(config.prefix, clusterName), replicas: config.replicas, log })
-    this.#bus = new NatsBus(new BusSubjects(config.prefix, clusterName, self), log)
+    const subjects = new BusSubjects(config.prefix, clusterName, self)
+    this.#bus = new NatsBus(subjects, log)
     const refused = (words: string | undefined): void => this.#setProblem('registers', words)
-    this.#registers = new NatsRegisters({ bucket, clock, random, log, refused })
+    this.#registers = new NatsRegisters({
+      bucket,
+      changesSubject: subjects.registerChanges,
+      clock,
+      random,
+      log,
+      refused,
+    })
     this.#ended = this.#run()
   }
 
@@ -103,6 +111,8 @@ export class NatsCoordination implements Coordination {
 
   /** Never rejects. */
   async #run(): Promise<void> {
+    // In a turn of its own: a timeout counts from when its turn began, and this one may have read a large store before.
+    await new Promise(setImmediate)
     let failures = 0
     while (!this.#closing.signal.aborted) {
       const failure = await this.#round()

@@ -4,14 +4,7 @@ import type { ClusterClock } from '../cluster-clock.ts'
 import { ClusterError } from '../cluster-error.ts'
 import type { ClusterLog } from '../cluster-log.ts'
 import type { Register, Registers, RegisterWatcher, WriteResult } from '../coordination.ts'
-import {
-  askJetStream,
-  isObject,
-  jetStreamErrors,
-  type JetStreamRequest,
-  JetStreamRefusal,
-  NoResponders,
-} from './jetstream.ts'
+import { askJetStream, jetStreamErrors, type JetStreamRequest, JetStreamRefusal, NoResponders } from './jetstream.ts'
 import type { Asking, NatsBucket } from './nats-bucket.ts'
 import { RegisterWatch } from './register-watch.ts'
 import { encodeToken } from './subjects.ts'
@@ -21,6 +14,8 @@ const deadlineMs = 2000
 
 export type NatsRegistersPorts = {
   readonly bucket: NatsBucket
+  /** On which nodes say that they have written a register. */
+  readonly changesSubject: string
   readonly clock: ClusterClock
   readonly random: () => number
   readonly log: ClusterLog
@@ -35,7 +30,11 @@ export class NatsRegisters implements Registers {
 
   constructor(ports: NatsRegistersPorts) {
     this.#ports = ports
-    this.#watch = new RegisterWatch({ ...ports, ensure: (nc) => this.#ensure(this.#asking(nc)) })
+    this.#watch = new RegisterWatch({
+      ...ports,
+      asking: (nc) => this.#asking(nc),
+      ensure: (asking) => this.#ensure(asking),
+    })
   }
 
   attach(nc: NatsConnection): void {
@@ -64,19 +63,9 @@ export class NatsRegisters implements Registers {
     return this.#answered(key, (asking) => this.#set(asking, key, undefined, revision))
   }
 
-  async #read({ nc, leftMs }: Asking, key: string): Promise<Register> {
-    const { stream } = this.#ports.bucket
-    const subject = `$JS.API.STREAM.MSG.GET.${stream}`
-    const body = { last_by_subj: this.#subjectOf(key) }
-    try {
-      const { message } = await askJetStream(nc, { subject, body }, leftMs())
-      if (!isObject(message)) throw new ClusterError('COORDINATION_LOST', 'NATS sent no register')
-      const value = isDeletion(message['hdrs']) ? undefined : fromBase64(message['data'])
-      return { key, value, revision: Number(message['seq']) }
-    } catch (error) {
-      if (!isRefusal(error, jetStreamErrors.messageNotFound)) throw error
-      return { key, value: undefined, revision: 0 }
-    }
+  async #read(asking: Asking, key: string): Promise<Register> {
+    const entry = await this.#ports.bucket.last(asking, encodeToken(key))
+    return { key, value: entry?.value, revision: entry?.sequence ?? 0 }
   }
 
   /** A deletion is a message, too: what was deleted is written on its revision, and 0 stands for it. */
@@ -95,7 +84,7 @@ export class NatsRegisters implements Registers {
     revision: number,
   ): Promise<WriteResult> {
     const request: JetStreamRequest = {
-      subject: this.#subjectOf(key),
+      subject: this.#ports.bucket.subjectOf(encodeToken(key)),
       payload: value ?? new Uint8Array(0),
       headers: {
         'Nats-Expected-Last-Subject-Sequence': String(revision),
@@ -104,15 +93,14 @@ export class NatsRegisters implements Registers {
     }
     try {
       const { seq } = await askJetStream(nc, request, leftMs())
+      // Those who watch look at once; who does not hear of it looks a moment later. The server does not tell us of our own.
+      this.#watch.hear(Number(seq))
+      if (!nc.isClosed() && !nc.isDraining()) nc.publish(this.#ports.changesSubject, String(seq))
       return { type: 'written', revision: Number(seq) }
     } catch (error) {
       if (isRefusal(error, jetStreamErrors.wrongLastSequence)) return { type: 'conflict' }
       throw error
     }
-  }
-
-  #subjectOf(key: string): string {
-    return this.#ports.bucket.subjectOf(encodeToken(key))
   }
 
   #asking(nc: NatsConnection): Asking {
@@ -153,11 +141,6 @@ export class NatsRegisters implements Registers {
   }
 }
 
-/** An empty value is left out of the answer. */
-function fromBase64(text: unknown): Buffer {
-  return Buffer.from(typeof text === 'string' ? text : '', 'base64')
-}
-
 function clusterError(error: unknown, key: string): Error {
   if (error instanceof ClusterError || error instanceof RangeError) return error
   const words = refusalWords(error)
@@ -192,11 +175,4 @@ const noJetStream =
 
 function isRefusal(error: unknown, number: number): boolean {
   return error instanceof JetStreamRefusal && error.number === number
-}
-
-/** `headers`: as JetStream sends them, base64. `PURGE` is what tools of NATS write to delete with all history. */
-function isDeletion(headers: unknown): boolean {
-  return (
-    typeof headers === 'string' && /^KV-Operation: *(?:DEL|PURGE)\b/im.test(Buffer.from(headers, 'base64').toString())
-  )
 }

@@ -1,223 +1,182 @@
 /**
- * What all registers are now, and each change: one consumer of the whole bucket, however many watch. It begins anew after each
- * connection, when a message is missing, and when the consumer falls silent, which it does when its bucket is gone.
+ * What all registers are now, and each change, for however many watch. A bucket is a log of which the last word on each register is
+ * kept: to know all of it is to read on, from the last sequence that was read to the one after it, until there is none. Nothing can
+ * be passed over that way, and nothing is pushed: who writes tells on a subject of the bus that there is something to read, and
+ * because that may get lost everybody looks once a second, too, and sees then whether it still is the same bucket.
  */
-import { createInbox, type Msg, type NatsConnection, type NatsError, type Subscription } from 'nats'
+import type { NatsConnection } from 'nats'
 import type { ClusterClock } from '../cluster-clock.ts'
 import type { ClusterLog } from '../cluster-log.ts'
 import type { Register, RegisterWatcher } from '../coordination.ts'
-import { askJetStream, isObject } from './jetstream.ts'
-import type { NatsBucket } from './nats-bucket.ts'
+import { DeletionSweep } from './deletion-sweep.ts'
+import type { Asking, BucketEntry, NatsBucket } from './nats-bucket.ts'
 import { decodeToken } from './subjects.ts'
 
 export type RegisterWatchPorts = {
   readonly bucket: NatsBucket
+  readonly changesSubject: string
   readonly clock: ClusterClock
   readonly random: () => number
   readonly log: ClusterLog
-  readonly ensure: (nc: NatsConnection) => Promise<void>
+  readonly asking: (nc: NatsConnection) => Asking
+  /** After this the bucket is there. */
+  readonly ensure: (asking: Asking) => Promise<void>
 }
 
 type Watch = { readonly keyPrefix: string; readonly watcher: RegisterWatcher }
 
-/** Heartbeats of the consumer, and after how long without any sign it is made again. */
-const heartbeatMs = 1000
-const silenceMsMax = 2500
+/** How often it is looked whether there is something that nobody told of. */
+const lookMs = 1000
 const retryMsMin = 200
 const retryMsMax = 1000
-/** A deletion stays in the bucket until every node must have seen it. */
-const deletionKeptMs = 3_600_000
-const sweepMs = 600_000
-const deletionsMax = 10_000
 
-type Consumer = {
-  readonly nc: NatsConnection
-  readonly subscription: Subscription
-  /** Of the last message that was delivered. */
+/** What was read of one bucket; another bucket, and another connection, begins with a new one. */
+type Copy = {
+  /** The bucket's; `undefined` until it was asked for. */
+  created: string | undefined
+  /** The last that was read. */
   sequence: number
-  /** What it found so far, until it has told all that there is. */
-  found: Map<string, Register> | undefined
-  silence: { cancel(): void }
+  /** Without what is deleted. */
+  readonly registers: Map<string, Register>
+  /** All that there is was read, and told. */
+  isComplete: boolean
+  /** When to see whether it is the same bucket, by the steady clock. */
+  lookAtMs: number
 }
 
 export class RegisterWatch {
   readonly #ports: RegisterWatchPorts
   readonly #watches = new Set<Watch>()
-  /** As told last; without what is deleted. */
-  #registers = new Map<string, Register>()
-  #isReady = false
-  #deletions = new Map<string, { readonly sequence: number; readonly atMs: number }>()
+  readonly #sweep: DeletionSweep
+  #copy = emptyCopy()
   #nc: NatsConnection | undefined
-  #consumer: Consumer | undefined
-  #isBeginning = false
-  #retry: { cancel(): void } | undefined
-  #sweep: { cancel(): void } | undefined
+  /** There may be more than what was read when it was last asked for. */
+  #isStale = false
+  #endPause: (() => void) | undefined
 
   constructor(ports: RegisterWatchPorts) {
     this.#ports = ports
+    this.#sweep = new DeletionSweep(ports)
   }
 
   attach(nc: NatsConnection): void {
     this.#nc = nc
-    this.#begin()
+    const callback = (error: Error | null, { data }: { data: Uint8Array }): void => {
+      if (error === null && this.#nc === nc) this.hear(Number(Buffer.from(data).toString()))
+    }
+    nc.subscribe(this.#ports.changesSubject, { callback })
+    this.beginAgain()
+    void this.#follow(nc)
   }
 
   detach(): void {
     this.#nc = undefined
-    this.#end()
+    this.beginAgain()
   }
 
   watch(keyPrefix: string, watcher: RegisterWatcher): () => void {
     const watch = { keyPrefix, watcher }
     this.#watches.add(watch)
-    if (this.#consumer === undefined) this.#begin()
-    else if (this.#isReady) queueMicrotask(() => this.#isReady && this.#tellAll(watch))
+    // Nothing was read as long as nobody watched.
+    if (this.#watches.size === 1) this.beginAgain()
+    else if (this.#copy.isComplete) queueMicrotask(() => this.#copy.isComplete && this.#tellAll(watch))
     return () => void this.#watches.delete(watch)
   }
 
   beginAgain(): void {
-    this.#end()
-    this.#begin()
+    this.#copy = emptyCopy()
+    this.#sweep.forget()
+    this.#wake()
   }
 
-  #end(): void {
-    this.#isReady = false
-    this.#retry?.cancel()
-    this.#sweep?.cancel()
-    this.#retry = undefined
-    const consumer = this.#consumer
-    this.#consumer = undefined
-    if (consumer === undefined) return
-    consumer.silence.cancel()
-    // The server removes a consumer on whose subject nobody listens.
-    if (!consumer.nc.isClosed()) consumer.subscription.unsubscribe()
+  /** A node, or ours, wrote what has this sequence. */
+  hear(sequence: number): void {
+    if (sequence > this.#copy.sequence) this.#wake()
   }
 
-  #begin(): void {
-    const nc = this.#nc
-    if (nc === undefined || this.#isBeginning || this.#watches.size === 0) return
-    this.#retry?.cancel()
-    this.#retry = undefined
-    void this.#tryToConsume(nc)
+  #wake(): void {
+    this.#isStale = true
+    this.#endPause?.()
   }
 
-  /** Never rejects. */
-  async #tryToConsume(nc: NatsConnection): Promise<void> {
-    this.#isBeginning = true
-    let hasFailed = false
-    try {
-      await this.#consume(nc)
-    } catch (error) {
-      hasFailed = true
-      this.#ports.log.debug({ error: String(error) }, 'register_watch_failed')
-    }
-    this.#isBeginning = false
-    // The connection may have changed meanwhile.
-    if (hasFailed && this.#nc === nc) this.#beginLater()
-    else if (this.#consumer === undefined) this.#begin()
-  }
-
-  #beginLater(): void {
-    const { clock, random } = this.#ports
-    this.#retry?.cancel()
-    this.#retry = clock.after(retryMsMin + random() * (retryMsMax - retryMsMin), () => this.#begin())
-  }
-
-  async #consume(nc: NatsConnection): Promise<void> {
-    const { bucket, ensure } = this.#ports
-    await ensure(nc)
-    if (this.#nc !== nc) return
-    const inbox = createInbox()
-    const callback = (error: NatsError | null, message: Msg): void => {
-      if (error === null && consumer === this.#consumer) this.#receive(consumer, message)
-    }
-    const subscription = nc.subscribe(inbox, { callback })
-    const consumer: Consumer = { nc, subscription, sequence: 0, found: new Map(), silence: this.#listenFor(nc) }
-    this.#consumer = consumer
-    this.#deletions = new Map()
-    try {
-      const subject = `$JS.API.CONSUMER.CREATE.${bucket.stream}`
-      const made = await askJetStream(nc, { subject, body: consumerRequest(bucket, inbox) }, silenceMsMax)
-      // Nothing is delivered of an empty bucket.
-      if (made['num_pending'] === 0 && consumer === this.#consumer && consumer.sequence === 0) this.#ready(consumer)
-    } catch (error) {
-      if (this.#consumer === consumer) this.#end()
-      throw error
+  /** For as long as the connection is ours. Never rejects. */
+  async #follow(nc: NatsConnection): Promise<void> {
+    const { log, random } = this.#ports
+    while (this.#nc === nc) {
+      let pauseMs = lookMs
+      try {
+        this.#isStale = false
+        if (this.#watches.size > 0) await this.#catchUp(nc, this.#copy)
+      } catch (error) {
+        log.debug({ error: String(error) }, 'register_watch_failed')
+        this.#copy.lookAtMs = 0
+        this.#isStale = false
+        pauseMs = retryMsMin + random() * (retryMsMax - retryMsMin)
+      }
+      if (this.#nc === nc && !this.#isStale) await this.#pause(pauseMs)
     }
   }
 
-  #listenFor(nc: NatsConnection): { cancel(): void } {
-    return this.#ports.clock.after(silenceMsMax, () => {
-      if (this.#nc !== nc) return
-      this.#ports.log.debug({}, 'register_watch_silent')
-      this.beginAgain()
-    })
-  }
-
-  /** Throws nothing: nats.js would stop to read from the connection and keep it. */
-  #receive(consumer: Consumer, message: Msg): void {
-    consumer.silence.cancel()
-    consumer.silence = this.#listenFor(consumer.nc)
-    if (message.data.length === 0 && message.headers?.code === 100) return this.#receiveSign(consumer, message)
-    const delivery = readDelivery(message.reply ?? '')
-    if (delivery === undefined) return
-    if (delivery.consumerSequence !== consumer.sequence + 1) return this.beginAgain()
-    consumer.sequence = delivery.consumerSequence
-    const key = decodeToken(this.#ports.bucket.tokenOf(message.subject))
-    if (key !== undefined) this.#take(consumer, message, key, delivery)
-    if (consumer.found !== undefined && delivery.pending === 0) this.#ready(consumer)
-  }
-
-  /** Flow control wants an answer; a heartbeat says what should have come by now. */
-  #receiveSign(consumer: Consumer, message: Msg): void {
-    if (message.reply !== undefined && message.reply !== '') {
-      if (!consumer.nc.isClosed()) message.respond()
-      return
+  /** Rejects when nobody answers; what was read until then is read. */
+  async #catchUp(nc: NatsConnection, copy: Copy): Promise<void> {
+    const { bucket, asking, clock } = this.#ports
+    const isCurrent = (): boolean => this.#nc === nc && this.#copy === copy
+    if (clock.steadyMs() >= copy.lookAtMs) await this.#look(nc, copy)
+    while (isCurrent()) {
+      this.#isStale = false
+      const entry = await bucket.next(asking(nc), copy.sequence)
+      if (!isCurrent()) return
+      if (entry === undefined) break
+      copy.sequence = entry.sequence
+      this.#take(copy, entry)
     }
-    if (consumer.sequence === 0) void this.#checkEmpty(consumer)
-    const last = message.headers?.get('Nats-Last-Consumer')
-    if (last !== undefined && last !== '' && Number(last) !== consumer.sequence) this.beginAgain()
+    if (isCurrent() && !copy.isComplete) this.#complete(nc, copy)
   }
 
-  /** nats-server 2.9.10 may pass over the first message of a bucket that comes while the consumer is made, and say nothing of it. */
-  async #checkEmpty(consumer: Consumer): Promise<void> {
-    try {
-      const subject = `$JS.API.STREAM.INFO.${this.#ports.bucket.stream}`
-      const { state } = await askJetStream(consumer.nc, { subject }, silenceMsMax)
-      const isEmpty = !isObject(state) || state['messages'] === 0
-      if (!isEmpty && consumer === this.#consumer && consumer.sequence === 0) this.beginAgain()
-    } catch (error) {
-      this.#ports.log.debug({ error: String(error) }, 'register_watch_unchecked')
+  /** Begins again if what was read was another bucket, or if registers vanished from it that nobody deleted. */
+  async #look(nc: NatsConnection, copy: Copy): Promise<void> {
+    const { bucket, asking, ensure, clock } = this.#ports
+    if (copy.created === undefined) await ensure(asking(nc))
+    const registersMin = copy.registers.size
+    const state = await bucket.state(asking(nc))
+    if (this.#nc !== nc || this.#copy !== copy) return
+    copy.lookAtMs = clock.steadyMs() + lookMs
+    copy.created ??= state?.created
+    const isSame =
+      state !== undefined &&
+      state.created === copy.created &&
+      state.lastSequence >= copy.sequence &&
+      state.registers >= registersMin
+    if (isSame) return
+    this.#ports.log.debug({ created: state?.created, lastSequence: state?.lastSequence }, 'register_bucket_changed')
+    this.beginAgain()
+  }
+
+  #take(copy: Copy, { subject, value, sequence, atMs }: BucketEntry): void {
+    const key = decodeToken(this.#ports.bucket.tokenOf(subject))
+    if (key === undefined) return
+    const register = { key, value, revision: sequence }
+    if (value === undefined) {
+      copy.registers.delete(key)
+      this.#sweep.deleted(key, sequence, atMs)
+    } else {
+      copy.registers.set(key, register)
+      this.#sweep.written(key)
     }
-  }
-
-  #take(consumer: Consumer, message: Msg, key: string, delivery: Delivery): void {
-    const operation = message.headers?.get('KV-Operation')
-    const isDeleted = operation === 'DEL' || operation === 'PURGE'
-    const register = { key, value: isDeleted ? undefined : message.data, revision: delivery.streamSequence }
-    if (isDeleted && this.#deletions.size < deletionsMax)
-      this.#deletions.set(key, { sequence: delivery.streamSequence, atMs: delivery.atMs })
-    else this.#deletions.delete(key)
-    const registers = consumer.found ?? this.#registers
-    if (isDeleted) registers.delete(key)
-    else registers.set(key, register)
-    if (consumer.found !== undefined) return
+    if (!copy.isComplete) return
     for (const watch of this.#watches)
       if (key.startsWith(watch.keyPrefix)) this.#tell(watch, () => watch.watcher.changed(register))
   }
 
-  #ready(consumer: Consumer): void {
-    if (consumer.found === undefined) return
-    this.#registers = consumer.found
-    consumer.found = undefined
-    this.#isReady = true
+  #complete(nc: NatsConnection, copy: Copy): void {
+    copy.isComplete = true
     for (const watch of this.#watches) this.#tellAll(watch)
-    this.#sweepDeletions()
+    this.#sweep.sweep(nc)
   }
 
   #tellAll(watch: Watch): void {
     const keys = new Set<string>()
-    for (const [key, register] of this.#registers) {
+    for (const [key, register] of this.#copy.registers) {
       if (!key.startsWith(watch.keyPrefix)) continue
       keys.add(key)
       this.#tell(watch, () => watch.watcher.changed(register))
@@ -234,59 +193,18 @@ export class RegisterWatch {
     }
   }
 
-  /** By its sequence, so that nothing but the deletion itself can go; every member tries it. */
-  #sweepDeletions(): void {
-    const { bucket, clock, log } = this.#ports
-    const nc = this.#nc
-    if (nc === undefined) return
-    const untilMs = clock.nowMs() - deletionKeptMs
-    for (const [key, { sequence, atMs }] of this.#deletions) {
-      if (atMs > untilMs) continue
-      this.#deletions.delete(key)
-      const subject = `$JS.API.STREAM.MSG.DELETE.${bucket.stream}`
-      askJetStream(nc, { subject, body: { seq: sequence, no_erase: true } }, silenceMsMax).catch((error: unknown) => {
-        log.debug({ key, error: String(error) }, 'register_deletion_not_swept')
-      })
-    }
-    this.#sweep?.cancel()
-    this.#sweep = clock.after(sweepMs, () => this.#sweepDeletions())
+  /** Until then, or until there is something to read. */
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#ports.clock.after(ms, resolve)
+      this.#endPause = () => {
+        timer.cancel()
+        resolve()
+      }
+    })
   }
 }
 
-function consumerRequest(bucket: NatsBucket, inbox: string): object {
-  return {
-    stream_name: bucket.stream,
-    config: {
-      deliver_subject: inbox,
-      deliver_policy: 'last_per_subject',
-      filter_subject: bucket.subjects,
-      ack_policy: 'none',
-      replay_policy: 'instant',
-      max_deliver: 1,
-      flow_control: true,
-      idle_heartbeat: heartbeatMs * 1_000_000,
-      mem_storage: true,
-      num_replicas: 1,
-    },
-  }
-}
-
-type Delivery = {
-  readonly streamSequence: number
-  readonly consumerSequence: number
-  readonly atMs: number
-  readonly pending: number
-}
-
-/**
- * `$JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.<consumer sequence>.<ns>.<pending>`; newer servers put domain and
- * account before the stream, and may add a word at the end.
- */
-function readDelivery(reply: string): Delivery | undefined {
-  const parts = reply.split('.')
-  if (parts[0] !== '$JS' || parts[1] !== 'ACK' || parts.length < 9) return undefined
-  const numbers = parts.slice(parts.length === 9 ? 5 : 7).map(Number)
-  const [streamSequence = Number.NaN, consumerSequence = Number.NaN, ns = Number.NaN, pending = Number.NaN] = numbers
-  if (![streamSequence, consumerSequence, pending].every(Number.isSafeInteger)) return undefined
-  return { streamSequence, consumerSequence, atMs: ns / 1e6, pending }
+function emptyCopy(): Copy {
+  return { created: undefined, sequence: 0, registers: new Map(), isComplete: false, lookAtMs: 0 }
 }

@@ -45,7 +45,8 @@ const rememberedMax = 4096
 
 /**
  * The subjects of a cluster's messages: `<prefix>.<cluster>.all.<channel>.<node>.<boot>` to every node, and
- * `<prefix>.<cluster>.to.<node>.<channel>.<node>.<boot>` to one; the last two name the sender. Each is made once.
+ * `<prefix>.<cluster>.to.<node>.<channel>.<node>.<boot>` to one; the last two name the sender. Each is made once. That a register
+ * was written is told on `<prefix>.<cluster>.registers`.
  */
 export class BusSubjects {
   readonly #base: string
@@ -59,6 +60,10 @@ export class BusSubjects {
     this.#base = `${prefix}.${encodeToken(clusterName)}`
     this.#self = self
     this.#from = `${encodeToken(self.node)}.${encodeToken(self.boot)}`
+  }
+
+  get registerChanges(): string {
+    return `${this.#base}.registers`
   }
 
   toAll(channel: Channel): string {

@@ -190,8 +190,6 @@ test('nats: these rights are enough', async (t) => {
     '$KV.isthmus__test.>',
     '$JS.API.STREAM.*.KV_isthmus__test',
     '$JS.API.STREAM.MSG.*.KV_isthmus__test',
-    '$JS.API.CONSUMER.CREATE.KV_isthmus__test',
-    '$JS.FC.KV_isthmus__test.>',
   ]
   const permissions = JSON.stringify({ publish, subscribe: ['isthmus.test.>', '_INBOX.>'] })
   const server = await startNats(t, {
