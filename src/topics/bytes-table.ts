@@ -5,6 +5,10 @@
 import { keyedHash, type HashKey } from './keyed-hash.ts'
 import type { PackedKey } from './packed-key.ts'
 
+/** The last bits of the hash say which table of slots: many grow one by one, so that nobody waits until all of them have moved. */
+const TABLE_BITS = 6
+const tableCount = 1 << TABLE_BITS
+
 /** Words of a slot: the hash; 1 + entry, or 0 for an empty slot; and what `textWord` says. */
 const hashWord = 0
 const entryWord = 1
@@ -20,10 +24,14 @@ const headerWords = 2
 const shortBytesMax = 7
 const longMark = 0xff << 24
 
+type Slots = Int32Array<ArrayBuffer>
+
 export class BytesTable {
   readonly #hashKey: HashKey
-  /** Linear probing in a power of two of slots. */
-  #slots = new Int32Array(16 << wordShift)
+  /** Linear probing in a power of two of slots each. */
+  readonly #tables: Slots[] = Array.from({ length: tableCount }, () => new Int32Array(4 << wordShift))
+  /** Entries of each table. */
+  readonly #sizes = new Int32Array(tableCount)
   /** All strings, end to end. */
   #pool = new Int32Array(64)
   #poolEnd = 0
@@ -32,7 +40,6 @@ export class BytesTable {
   #starts = new Int32Array(8)
   #entriesEnd = 0
   readonly #freeEntries: number[] = []
-  #size = 0
 
   constructor(hashKey: HashKey) {
     this.#hashKey = hashKey
@@ -43,9 +50,9 @@ export class BytesTable {
     const hash = keyedHash(this.#hashKey, key.words, 0, key.wordCount, key.byteLength)
     const text0 = textWord(key, 0)
     const text1 = textWord(key, 1)
-    const slots = this.#slots
+    const slots = this.#tables[hash & (tableCount - 1)]!
     const mask = slots.length - 1
-    for (let at = (hash << wordShift) & mask; ; at = (at + (1 << wordShift)) & mask) {
+    for (let at = homeOf(hash, mask); ; at = (at + (1 << wordShift)) & mask) {
       const entry = slots[at + entryWord]! - 1
       if (entry === -1) return -1
       if (slots[at + hashWord] !== hash) continue
@@ -56,23 +63,26 @@ export class BytesTable {
 
   /** The entry of a key that is not here yet, with no use. Entries of removed keys are given again. */
   add(key: PackedKey): number {
-    if ((this.#size + 1) * 4 > (this.#slots.length >> wordShift) * 3) this.#growSlots()
+    const hash = keyedHash(this.#hashKey, key.words, 0, key.wordCount, key.byteLength)
+    const slots = this.#slotsWithRoom(hash & (tableCount - 1))
     const entry = this.#freeEntries.pop() ?? this.#newEntry()
     this.#starts[entry] = this.#append(key)
-    const at = this.#emptySlot(keyedHash(this.#hashKey, key.words, 0, key.wordCount, key.byteLength))
-    this.#slots[at + entryWord] = entry + 1
-    this.#slots[at + textWords] = textWord(key, 0)
-    this.#slots[at + textWords + 1] = textWord(key, 1)
-    this.#size += 1
+    const at = emptySlot(slots, hash)
+    slots[at + entryWord] = entry + 1
+    slots[at + textWords] = textWord(key, 0)
+    slots[at + textWords + 1] = textWord(key, 1)
+    this.#sizes[hash & (tableCount - 1)]! += 1
     return entry
   }
 
   remove(entry: number): void {
     const start = this.#starts[entry]!
-    this.#vacate(this.#slotOf(entry))
+    const hash = this.#hashOf(entry)
+    const slots = this.#tables[hash & (tableCount - 1)]!
+    vacate(slots, slotOf(slots, hash, entry))
+    this.#sizes[hash & (tableCount - 1)]! -= 1
     this.#starts[entry] = -1
     this.#freeEntries.push(entry)
-    this.#size -= 1
     this.#poolGarbage += headerWords + this.#wordCount(start)
     if (this.#poolGarbage * 2 > this.#poolEnd && this.#poolEnd > 1024) this.#compact()
   }
@@ -132,49 +142,24 @@ export class BytesTable {
     return start
   }
 
-  #slotOf(entry: number): number {
+  #hashOf(entry: number): number {
     const start = this.#starts[entry]!
     const text = start + headerWords
-    const end = text + this.#wordCount(start)
-    const hash = keyedHash(this.#hashKey, this.#pool, text, end, this.byteLength(entry))
-    const mask = this.#slots.length - 1
-    let at = (hash << wordShift) & mask
-    while (this.#slots[at + entryWord] !== entry + 1) at = (at + (1 << wordShift)) & mask
-    return at
+    return keyedHash(this.#hashKey, this.#pool, text, text + this.#wordCount(start), this.byteLength(entry))
   }
 
-  /** Where a string with this hash goes; notes the hash there. */
-  #emptySlot(hash: number): number {
-    const mask = this.#slots.length - 1
-    let at = (hash << wordShift) & mask
-    while (this.#slots[at + entryWord] !== 0) at = (at + (1 << wordShift)) & mask
-    this.#slots[at + hashWord] = hash
-    return at
-  }
-
-  /** Empties a slot and moves up those behind it that would no longer be found across the gap. */
-  #vacate(hole: number): void {
-    const slots = this.#slots
-    const mask = slots.length - 1
-    const words = 1 << wordShift
-    for (let at = (hole + words) & mask; slots[at + entryWord] !== 0; at = (at + words) & mask) {
-      const home = (slots[at + hashWord]! << wordShift) & mask
-      if (((at - home) & mask) < ((at - hole) & mask)) continue
-      slots.copyWithin(hole, at, at + words)
-      hole = at
-    }
-    slots[hole + entryWord] = 0
-  }
-
-  /** The low bits of the hash choose the slot: the old table is read and the new one written in order. */
-  #growSlots(): void {
-    const old = this.#slots
-    this.#slots = new Int32Array(old.length * 2)
+  /** The table, with room for one entry more. */
+  #slotsWithRoom(table: number): Slots {
+    const old = this.#tables[table]!
+    if ((this.#sizes[table]! + 1) * 4 <= (old.length >> wordShift) * 3) return old
+    const slots = new Int32Array(old.length * 2)
     for (let from = 0; from < old.length; from += 1 << wordShift) {
       if (old[from + entryWord] === 0) continue
-      const at = this.#emptySlot(old[from + hashWord]!)
-      for (let i = entryWord; i < 1 << wordShift; i += 1) this.#slots[at + i] = old[from + i]!
+      const at = emptySlot(slots, old[from + hashWord]!)
+      for (let i = entryWord; i < 1 << wordShift; i += 1) slots[at + i] = old[from + i]!
     }
+    this.#tables[table] = slots
+    return slots
   }
 
   /** Moves the strings together. Half of the pool was garbage, so that this costs each removal a constant. */
@@ -194,6 +179,40 @@ export class BytesTable {
     this.#poolEnd = end
     this.#poolGarbage = 0
   }
+}
+
+/** Bits of the hash choose the slot: when a table grows, the old one is read and the new one written in order. */
+function homeOf(hash: number, mask: number): number {
+  return ((hash >>> TABLE_BITS) << wordShift) & mask
+}
+
+function slotOf(slots: Slots, hash: number, entry: number): number {
+  const mask = slots.length - 1
+  let at = homeOf(hash, mask)
+  while (slots[at + entryWord] !== entry + 1) at = (at + (1 << wordShift)) & mask
+  return at
+}
+
+/** Where a string with this hash goes; notes the hash there. */
+function emptySlot(slots: Slots, hash: number): number {
+  const mask = slots.length - 1
+  let at = homeOf(hash, mask)
+  while (slots[at + entryWord] !== 0) at = (at + (1 << wordShift)) & mask
+  slots[at + hashWord] = hash
+  return at
+}
+
+/** Empties a slot and moves up those behind it that would no longer be found across the gap. */
+function vacate(slots: Slots, hole: number): void {
+  const mask = slots.length - 1
+  const words = 1 << wordShift
+  for (let at = (hole + words) & mask; slots[at + entryWord] !== 0; at = (at + words) & mask) {
+    const home = homeOf(slots[at + hashWord]!, mask)
+    if (((at - home) & mask) < ((at - hole) & mask)) continue
+    slots.copyWithin(hole, at, at + words)
+    hole = at
+  }
+  slots[hole + entryWord] = 0
 }
 
 /** The two words by which a slot tells strings apart. */

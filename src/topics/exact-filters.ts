@@ -1,36 +1,31 @@
 /**
  * A map from filters without wildcards to values. A filter is kept as the numbers of its levels, all in one slot of 32 bytes that
  * does not lie across two cache lines: to find one among a million means to wait for memory once. A Map of strings waits about five
- * times.
+ * times. The filters are spread over many tables that grow one by one, so that no single filter waits until all of them have moved.
  */
 import type { HashKey } from './keyed-hash.ts'
-import type { LevelId, LevelNames } from './level-names.ts'
+import type { LevelNames } from './level-names.ts'
+import { exactLevelsMax, hashOfLevels, SlotTable } from './slot-table.ts'
 import { ValueNumbers } from './value-numbers.ts'
 
-/** Filters of more levels are not for this map. */
-export const exactLevelsMax = 6
-
-/**
- * Words of a slot: the number of the value, 0 for an empty slot; then the levels, and zeros, which are no literal level; and one that
- * means nothing.
- */
-const valueWord = 0
-const firstLevel = 1
-const idleWord = 7
-const slotWords = 8
+/** The first bits of the hash say which table. At a million filters one of them grows in a fraction of a millisecond. */
+const TABLE_BITS = 6
+const tableCount = 2 ** TABLE_BITS
 
 /** `V` has no `undefined`. */
 export class ExactFilters<V> {
   readonly #names: LevelNames
   readonly #hashSeed: number
   readonly #values = new ValueNumbers<V>()
-  /** Linear probing, from a place in proportion to the hash: the number of slots need be no power of two. */
-  #slots = new Int32Array(16 * slotWords)
+  readonly #tables: readonly SlotTable[]
   #size = 0
+  /** Of the longest table. None ever becomes shorter. */
+  #placesMax = 0
 
   constructor(names: LevelNames, hashKey: HashKey) {
     this.#names = names
     this.#hashSeed = hashKey[0]
+    this.#tables = Array.from({ length: tableCount }, () => new SlotTable(hashKey[0], TABLE_BITS))
   }
 
   get size(): number {
@@ -46,125 +41,74 @@ export class ExactFilters<V> {
    * waits to load a word soon has to wait with everything else; a word that it stores is fetched meanwhile.
    */
   expectRead(count: number): void {
-    if (count <= exactLevelsMax) this.#slots[this.#homeOf(this.#names.path, 0, count) + idleWord] = 0
+    if (count > exactLevelsMax) return
+    const hash = this.#hashOf(count)
+    this.#tableOf(hash).expect(hash)
   }
 
   /** The value of the filter whose levels, so many, the names have just read. */
   getRead(count: number): V | undefined {
     if (count > exactLevelsMax) return undefined
-    return this.#values.value(this.#slots[this.#slotOf(this.#names.path, 0, count) + valueWord]!)
+    const hash = this.#hashOf(count)
+    return this.#values.value(this.#tableOf(hash).get(hash, this.#names.path, count))
   }
 
   set(topicFilter: string, value: V): void {
     const count = this.#names.readText(topicFilter)
-    const at = this.#slotOf(this.#names.path, 0, count)
-    const before = this.#slots[at + valueWord]!
+    const hash = this.#hashOf(count)
+    const before = this.#tableOf(hash).get(hash, this.#names.path, count)
     const number = this.#values.acquire(value)
-    if (before === 0) this.#add(this.#names.acquireRead(count), number)
-    else this.#slots[at + valueWord] = number
+    if (before === 0) this.#add(count, number)
+    else this.#tableOf(hash).replace(hash, this.#names.path, count, number)
     this.#values.release(before)
   }
 
   /** False if the filter was not there. */
   delete(topicFilter: string): boolean {
     const count = this.#names.readText(topicFilter)
-    const at = this.#slotOf(this.#names.path, 0, count)
-    const before = this.#slots[at + valueWord]!
+    const hash = this.#hashOf(count)
+    const table = this.#tableOf(hash)
+    const before = table.get(hash, this.#names.path, count)
     if (before === 0) return false
     this.#values.release(before)
-    for (const id of this.#levelsAt(at)) this.#names.release(id)
-    this.#vacate(at)
+    for (const id of table.delete(hash, this.#names.path, count)) this.#names.release(id)
     this.#size -= 1
     return true
   }
 
   *filters(): IterableIterator<string> {
-    for (let at = 0; at < this.#slots.length; at += slotWords) {
-      if (this.#slots[at + valueWord] !== 0) yield this.#names.spell(this.#levelsAt(at))
+    for (let place = 0; place < this.placeCount; place += 1) {
+      const filter = this.filterAt(place)
+      if (filter !== undefined) yield filter
     }
   }
 
-  /** Places in which a filter may stand. */
+  /** Places in which a filter may stand: the first one of each table, the second one of each, and so on. */
   get placeCount(): number {
-    return this.#slots.length / slotWords
+    return this.#placesMax * tableCount
   }
 
   /** The filter in this place, if there is one. When the map changes, filters may move. */
   filterAt(place: number): string | undefined {
-    const at = place * slotWords
-    return this.#slots[at + valueWord] === 0 ? undefined : this.#names.spell(this.#levelsAt(at))
+    const levels = this.#tables[place % tableCount]!.levelsAt(Math.floor(place / tableCount))
+    return levels === undefined ? undefined : this.#names.spell(levels)
   }
 
-  #levelsAt(at: number): LevelId[] {
-    const first = at + firstLevel
-    return Array.from(this.#slots.subarray(first, first + levelCountAt(this.#slots, at)))
-  }
-
-  #add(levels: readonly LevelId[], number: number): void {
-    if ((this.#size + 1) * slotWords * 4 > this.#slots.length * 3) this.#grow()
-    const at = this.#slotOf(levels, 0, levels.length)
-    this.#slots[at + valueWord] = number
-    this.#slots.set(levels, at + firstLevel)
+  /** Levels that were unknown have got numbers by now. */
+  #add(count: number, number: number): void {
+    const levels = this.#names.acquireRead(count)
+    const hash = hashOfLevels(this.#hashSeed, levels, count)
+    const table = this.#tableOf(hash)
+    table.add(hash, levels, number)
+    this.#placesMax = Math.max(this.#placesMax, table.placeCount)
     this.#size += 1
   }
 
-  /** Where the slot begins that holds these levels, or the empty one where they would go. No slot holds `unknownLevel`. */
-  #slotOf(levels: ArrayLike<LevelId>, start: number, count: number): number {
-    const slots = this.#slots
-    let at = this.#homeOf(levels, start, count)
-    while (slots[at + valueWord] !== 0 && !this.#equals(at, levels, start, count)) at = this.#after(at)
-    return at
+  #hashOf(count: number): number {
+    return hashOfLevels(this.#hashSeed, this.#names.path, count)
   }
 
-  #after(at: number): number {
-    return at + slotWords === this.#slots.length ? 0 : at + slotWords
+  #tableOf(hash: number): SlotTable {
+    return this.#tables[hash >>> (32 - TABLE_BITS)]!
   }
-
-  #equals(at: number, levels: ArrayLike<LevelId>, start: number, count: number): boolean {
-    const slots = this.#slots
-    const first = at + firstLevel
-    for (let i = 0; i < count; i += 1) if (slots[first + i] !== levels[start + i]) return false
-    return count === exactLevelsMax || slots[first + count] === 0
-  }
-
-  #homeOf(levels: ArrayLike<LevelId>, start: number, count: number): number {
-    let hash = this.#hashSeed ^ count
-    for (let i = start; i < start + count; i += 1) {
-      hash = Math.imul(hash ^ levels[i]!, 0x9e3779b1)
-      hash ^= hash >>> 15
-    }
-    hash = Math.imul(hash, 0x85ebca6b)
-    hash ^= hash >>> 13
-    return Math.floor(((hash >>> 0) / 0x1_0000_0000) * (this.#slots.length / slotWords)) * slotWords
-  }
-
-  /** Empties a slot and moves up those behind it that would no longer be found across the gap. */
-  #vacate(hole: number): void {
-    const slots = this.#slots
-    const distance = (from: number, to: number): number => (to >= from ? to - from : to - from + slots.length)
-    for (let at = this.#after(hole); slots[at + valueWord] !== 0; at = this.#after(at)) {
-      const home = this.#homeOf(slots, at + firstLevel, levelCountAt(slots, at))
-      if (distance(home, at) < distance(hole, at)) continue
-      slots.copyWithin(hole, at, at + slotWords)
-      hole = at
-    }
-    slots.fill(0, hole, hole + slotWords)
-  }
-
-  /** By half rather than to the double: at a million routes the unused part counts. The old table is read and the new one written in order. */
-  #grow(): void {
-    const old = this.#slots
-    this.#slots = new Int32Array(Math.ceil((old.length / slotWords) * 1.5) * slotWords)
-    for (let from = 0; from < old.length; from += slotWords) {
-      if (old[from + valueWord] === 0) continue
-      const at = this.#slotOf(old, from + firstLevel, levelCountAt(old, from))
-      for (let i = 0; i < slotWords; i += 1) this.#slots[at + i] = old[from + i]!
-    }
-  }
-}
-
-function levelCountAt(slots: Int32Array, at: number): number {
-  let count = 0
-  while (count < exactLevelsMax && slots[at + firstLevel + count] !== 0) count += 1
-  return count
 }

@@ -4,11 +4,12 @@
  */
 import assert from 'node:assert/strict'
 import { appendTo, countOf, excluding, firstOf, holds, including, type Destinations } from './destination-set.ts'
-import { ExactFilters, exactLevelsMax } from './exact-filters.ts'
+import { ExactFilters } from './exact-filters.ts'
 import { FilterTrie } from './filter-trie.ts'
 import { plainHashKey, type HashKey } from './keyed-hash.ts'
 import { LevelNames } from './level-names.ts'
 import { PackedKey } from './packed-key.ts'
+import { exactLevelsMax } from './slot-table.ts'
 import { decodeTopicName, TopicScratch } from './topic-bytes.ts'
 import { firstLevelOf, TopicCache } from './topic-cache.ts'
 import {

@@ -2,6 +2,7 @@
  * What the sessions of this node alone subscribe to, for the other nodes of the cluster. Nothing is counted before somebody asks:
  * a node alone pays nothing for it.
  */
+import { EvenMap } from '../../topics/even-map.ts'
 import type { Logger } from '../logger.ts'
 import type { Session } from '../sessions/session.ts'
 import { reservedNamespace, type Subscription } from '../sessions/subscription.ts'
@@ -24,8 +25,8 @@ type Count = {
 export class LocalInterest {
   readonly #log: Logger
   readonly #subscriptions: () => Iterable<Subscription>
-  #filters: Map<string, Count> | undefined
-  readonly #groups = new Map<string, Count>()
+  #filters: EvenMap<Count> | undefined
+  readonly #groups = new EvenMap<Count>()
   /** Sessions whose subscriptions are counted as kept. */
   readonly #kept = new WeakSet<Session>()
   readonly #listeners = new Set<(change: LocalInterestChange) => void>()
@@ -87,9 +88,9 @@ export class LocalInterest {
     }
   }
 
-  #counted(): Map<string, Count> {
+  #counted(): EvenMap<Count> {
     if (this.#filters !== undefined) return this.#filters
-    this.#filters = new Map()
+    this.#filters = new EvenMap()
     for (const subscription of this.#subscriptions()) {
       if (subscription.session.expiryIntervalMs > 0) this.#kept.add(subscription.session)
       this.#count(subscription, this.#filters)
@@ -97,7 +98,7 @@ export class LocalInterest {
     return this.#filters
   }
 
-  #count(subscription: Subscription, filters: Map<string, Count>): void {
+  #count(subscription: Subscription, filters: EvenMap<Count>): void {
     const { group, topicFilter, session } = subscription
     if (reservedNamespace(topicFilter) !== undefined) return
     const counts = group === undefined ? filters : this.#groups

@@ -1,5 +1,6 @@
 /** Which filters have local subscribers, for whoever has to tell others of it. */
 import type { InterestChange } from '../../link/broker-port.ts'
+import { EvenMap } from '../../topics/even-map.ts'
 import type { Logger } from '../logger.ts'
 import { reservedNamespace } from './subscription.ts'
 
@@ -8,7 +9,7 @@ export class Interest {
   systemSubscriptions = 0
   readonly #log: Logger
   /** Subscribers of each filter. */
-  readonly #counts = new Map<string, number>()
+  readonly #counts = new EvenMap<number>()
   readonly #listeners = new Set<(change: InterestChange) => void>()
 
   constructor(log: Logger) {
