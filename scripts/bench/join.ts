@@ -18,6 +18,7 @@ import { startNatsServer } from '../../src/cli/demo/nats-server.ts'
 import { type NodeFile, type NodeProcess, startNodeProcess } from '../../src/cli/demo/node-process.ts'
 import type { Bench } from './bench.ts'
 import { Client, packetType } from './client.ts'
+import { cpuUs } from './cpu.ts'
 import { USERNAME } from './load.ts'
 import { PINGREQ, subscribePacket } from './mqtt-bytes.ts'
 import { freePort } from './peers.ts'
@@ -77,11 +78,13 @@ async function measure(
   const fromMs = performance.now()
   const comer = await come()
   const listensMs = performance.now() - fromMs
+  const listensCpuMs = cpuUs(comer.process.pid) / 1_000
   members.push(comer)
   await turnsOf(comer)
   probes.push(await Probe.begin(comer))
   await untilRoutes(comer, routes)
   const completeMs = performance.now() - fromMs
+  const completeCpuMs = cpuUs(comer.process.pid) / 1_000
   // What the others take over of it may come later.
   await Promise.all(members.map((member) => untilRoutes(member, routes)))
   const figures: string[] = []
@@ -91,7 +94,9 @@ async function measure(
     figures.push(`${member.name} ${cpuMs.toFixed(1)} | ${wallMs.toFixed(1)} | ${pingMs.toFixed(1)}`)
     if (cpuMs > TURN_BUDGET_MS) bench.miss(`join: ${cell}: a turn of ${cpuMs.toFixed(1)} ms on the ${member.name} node`)
   }
-  bench.print(`  ${cell}: ${ms(completeMs)} (it listened after ${ms(listensMs)}); ${figures.join('; ')}`)
+  bench.print(
+    `  ${cell}: ${ms(completeMs)}, ${ms(completeCpuMs)} CPU (it listened after ${ms(listensMs)}, ${ms(listensCpuMs)} CPU); ${figures.join('; ')}`,
+  )
   if (completeMs > COMPLETE_BUDGET_MS) bench.miss(`join: ${cell}: complete after ${ms(completeMs)}`)
 }
 
