@@ -327,6 +327,7 @@ export class Node {
       },
     })
     this.#broker.members = this.#cluster
+    this.#broker.holdWills()
   }
 
   /** Becomes a member of the cluster. Rejects with `ClusterError`. */
@@ -334,6 +335,7 @@ export class Node {
     if (this.#cluster === undefined) return
     this.#broker.directory = this.#cluster.directory
     await this.#cluster.start()
+    this.#broker.releaseWills()
     this.#config = { ...this.#config, cluster: { ...this.#config.cluster, links: this.#cluster.links } }
     const keys = linkDifferences(this.#fileLinks, this.#cluster.links).map(({ key }) => key)
     if (keys.length > 0) this.#log.warn({ keys }, 'config_differs_from_cluster')

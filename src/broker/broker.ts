@@ -113,6 +113,8 @@ export class Broker implements BrokerPort {
   readonly #fromMembers: FromMembers
   readonly #memberRoutes: MemberRoutes
   readonly #routes = new WeakMap<RouteSink, SinkRoute>()
+  /** Sessions whose wills are due. */
+  #heldWills: Session[] | undefined
 
   constructor(options: BrokerOptions) {
     this.limits = new Limits(options.mqtt, options.retainer)
@@ -309,7 +311,19 @@ export class Broker implements BrokerPort {
     return enable ? this.#retained.store.under(topicFilter, this.clock.nowMs(), msg_expiry_interval) : []
   }
 
+  /** Wills wait from now on, until it is known who wants them, and which clients have come back to another node. */
+  holdWills(): void {
+    this.#heldWills ??= []
+  }
+
+  releaseWills(): void {
+    const held = this.#heldWills ?? []
+    this.#heldWills = undefined
+    for (const session of held) this.#publishWill(session)
+  }
+
   #publishWill(session: Session): void {
+    if (this.#heldWills !== undefined) return void this.#heldWills.push(session)
     const { will } = session
     session.will = undefined
     if (will === undefined) return

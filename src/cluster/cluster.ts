@@ -73,8 +73,9 @@ export type ClusterEffects = {
 
 /** How long what is for sessions of a member that is gone waits for it, milliseconds. */
 const AWAITED_MS = 3_600_000
-/** How long a start waits until it has the retained messages of another member, milliseconds. */
-const RETAINED_WAIT_MS = 5_000
+/** How long a start waits for what the others want, and for the retained messages of one; how often it looks. Milliseconds. */
+const OTHERS_WAIT_MS = 5_000
+const OTHERS_LOOK_MS = 10
 /** How long a start waits for the coordination: with it the node knows at once whether its name is free. Milliseconds. */
 const COORDINATION_WAIT_MS = 5_000
 const HANDED_ON_PER_TURN = 500
@@ -166,11 +167,19 @@ export class Cluster {
     void this.#slots.claim().then((slot) => this.#slotChanged(slot))
     for (const { node, isSelf } of this.membership.members()) if (!isSelf) this.#present(node)
     if (!coordination.isConnected) effects.connection(false)
-    // A client that comes at once finds what is retained elsewhere.
+    // A client that comes at once finds what is retained elsewhere, and its messages find who wants them.
     const [other] = this.#others
     if (other === undefined) return
-    const late = new Promise<void>((resolve) => void clock.after(RETAINED_WAIT_MS, resolve))
-    await Promise.race([this.#retained?.syncWith(other), late])
+    const untilMs = clock.steadyMs() + OTHERS_WAIT_MS
+    const late = new Promise<void>((resolve) => void clock.after(OTHERS_WAIT_MS, resolve))
+    await Promise.race([Promise.all([this.#retained?.syncWith(other), this.#othersKnown(untilMs)]), late])
+  }
+
+  /** Resolves when it is known here what the others who are there want, or when it is too late. */
+  async #othersKnown(untilMs: number): Promise<void> {
+    const { clock } = this.#ports
+    while (clock.steadyMs() < untilMs && !this.#others.every((node) => this.#facts?.isKnown(node) === true))
+      await new Promise<void>((resolve) => void clock.after(OTHERS_LOOK_MS, resolve))
   }
 
   /** Says goodbye. What waits for others goes with this node. */

@@ -40,6 +40,8 @@ export interface SessionClaims {
 }
 
 export interface FactsOfAnother {
+  /** `in_sync`: it has all that its owner has. */
+  readonly state: string
   get(key: string): number | undefined
   entries(): Iterable<readonly [key: string, value: number]>
 }
@@ -59,6 +61,8 @@ export interface FactMaps {
   ): () => void
   copy(name: string): FactsOfAnother | undefined
   drop(name: string): void
+  /** Whether watchers have been told all that is in the copies. */
+  readonly isTold: boolean
 }
 
 export type MemberFactsPorts = {
@@ -126,6 +130,12 @@ export class MemberFacts {
     if (this.#present.has(node)) return
     this.#present.add(node)
     this.#review(node)
+  }
+
+  /** Whether all that this member says is known here, and counts. */
+  isKnown(node: string): boolean {
+    const { maps } = this.#ports
+    return maps.copy(PREFIX + node)?.state === 'in_sync' && maps.isTold
   }
 
   /**

@@ -15,6 +15,7 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} }
 class Maps implements FactMaps {
   readonly owned = new Map<string, number>()
   readonly copies = new Map<string, Map<string, number>>()
+  state = 'in_sync'
   #listener: Parameters<FactMaps['watch']>[1] | undefined
 
   own() {
@@ -30,8 +31,12 @@ class Maps implements FactMaps {
     return () => (this.#listener = undefined)
   }
 
+  isTold = true
+
   copy(name: string): FactsOfAnother | undefined {
-    return this.copies.get(name)
+    const copy = this.copies.get(name)
+    if (copy === undefined) return undefined
+    return { state: this.state, get: (key) => copy.get(key), entries: () => copy.entries() }
   }
 
   drop(name: string): void {
@@ -160,6 +165,19 @@ test('a silent member keeps all its destinations for a minute, but neither its s
   facts.present('n2')
   clock.advance(50_000)
   assert.equal(held().length, 4, 'what it was given to speak again ended when it spoke')
+})
+
+test('a member is known when all that it says has come and was told', () => {
+  const { maps, facts } = setup()
+  facts.present('n2')
+  assert.equal(facts.isKnown('n2'), false, 'nothing came')
+  maps.says('n2', 'fplain', 1)
+  assert.equal(facts.isKnown('n2'), true)
+  maps.isTold = false
+  assert.equal(facts.isKnown('n2'), false)
+  maps.isTold = true
+  maps.state = 'repairing'
+  assert.equal(facts.isKnown('n2'), false)
 })
 
 test('what a member said before it was seen counts from when it is there', () => {

@@ -133,6 +133,11 @@ export class SharedMaps {
     return { owner, size: content.size, state, get: (key) => content.get(key), entries: () => content.entries() }
   }
 
+  /** Whether those who watch have been told all that is in the maps. */
+  get isTold(): boolean {
+    return !this.#tellings.isBusy
+  }
+
   /** Forgets a copy: its owner is gone for good. If it is not, the copy is soon here again. */
   drop(name: string): void {
     if (this.#copies.remove(name) !== undefined) this.#tellings.hide(name)
