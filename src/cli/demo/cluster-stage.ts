@@ -11,13 +11,16 @@ import { findNatsServer, type NatsServer, startNatsServer } from './nats-server.
 import { type NodeFile, type NodeProcess, startNodeProcess } from './node-process.ts'
 import { RECEIVING, SENDING } from './stage.ts'
 
+/** `gone`: there is no process; `starting`: there is one that does not serve clients yet. */
+export type NodePhase = 'gone' | 'starting' | 'up'
+
 export type StageNode = {
   readonly name: string
   readonly cluster: string
   readonly mqttPort: number
   /** How often it was killed. */
   readonly kills: number
-  readonly isUp: boolean
+  readonly phase: NodePhase
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>
   /** Starts it again on what it has on disk; resolves when it serves clients. */
@@ -89,6 +92,7 @@ class DemoNode implements StageNode {
   readonly #file: NodeFile & { readonly debug: { readonly socket: string } }
   readonly #directory: string
   #process: NodeProcess | undefined
+  #phase: NodePhase = 'gone'
   #kills = 0
   onFailure: (error: Error) => void = () => undefined
 
@@ -107,19 +111,20 @@ class DemoNode implements StageNode {
     return this.#kills
   }
 
-  get isUp(): boolean {
-    return this.#process !== undefined
+  get phase(): NodePhase {
+    return this.#phase
   }
 
   async kill(): Promise<void> {
-    const running = this.#process
-    this.#process = undefined
+    const running = this.#leave()
     this.#kills++
     await running?.kill()
   }
 
   async restart(): Promise<void> {
+    this.#phase = 'starting'
     const started = await startNodeProcess(this.#file, this.#directory)
+    this.#phase = 'up'
     this.#process = started
     void this.#watch(started)
   }
@@ -127,7 +132,7 @@ class DemoNode implements StageNode {
   async #watch(started: NodeProcess): Promise<void> {
     const code = await started.gone
     if (this.#process !== started) return
-    this.#process = undefined
+    this.#leave()
     this.onFailure(new Error(`${this.name} ended by itself (${code}): ${JSON.stringify(started.log.at(-1))}`))
   }
 
@@ -142,8 +147,14 @@ class DemoNode implements StageNode {
 
   /** SIGTERM; 0 for one that does not run. */
   async stop(): Promise<number | string> {
+    return (await this.#leave()?.stop()) ?? 0
+  }
+
+  /** From now on its end is no failure. */
+  #leave(): NodeProcess | undefined {
     const running = this.#process
     this.#process = undefined
-    return (await running?.stop()) ?? 0
+    this.#phase = 'gone'
+    return running
   }
 }

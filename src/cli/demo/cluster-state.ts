@@ -6,8 +6,8 @@ export type NodeState = {
   readonly name: string
   readonly cluster: string
   readonly mqttPort: number
-  /** `up`; `killed`: its process is gone; `lost`: the others of its cluster have noticed it. */
-  readonly state: 'up' | 'killed' | 'lost'
+  /** `killed`: its process is gone; `lost`: the others of its cluster have noticed it. */
+  readonly state: 'starting' | 'up' | 'killed' | 'lost'
   /** The small number in its ClientIDs. */
   readonly slot: number | undefined
   /** Peers to which it speaks for its cluster. */
@@ -35,7 +35,7 @@ type Answers = {
 
 async function askAll(node: StageNode): Promise<Answers> {
   const rows = async (method: string, field: string): Promise<Fields[]> => {
-    if (!node.isUp) return []
+    if (node.phase !== 'up') return []
     try {
       const value = (await node.ask(method))[field]
       return Array.isArray(value) ? value.filter(isFields) : []
@@ -52,9 +52,10 @@ async function askAll(node: StageNode): Promise<Answers> {
   return { members, leases, links }
 }
 
-function stateOf({ name, cluster, mqttPort, isUp }: StageNode, own: Answers, near: readonly Answers[]): NodeState {
+function stateOf({ name, cluster, mqttPort, phase }: StageNode, own: Answers, near: readonly Answers[]): NodeState {
   const isIt = (row: Fields): boolean => row['node'] === `${name}@127.0.0.1`
   const seen = near.flatMap(({ members }) => members.filter(isIt))
+  const isMissed = seen.every((row) => row['state'] !== 'up')
   const slot = seen.map((row) => row['slot']).find((value) => typeof value === 'number')
   const [link] = own.links
   const routes = isFields(link?.['routes']) ? link['routes']['peers'] : undefined
@@ -62,7 +63,7 @@ function stateOf({ name, cluster, mqttPort, isUp }: StageNode, own: Answers, nea
     name,
     cluster,
     mqttPort,
-    state: isUp ? 'up' : seen.some((row) => row['state'] === 'up') ? 'killed' : 'lost',
+    state: phase === 'gone' ? (isMissed ? 'lost' : 'killed') : phase,
     slot,
     holds: own.leases.filter((lease) => lease['state'] === 'holder').map((lease) => String(lease['name'])),
     link: link === undefined ? '-' : wordsOf(link),

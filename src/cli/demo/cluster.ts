@@ -27,7 +27,7 @@ const DRAW_EVERY_MS = 1000
 const FIRST_KILL_MS = 2000
 const KILL_EVERY_MS = 10_000
 /** Long enough that the others miss it (`member_ttl`), and that another speaks for the cluster (`lease_ttl`). */
-const DOWN_MS = 6000
+const DOWN_MS = 5000
 const KILLS_ONCE = 2
 /** How long devices go on after the last kill of `--once`. */
 const SETTLE_MS = 1000
