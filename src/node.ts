@@ -1,6 +1,7 @@
 /** The composition root: the one place that makes the parts of a node and ties them together. */
 import { randomBytes, randomInt } from 'node:crypto'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { RuleAuthorizer } from './broker/access/acl/rule-authorizer.ts'
 import { Authentication } from './broker/access/authentication/authentication.ts'
 import { UserTable } from './broker/access/authentication/user-table.ts'
@@ -140,6 +141,8 @@ export class Node {
   #config: Config
   /** As the file has them; what runs is what the cluster shares. */
   #fileLinks: readonly LinkConfig[]
+  /** Keys in which the two differ, as they were told last. */
+  #differences: readonly string[] = []
   readonly #log: Logger
   readonly #clock: Clock
   readonly #random: () => number
@@ -337,8 +340,7 @@ export class Node {
     await this.#cluster.start()
     this.#broker.releaseWills()
     this.#config = { ...this.#config, cluster: { ...this.#config.cluster, links: this.#cluster.links } }
-    const keys = linkDifferences(this.#fileLinks, this.#cluster.links).map(({ key }) => key)
-    if (keys.length > 0) this.#log.warn({ keys }, 'config_differs_from_cluster')
+    this.#tellDifferences()
   }
 
   get #joined(): Cluster {
@@ -349,7 +351,16 @@ export class Node {
   /** The links of the cluster are others now. */
   #followLinks(links: readonly LinkConfig[]): void {
     this.#config = { ...this.#config, cluster: { ...this.#config.cluster, links } }
+    this.#tellDifferences()
     this.#applyLinks(links)
+  }
+
+  /** Where the file says something else than what runs: told again when that changes. */
+  #tellDifferences(): void {
+    const keys = linkDifferences(this.#fileLinks, this.#config.cluster.links).map(({ key }) => key)
+    const isTold = isDeepStrictEqual(keys, this.#differences)
+    this.#differences = keys
+    if (keys.length > 0 && !isTold) this.#log.warn({ keys }, 'config_differs_from_cluster')
   }
 
   /** What the accepting side of links needs of the cluster, which it asks only after the node has joined. */
@@ -432,7 +443,8 @@ export class Node {
     const before = { ...this.#config, cluster: { ...this.#config.cluster, links: this.#fileLinks } }
     const changes = diffConfig(before, after)
     const kept = keepIdentity(this.#config, after)
-    const edits = linkEdits(this.#fileLinks, kept.cluster.links)
+    const fileLinks = this.#fileLinks
+    const edits = linkEdits(fileLinks, kept.cluster.links)
     this.#fileLinks = kept.cluster.links
     // Of a cluster the links that run are those that it shares, which this change is yet to reach.
     const links = this.#cluster === undefined ? kept.cluster.links : this.#config.cluster.links
@@ -446,17 +458,20 @@ export class Node {
       if (change.type === 'sys_topics_changed') this.#sysTopics.configure(change.after)
     }
     if (this.#phase === 'started') await this.#applyChanges(changes)
-    await this.#shareLinks(edits)
+    // What was refused is still a change when the file is read again.
+    if (!(await this.#shareLinks(edits))) this.#fileLinks = fileLinks
     return changes
   }
 
-  /** What was changed in the file of this member runs on all, or nowhere. */
-  async #shareLinks(edits: readonly LinkEdit[]): Promise<void> {
-    if (this.#cluster === undefined) return
+  /** What was changed in the file of this member runs on all, or nowhere. Returns whether it does. */
+  async #shareLinks(edits: readonly LinkEdit[]): Promise<boolean> {
+    if (this.#cluster === undefined) return true
     try {
       await this.#cluster.changeLinks(edits)
+      return true
     } catch (error) {
       this.#log.error({ err: error, links: edits.length }, 'shared_links_change_failed')
+      return false
     }
   }
 

@@ -15,6 +15,10 @@ export type MemberOptions = {
   readonly links?: readonly LinkFile[]
   /** `n1@127.0.0.1` and so on, if left out. */
   readonly name?: string
+  /** Of its listener; a free one if left out. */
+  readonly port?: number
+  /** Node.js's own, for each of its processes. */
+  readonly nodeOptions?: readonly string[]
   /** More of the configuration file. */
   readonly more?: Partial<NodeFile> & Readonly<Record<string, unknown>>
   /** More of its `cluster`. */
@@ -25,19 +29,21 @@ export type MemberOptions = {
 export class TestMember {
   readonly file: NodeFile
   readonly #directory: string
+  readonly #nodeOptions: readonly string[]
   #process: NodeProcess
 
-  private constructor(file: NodeFile, directory: string, process: NodeProcess) {
+  private constructor(file: NodeFile, directory: string, nodeOptions: readonly string[], process: NodeProcess) {
     this.file = file
     this.#directory = directory
+    this.#nodeOptions = nodeOptions
     this.#process = process
   }
 
   /** Resolves when it serves clients. It is killed when the test ends, should it still live. */
   static async start(t: TestContext, options: MemberOptions): Promise<TestMember> {
     const directory = temporaryDirectory(t)
-    const { cluster, nats, links = [], name = 'n1@127.0.0.1', more = {}, moreCluster = {} } = options
-    const { port } = await reserve(name)
+    const { cluster, nats, links = [], name = 'n1@127.0.0.1', more = {}, moreCluster = {}, nodeOptions = [] } = options
+    const { port } = options.port === undefined ? await reserve(name) : { port: options.port }
     const file: NodeFile = {
       node: { name, data_dir: join(directory, 'data') },
       cluster: { name: cluster, links, nats: { servers: nats }, ...moreCluster },
@@ -45,7 +51,8 @@ export class TestMember {
       debug: { socket: join(directory, 'debug.sock'), faults: true },
       ...more,
     }
-    const member = new TestMember(file, directory, await startNodeProcess(file, directory))
+    const process = await startNodeProcess(file, directory, nodeOptions)
+    const member = new TestMember(file, directory, nodeOptions, process)
     t.after(() => member.#process.kill())
     return member
   }
@@ -70,7 +77,7 @@ export class TestMember {
 
   /** Starts it again on what it has on disk. Resolves when it serves clients. */
   async restart(file: NodeFile = this.file): Promise<void> {
-    this.#process = await startNodeProcess(file, this.#directory)
+    this.#process = await startNodeProcess(file, this.#directory, this.#nodeOptions)
   }
 
   /** SIGSTOP and SIGCONT. */

@@ -1,0 +1,306 @@
+/** Two clusters of several nodes each, linked both ways, and what a test asks of both ends of such a link. */
+import assert from 'node:assert/strict'
+import { connect as dial, createServer, type Server, type Socket } from 'node:net'
+import type { TestContext } from 'node:test'
+import { parser as createParser } from 'mqtt-packet'
+import type { LinkFile } from '../../../src/cli/demo/node-process.ts'
+import { listenOnFreePort } from '../../../src/cli/demo/relay.ts'
+import type { TestNats } from '../../cluster/nats-server.ts'
+import { reserve } from '../clusters.ts'
+import { eventually, type MemberOptions, seesAll, TestMember } from './members.ts'
+
+export type Half = {
+  readonly cluster: string
+  readonly size: number
+  /** What it wants of the other. */
+  readonly topics: readonly string[]
+  /** How it reaches the other half, whose ports these are: the same for all members, who share their links. All in a row, if left out. */
+  readonly server?: (ports: readonly number[]) => Promise<string> | string
+  /** Of the member with this number, from 0. */
+  readonly more?: (index: number) => Partial<MemberOptions>
+  readonly link?: Partial<LinkFile>
+}
+
+/** Starts both at once over one NATS; resolves when members see each other and every link runs on every member. */
+export async function startLinked(t: TestContext, nats: TestNats, halves: readonly [Half, Half]) {
+  const ports = await Promise.all(halves.map(({ size }) => reservePorts(size)))
+  const [one, other] = await Promise.all(
+    halves.map((half, at) => startHalf(t, nats, half, ports[at]!, halves[1 - at]!.cluster, ports[1 - at]!)),
+  )
+  assert(one !== undefined && other !== undefined)
+  await Promise.all([linkRuns(one, halves[1].cluster), linkRuns(other, halves[0].cluster)])
+  return [one, other] as const
+}
+
+async function reservePorts(count: number): Promise<number[]> {
+  const reserved = await Promise.all(Array.from({ length: count }, () => reserve('')))
+  return reserved.map(({ port }) => port)
+}
+
+async function startHalf(
+  t: TestContext,
+  nats: TestNats,
+  { cluster, topics, server = allOf, more, link }: Half,
+  ports: readonly number[],
+  peer: string,
+  peerPorts: readonly number[],
+): Promise<TestMember[]> {
+  const names = ports.map((_, index) => `${cluster}${index + 1}@127.0.0.1`)
+  const links = [{ name: peer, server: await server(peerPorts), topics, pool_size: 2, ...link }]
+  const members = await Promise.all(
+    ports.map((port, index) =>
+      TestMember.start(t, { cluster, nats: [nats.url], links, name: names[index]!, port, ...more?.(index) }),
+    ),
+  )
+  await Promise.all(members.map((member) => seesAll(member, names)))
+  return members
+}
+
+const allOf = (ports: readonly number[]): string => ports.map((port) => `127.0.0.1:${port}`).join(',')
+
+export type LinkSeen = {
+  readonly state: string
+  readonly reasons: readonly string[]
+  readonly speaker: string | undefined
+  readonly routes: { readonly ours: number; readonly peers: number }
+}
+
+/** A link as the member tells of it. */
+export async function linkOf(member: TestMember, link: string): Promise<LinkSeen> {
+  const { links } = await member.call('links.list')
+  assert(Array.isArray(links))
+  const row = links.find(({ name }) => name === link)
+  assert(row !== undefined, `${member.name} has no link ${link}`)
+  return row
+}
+
+/** Resolves when the link runs on all of them. */
+export async function linkRuns(members: readonly TestMember[], link: string): Promise<void> {
+  await Promise.all(
+    members.map((member) =>
+      eventually(`${link} runs on ${member.name}`, async () => {
+        const { state, reasons } = await linkOf(member, link)
+        assert.equal(state, 'running', reasons.join('; '))
+      }),
+    ),
+  )
+}
+
+/** Who has the right to speak to the peer, as this member sees it. */
+export async function leaseOf(member: TestMember, link: string) {
+  const { leases } = await member.call('leases.list')
+  assert(Array.isArray(leases))
+  const lease = leases.find(({ name }) => name === link)
+  assert(lease !== undefined, `${member.name} contests nothing for ${link}`)
+  const { state, holder, renewedMsAgo } = lease
+  return {
+    state: String(state),
+    holder: holder === undefined ? undefined : String(holder),
+    renewedMsAgo: Number(renewedMsAgo),
+  }
+}
+
+/** Resolves with the member that all of them hold for the speaker, and that holds itself for it. */
+export async function speakerAmong(members: readonly TestMember[], link: string): Promise<TestMember> {
+  return eventually(`one of ${members.map(({ name }) => name).join(', ')} speaks to ${link}`, async () => {
+    const leases = await Promise.all(members.map((member) => leaseOf(member, link)))
+    const [name] = new Set(leases.map(({ holder }) => holder))
+    assert.deepEqual(new Set(leases.map(({ holder }) => holder)).size, 1, JSON.stringify(leases))
+    const at = members.findIndex((member) => member.name === name)
+    assert(at >= 0, JSON.stringify(leases))
+    assert.deepEqual(
+      leases.map(({ state }) => state),
+      members.map((_, index) => (index === at ? 'holder' : 'follower')),
+    )
+    return members[at]!
+  })
+}
+
+/** An actor of a peer that was let in. */
+export type Landing = {
+  readonly on: string
+  readonly actor: string
+  readonly incarnation: number
+  readonly clientId: string
+  readonly atMs: number
+}
+
+/** Every time that an actor of the peer was let in on one of these members, in the order of time. */
+export function landings(members: readonly TestMember[], peer: string): Landing[] {
+  return members
+    .flatMap(({ name, process }) =>
+      process.log
+        .filter(({ msg, link }) => msg === 'cluster_link_actor_init' && link === peer)
+        .map((event) => ({
+          on: name,
+          actor: String(event['actor']),
+          incarnation: Number(event['incarnation']),
+          clientId: String(event['clientid']),
+          atMs: Date.parse(String(event['time'])),
+        })),
+    )
+    .toSorted((one, other) => one.atMs - other.atMs)
+}
+
+/** The number from which the member's ClientIDs are made, as soon as it has one. */
+export async function slotOf(member: TestMember): Promise<number> {
+  return eventually(`${member.name} has a slot`, async () => {
+    const { members } = await member.call('members.list')
+    assert(Array.isArray(members))
+    const slot: unknown = members.find(({ isSelf }) => isSelf)?.slot
+    assert(typeof slot === 'number')
+    return slot
+  })
+}
+
+/** Whether messages under the topic go over the link, as far as the member knows. */
+export async function isWanted(member: TestMember, topic: string, link: string): Promise<boolean> {
+  const { destinations } = await member.call('routes.match', { topic })
+  assert(Array.isArray(destinations))
+  return destinations.some((row) => row.type === 'link' && row.link === link)
+}
+
+/** Resolves when the topic is wanted, or is not, on all of them. */
+export async function wantedOn(members: readonly TestMember[], topic: string, link: string, wanted = true) {
+  await Promise.all(
+    members.map((member) =>
+      eventually(`${topic} ${wanted ? 'goes' : 'does not go'} over ${link} on ${member.name}`, async () =>
+        assert.equal(await isWanted(member, topic, link), wanted),
+      ),
+    ),
+  )
+}
+
+export type Arrival = {
+  /** As its CONNECT says. */
+  readonly clientId: string
+  readonly port: number
+  isOpen: boolean
+}
+
+/** Gives each connection to the port that has the fewest, and to another one if nobody listens there. */
+export class Balancer {
+  /** All that were ever let through. */
+  readonly arrivals: Arrival[] = []
+  /** ClientIDs that came while a connection had them. */
+  readonly doubled: string[] = []
+  readonly #ports: readonly number[]
+  readonly #sockets = new Set<Socket>()
+  readonly #closers = new Map<Arrival, () => void>()
+  readonly #server: Server
+  #severed: string | undefined
+  #port = 0
+
+  private constructor(ports: readonly number[]) {
+    this.#ports = ports
+    this.#server = createServer((near) => {
+      this.#keep(near)
+      near.once('data', (connect: Buffer) => this.#receive(near, connect))
+    })
+  }
+
+  static async start(t: TestContext, ports: readonly number[]): Promise<Balancer> {
+    const balancer = new Balancer(ports)
+    balancer.#port = await listenOnFreePort(balancer.#server)
+    t.after(() => balancer.#close())
+    return balancer
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.#port}`
+  }
+
+  /** The connections that are open now. */
+  get open(): Arrival[] {
+    return this.arrivals.filter(({ isOpen }) => isOpen)
+  }
+
+  /** How many connections the port has now. */
+  countOf(port: number): number {
+    return this.open.filter((arrival) => arrival.port === port).length
+  }
+
+  /** Ends all connections: those that come instead are spread over all that listen now. */
+  cutAll(): void {
+    for (const close of this.#closers.values()) close()
+  }
+
+  /** Cuts the clients whose ClientIDs begin so; who connects anew is not answered. */
+  sever(clientIdPrefix: string): void {
+    this.#severed = clientIdPrefix
+    for (const [arrival, close] of this.#closers) if (arrival.clientId.startsWith(clientIdPrefix)) close()
+  }
+
+  /** Everybody is let through again. */
+  mend(): void {
+    this.#severed = undefined
+  }
+
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.on('error', () => socket.destroy())
+    socket.on('close', () => this.#sockets.delete(socket))
+  }
+
+  /** What comes first is CONNECT, and fits into one segment. */
+  #receive(near: Socket, connect: Buffer): void {
+    const clientId = clientIdIn(connect)
+    if (this.#severed !== undefined && clientId.startsWith(this.#severed)) return
+    near.pause()
+    this.#place(near, connect, clientId, this.#ports)
+  }
+
+  #place(near: Socket, connect: Buffer, clientId: string, ports: readonly number[]): void {
+    const fewest = Math.min(...ports.map((port) => this.countOf(port)))
+    const port = ports.find((one) => this.countOf(one) === fewest)
+    if (port === undefined) return void near.destroy()
+    const far = dial(port, '127.0.0.1')
+    const refused = (): void => {
+      const others = ports.filter((one) => one !== port)
+      this.#place(near, connect, clientId, others)
+    }
+    far.once('error', refused)
+    far.once('connect', () => {
+      far.off('error', refused)
+      this.#join(near, far, { clientId, port, isOpen: true })
+      far.write(connect)
+    })
+  }
+
+  #join(near: Socket, far: Socket, arrival: Arrival): void {
+    this.#keep(far)
+    if (this.open.some(({ clientId }) => clientId === arrival.clientId)) this.doubled.push(arrival.clientId)
+    this.arrivals.push(arrival)
+    this.#closers.set(arrival, () => {
+      arrival.isOpen = false
+      near.destroy()
+    })
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      from.on('close', () => {
+        arrival.isOpen = false
+        this.#closers.delete(arrival)
+        to.destroy()
+      })
+      from.pipe(to)
+    }
+  }
+
+  async #close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+}
+
+/** Of the bytes of a CONNECT. */
+function clientIdIn(connect: Buffer): string {
+  const parser = createParser({ protocolVersion: 5 })
+  let clientId = ''
+  parser.on('packet', (packet) => {
+    if (packet.cmd === 'connect') clientId = packet.clientId
+  })
+  parser.parse(connect)
+  return clientId
+}
