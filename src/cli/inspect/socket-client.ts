@@ -25,9 +25,9 @@ export class SocketClient {
   private constructor(path: string, socket: Socket) {
     this.#path = path
     this.#socket = socket
-    createInterface({ input: socket }).on('line', (line) => this.#take(line))
-    // What is to be said about it `close` says.
-    socket.on('error', () => socket.destroy())
+    const lines = createInterface({ input: socket }).on('line', (line) => this.#take(line))
+    // What is to be said about it `close` says. The lines tell of their socket's errors once more.
+    for (const source of [socket, lines]) source.on('error', () => socket.destroy())
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
         this.#failAll(new InspectFailure(1, `${path}: the node has closed the connection`))
