@@ -235,6 +235,7 @@ async function converges(t: TestContext, load: Load, changes: Changes, counts: r
     measured('new subscriptions get what is published on other nodes', newInterestIsServed(t, load, changes)),
     measured('what the far cluster wants since is sent by every node', lateInterestIsServed(t, load, changes)),
     measured('all that waited has come', waitedHasCome(load, counts)),
+    measured('a client that moved has one session', movedHasOneSession(load)),
   ])
   await goesOn(load)
   assert.equal((await linkOf(far, 'near')).state, 'running')
@@ -263,6 +264,21 @@ async function lateInterestIsServed(t: TestContext, { members, far }: Load, { ar
     assert.deepEqual(arrivedLate[0]?.toSorted(), members.map(({ name }) => name).toSorted())
     assert.deepEqual(arrivedLate[1], [far.name])
   })
+}
+
+async function movedHasOneSession({ members: [old, now] }: Load): Promise<void> {
+  const holders = async (topic: string): Promise<string> =>
+    JSON.stringify(await Promise.all([old!, now!].map(async (member) => sessionsAt(member, topic))))
+  await eventually('the newer one stays', async () => {
+    assert.equal(await holders('near/moving'), '[[],[]]')
+    assert.equal(await holders('near/moved'), '[[],["moving"]]')
+  })
+}
+
+async function sessionsAt(member: TestMember, topic: string): Promise<string[]> {
+  const { destinations } = await member.call('routes.match', { topic })
+  assert(Array.isArray(destinations))
+  return destinations.filter(({ type }) => type === 'session').map(({ clientId }) => String(clientId))
 }
 
 /** What had been acknowledged when NATS came back. */
