@@ -4,7 +4,8 @@
  * it is heard of again, the client finds its session where it was.
  *
  * What is published meanwhile still reaches the old node, until all others have learned of the new one. So the old one keeps the
- * subscriptions for a moment and hands on what comes; the new one drops what it got itself (`Arrivals`).
+ * subscriptions for a moment, hands on what comes, and says when that is over; what the new one got itself waits until then
+ * (`Arrivals`).
  */
 import { parseSubscription } from '../../topics/subscription.ts'
 import type { Clock } from '../clock.ts'
@@ -52,6 +53,8 @@ export type Fetched = { readonly type: 'fetched' } | { readonly type: 'refused';
 
 /** So long the old node keeps what it has handed out and nobody has confirmed. */
 const OFFER_MS = 10_000
+/** So long what is routed here waits for the old node to hand on what came before: somewhat longer than that takes. */
+const HELD_MS = 3_000
 /** So long both copies of a message are told from two messages. */
 const ARRIVALS_MS = 5_000
 /** Subscriptions that are made in one turn of the event loop. */
@@ -172,6 +175,8 @@ export class Handovers implements SessionHost {
   async #confirm(directory: SessionDirectory, node: string, session: Session): Promise<Fetched> {
     const { clock, log } = this.#ports
     const { clientId } = session
+    const endArrivals = (): void => session.endArrivals(clock.nowMs())
+    clock.after(HELD_MS, endArrivals)
     clock.after(ARRIVALS_MS, () => void (session.arrivals = undefined))
     for (let attempt = 1; attempt <= CONFIRM_ATTEMPTS; attempt++) {
       try {
@@ -182,12 +187,15 @@ export class Handovers implements SessionHost {
           return { type: 'refused', words: 'another connection with this ClientID' }
         }
         if (confirmation.late !== undefined) this.#addLate(session, confirmation.late)
-        break
+        directory.present(clientId)
+        return fetched
       } catch (error) {
         // If it is there still, it will hear of our claim, and give up what it has.
         log.warn({ clientid: clientId, member: node, err: error }, 'session_handover_unconfirmed')
       }
     }
+    // Nobody hands anything on.
+    endArrivals()
     directory.present(clientId)
     return fetched
   }
@@ -239,9 +247,9 @@ export class Handovers implements SessionHost {
 
   #addLate(session: Session, late: Buffer): void {
     const nowMs = this.#ports.clock.nowMs()
-    for (const message of decodeLate(late, nowMs))
-      if (session.arrivals === undefined || session.arrivals.isFirstLate(message.publication))
-        session.takeOverQueued(queuedOf(this.#ports.table, message), nowMs)
+    const messages = decodeLate(late, nowMs)
+    for (const message of messages) session.takeOverLate(queuedOf(this.#ports.table, message), nowMs)
+    if (messages.length === 0) session.endArrivals(nowMs)
   }
 
   /** Whether all that was recorded so far is on disk, once that is known; `true` where nothing is kept. */

@@ -44,7 +44,10 @@ export class Lingering {
     if (this.#isEnded) return
     this.#isEnded = true
     this.close()
+    this.session.endArrivals(this.#ports.clock.nowMs())
     this.#forward()
+    // An empty one says that this is all.
+    this.#send([])
     this.#ports.ended()
   }
 
@@ -61,7 +64,10 @@ export class Lingering {
 
   #forward(): void {
     const messages = this.session.takeQueue().filter((queued) => !this.#isUnwanted(queued))
-    if (messages.length === 0) return
+    if (messages.length > 0) this.#send(messages)
+  }
+
+  #send(messages: readonly Queued[]): void {
     const { clock, forward, lost } = this.#ports
     const late = encodeLate(messages.map(handedMessage), clock.nowMs())
     this.#forwarded = this.#forwarded.then(() => forward(late)).catch((error: unknown) => lost(messages.length, error))

@@ -120,6 +120,7 @@ export class Session {
     this.window.idMax = QOS2_ID_MIN - 1
     this.window.settled = (queued) => stored.settled(queued)
     for (const queue of [this.queue, this.#retained]) queue.replace((queued) => this.#stored(queued))
+    this.arrivals?.replace((queued) => this.#stored(queued))
   }
 
   /** From now on the session ends with its connection; what waits is still to be sent over that. */
@@ -159,6 +160,18 @@ export class Session {
     this.#sendInTurn(this.#hold(publication, qos, retain, subscriptionIdentifiers, group), nowMs)
   }
 
+  /** What still came for the client at another node, which hands it on. */
+  takeOverLate(queued: Queued, nowMs: number): void {
+    const first = queued.group === undefined ? this.arrivals?.late(queued.publication) : 'first'
+    if (this.arrivals === undefined || first === 'first') this.takeOverQueued(queued, nowMs)
+    else if (first !== undefined) this.#sendInTurn(first, nowMs)
+  }
+
+  /** The other node hands on nothing any more. */
+  endArrivals(nowMs: number): void {
+    for (const queued of this.arrivals?.end() ?? []) this.#sendInTurn(queued, nowMs)
+  }
+
   /** A retained message that a new subscription has still to be sent, from another node. */
   takeOverRetained({ publication, qos, subscriptionIdentifiers }: Queued): void {
     this.#retained.push(this.#hold(publication, qos, true, subscriptionIdentifiers, undefined))
@@ -170,15 +183,20 @@ export class Session {
     if (stored === undefined) return
     for (const one of this.window.unacknowledged()) if (one.type === 'publish') stored.settled(one.queued)
     for (const queue of [this.queue, this.#retained]) for (const queued of queue) stored.settled(queued)
+    for (const queued of this.arrivals?.held() ?? []) stored.settled(queued)
     stored.end()
   }
 
   /** Sends or queues what is passing. `exclusive`: no one else is to get it. */
   deliver(passing: Passing, target: Target, group: ShareGroup | undefined, exclusive: boolean): void {
-    if (this.arrivals !== undefined && !this.arrivals.isFirst(passing.borrowed)) return
     const { view } = passing
     const qos = target.qos < view.qos ? target.qos : view.qos
     const retain = target.retainAsPublished && view.retain
+    // No node hands on what a group has chosen this session for.
+    if (this.arrivals !== undefined && group === undefined) {
+      const held = (): Queued => this.#hold(passing.publication, qos, retain, target.subscriptionIdentifiers, undefined)
+      if (!this.arrivals.goesNow(passing.borrowed, held)) return
+    }
     const { outlet } = this
     if (qos === 0 && outlet !== undefined) {
       // What waits there goes first; if it still waits after that, the socket is what it waits for.

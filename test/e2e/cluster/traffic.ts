@@ -64,15 +64,15 @@ export function ofPublisher(arrived: readonly string[], name: string): string[] 
   return arrived.filter((payload) => payload.startsWith(`${name} `))
 }
 
-/** Resolves when all that was acknowledged has come. Throws if it does not, or if anything came twice or out of order. */
-export async function assertArrive(
+/** Resolves when all that was acknowledged has come. */
+export async function assertAllArrive(
   who: string,
-  arrived: readonly string[],
+  arrived: () => readonly string[],
   published: readonly string[],
   deadlineMs?: number,
 ): Promise<void> {
   const missing = (): string[] => {
-    const there = new Set(arrived)
+    const there = new Set(arrived())
     return published.filter((payload) => !there.has(payload))
   }
   await eventually(`${who} has all that was acknowledged`, () => assert.deepEqual(missing(), []), deadlineMs).catch(
@@ -82,18 +82,34 @@ export async function assertArrive(
       throw new Error(words, { cause: error })
     },
   )
+}
+
+/** Resolves when all that was acknowledged has come. Throws if it does not, or if anything came twice or out of order. */
+export async function assertArrive(
+  who: string,
+  arrived: readonly string[],
+  published: readonly string[],
+  deadlineMs?: number,
+): Promise<void> {
+  await assertAllArrive(who, () => arrived, published, deadlineMs)
   assertOnceInOrder(who, arrived, published[0]!.split(' ')[0]!)
 }
 
 export function assertOnceInOrder(who: string, arrived: readonly string[], name: string): void {
-  const numbers = ofPublisher(arrived, name).map((payload) => Number(payload.split(' ')[1]))
-  const doubled = numbers.filter((number, at) => numbers.indexOf(number) !== at)
+  assertOnce(who, arrived, name)
+  const numbers = numbersOf(arrived, name)
+  const behind = numbers.filter((number, at) => at > 0 && number < numbers[at - 1]!)
+  assert.deepEqual(behind, [], `${who} has some of ${name} after later ones`)
+}
+
+export function assertOnce(who: string, arrived: readonly string[], name: string): void {
+  const found = new Set<number>()
+  const doubled = numbersOf(arrived, name).filter((number) => found.size === found.add(number).size)
   assert.deepEqual(doubled, [], `${who} has some of ${name} twice`)
-  assert.deepEqual(
-    numbers,
-    numbers.toSorted((a, b) => a - b),
-    `${who} has those of ${name} in order`,
-  )
+}
+
+function numbersOf(arrived: readonly string[], name: string): number[] {
+  return ofPublisher(arrived, name).map((payload) => Number(payload.split(' ')[1]))
 }
 
 /** Resolves when each of these members knows a destination of the topic on each of these nodes, its own included. */
