@@ -1,8 +1,13 @@
 /** The stream that holds the registers of a cluster: a KV bucket as any tool of NATS knows it, made when it is not there. */
+import { randomUUID } from 'node:crypto'
 import type { NatsConnection } from 'nats'
 import { ClusterError } from '../cluster-error.ts'
 import type { ClusterLog } from '../cluster-log.ts'
 import { askJetStream, isObject, jetStreamErrors, JetStreamRefusal } from './jetstream.ts'
+
+/** How long who made a bucket has to open it, and how often it is asked whether he has. */
+const openingMsMax = 1000
+const askAgainMs = 50
 
 /** One use of JetStream: its connection, and how long there is for all of it. */
 export type Asking = { readonly nc: NatsConnection; readonly leftMs: () => number }
@@ -31,19 +36,27 @@ export type NatsBucketOptions = {
   readonly name: string
   /** `undefined`: as many as there are servers, at most 3. */
   readonly replicas: number | undefined
+  readonly random: () => number
   readonly log: ClusterLog
 }
+
+type Ensuring = { readonly nc: NatsConnection; readonly done: Promise<void> }
 
 export class NatsBucket {
   readonly stream: string
   readonly #name: string
   readonly #replicas: number | undefined
+  readonly #random: () => number
   readonly #log: ClusterLog
+  readonly #maker = randomUUID()
+  /** Who reads, who writes and who watches may find at once that it is not there; it is made once. */
+  #ensuring: Ensuring | undefined
 
-  constructor({ name, replicas, log }: NatsBucketOptions) {
+  constructor({ name, replicas, random, log }: NatsBucketOptions) {
     this.#name = name
     this.stream = `KV_${name}`
     this.#replicas = replicas
+    this.#random = random
     this.#log = log
   }
 
@@ -62,10 +75,23 @@ export class NatsBucket {
   }
 
   /** After this the bucket is there, and may be written to. */
-  async ensure(asking: Asking): Promise<void> {
+  ensure(asking: Asking): Promise<void> {
+    if (this.#ensuring?.nc === asking.nc) return this.#ensuring.done
+    const ensuring: Ensuring = { nc: asking.nc, done: this.#ensure(asking).finally(() => this.#ensured(ensuring)) }
+    this.#ensuring = ensuring
+    return ensuring.done
+  }
+
+  #ensured(ensuring: Ensuring): void {
+    if (this.#ensuring === ensuring) this.#ensuring = undefined
+  }
+
+  async #ensure(asking: Asking): Promise<void> {
+    const startMs = asking.leftMs()
     const found = (await this.#find(asking)) ?? (await this.#make(asking))
-    const info = this.#isOpen(found) ? found : await this.#open(asking, found)
-    await this.#spread(asking, info)
+    const isOurs = this.#isOurs(found) && startMs - asking.leftMs() < openingMsMax / 2
+    const info = this.#isOpen(found) || isOurs ? found : await this.#waitForMaker(asking, found)
+    await this.#spread(asking, this.#isOpen(info) ? info : await this.#open(asking, info))
   }
 
   /** `undefined` if there is no bucket. */
@@ -149,6 +175,8 @@ export class NatsBucket {
       num_replicas: replicas,
       allow_rollup_hdrs: true,
       deny_delete: false,
+      // Makes it another configuration than that of any other node: who makes the bucket knows that it was he.
+      description: `isthmus ${this.#maker}`,
     }
   }
 
@@ -162,10 +190,26 @@ export class NatsBucket {
     return !Array.isArray(subjects) || !subjects.includes(this.#closedSubject)
   }
 
+  #isOurs({ config }: Record<string, unknown>): boolean {
+    return isObject(config) && config['description'] === `isthmus ${this.#maker}`
+  }
+
+  /** Until he has opened it, or must be gone; then those who wait do not all act at once. */
+  async #waitForMaker(asking: Asking, found: Record<string, unknown>): Promise<Record<string, unknown>> {
+    const untilMs = asking.leftMs() - openingMsMax * (1 + this.#random() / 2)
+    let info = found
+    while (!this.#isOpen(info) && asking.leftMs() > Math.max(untilMs, 0)) {
+      await new Promise((resolve) => setTimeout(resolve, askAgainMs))
+      info = (await this.#find(asking)) ?? info
+    }
+    return info
+  }
+
   /**
    * Revisions are the stream's sequence numbers. If they began at 1 again after all state was deleted, then a node that remembers
    * the old ones could overwrite what another has written since: so they begin at the microsecond in which the stream was made.
-   * To number it is to purge all below, so nothing may be written before; after it any node may do it once more, and late.
+   * To number it is to purge all below, so nothing may be written before, which is why it is made closed. Nor may two nodes do it:
+   * nats-server 2.9.10 may purge by a second request what was written after the first, though it is not below.
    */
   async #open({ nc, leftMs }: Asking, info: Record<string, unknown>): Promise<Record<string, unknown>> {
     const { config, created, state } = info

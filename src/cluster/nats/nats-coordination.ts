@@ -57,7 +57,12 @@ export class NatsCoordination implements Coordination {
     this.#log = log
     this.#clock = clock
     this.#random = random
-    const bucket = new NatsBucket({ name: bucketName(config.prefix, clusterName), replicas: config.replicas, log })
+    const bucket = new NatsBucket({
+      name: bucketName(config.prefix, clusterName),
+      replicas: config.replicas,
+      random,
+      log,
+    })
     const subjects = new BusSubjects(config.prefix, clusterName, self)
     this.#bus = new NatsBus(subjects, log)
     const refused = (words: string | undefined): void => this.#setProblem('registers', words)

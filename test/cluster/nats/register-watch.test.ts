@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, test, type TestContext } from 'node:test'
-import { connect, type JetStreamManager } from 'nats'
+import { connect, type JetStreamManager, type NatsConnection } from 'nats'
 import { systemClock } from '../../../src/broker/clock.ts'
 import { type NatsServer, startNatsServer } from '../../../src/cli/demo/nats-server.ts'
 import type { Coordination } from '../../../src/cluster/coordination.ts'
+import { NatsBucket } from '../../../src/cluster/nats/nats-bucket.ts'
+import { ClusterLogBook } from '../cluster-log-book.ts'
 import { connectedNats, natsConfig, until } from './nats-node.ts'
 
 const bytes = (text: string): Uint8Array => Buffer.from(text)
@@ -21,12 +23,13 @@ function join(t: TestContext, node: string, clusterName: string): Promise<{ read
 /** Somebody with the tools of NATS. */
 async function tool(t: TestContext): Promise<{
   readonly streams: JetStreamManager['streams']
+  readonly nc: NatsConnection
   readonly publish: (subject: string, text: string) => void
 }> {
   const nc = await connect({ servers: server.url })
   t.after(() => nc.close())
   const { streams } = await nc.jetstreamManager()
-  return { streams, publish: (subject, text) => nc.publish(subject, text) }
+  return { streams, nc, publish: (subject, text) => nc.publish(subject, text) }
 }
 
 function watch({ registers }: Coordination): { readonly known: Map<string, string>; readonly readies: () => number } {
@@ -135,4 +138,47 @@ test('two who watch see the last of a thousand changes each, and who joins late 
     seen.map(({ readies }) => readies()),
     [1, 1, 1],
   )
+})
+
+/** The connection, as it is where something happens after each answer, before the next is asked for. */
+function interrupted(nc: NatsConnection, happens: () => Promise<void>): NatsConnection {
+  return new Proxy(nc, {
+    get: (target, name) => {
+      if (name !== 'request') return Reflect.get(target, name)
+      return async (...asked: Parameters<NatsConnection['request']>) => {
+        const answer = await target.request(...asked)
+        await happens()
+        return answer
+      }
+    },
+  })
+}
+
+test('whenever a register is written while its bucket is being made, it stays, or is refused', async (t) => {
+  const { nc } = await tool(t)
+  const bucket = new NatsBucket({ name: 'isthmus__made', replicas: 1, random: () => 0.5, log: new ClusterLogBook() })
+  const taken: string[] = []
+  let asked = 0
+  const write = async (): Promise<void> => {
+    const subject = bucket.subjectOf(`k${++asked}`)
+    try {
+      await nc.request(subject, '1', { timeout: 5000 })
+      taken.push(subject)
+    } catch (error) {
+      assert.match(String(error), /503/)
+    }
+  }
+  await bucket.ensure({ nc: interrupted(nc, write), leftMs: () => 5000 })
+  await write()
+  // The last two: after the bucket was opened, and after all.
+  assert.ok(asked >= 4 && taken.length >= 2)
+  const kept: string[] = []
+  for (let sequence = 0; ;) {
+    const entry = await bucket.next({ nc, leftMs: () => 5000 }, sequence)
+    if (entry === undefined) break
+    sequence = entry.sequence
+    kept.push(entry.subject)
+    assert.ok(sequence > Date.UTC(2020, 0, 1) * 1000)
+  }
+  assert.deepEqual(kept, taken)
 })
