@@ -111,6 +111,18 @@ for (const { when, acknowledgedMs, killed, missesAt, excused } of [
   })
 }
 
+test('what was acknowledged up to some message may be complete before all is', () => {
+  const of = account()
+  assert.equal(of.newest, -1)
+  of.acknowledged(2, 't', 'a1', 0)
+  of.acknowledged(1, 't', 'a1', 0)
+  assert.equal(of.newest, 2)
+  arrive(of, 1, 'a1', 'a2', 'b1')
+  arrive(of, 2, 'a1', 'b1')
+  assert.ok(of.isComplete(1))
+  assert.ok(!of.isComplete(2))
+})
+
 test('nothing published, or nothing arrived, shows nothing', () => {
   assert.ok(!isHeld(account().summary()))
 })

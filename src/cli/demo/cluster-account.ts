@@ -38,8 +38,10 @@ export type ClusterAccount = {
   killed(node: string, nowMs: number): void
   /** `subscriber` is the node that it reads at. */
   arrived(subscriber: string, sequence: number, topic: string, latencyMs: number): void
-  /** Whether nothing is missing but what went with an outbox. */
-  isComplete(): boolean
+  /** The highest sequence number that was acknowledged; -1 before the first. */
+  readonly newest: number
+  /** Whether nothing up to this sequence number is missing but what went with an outbox. */
+  isComplete(upTo?: number): boolean
   summary(): ClusterSummary
 }
 
@@ -58,6 +60,7 @@ export function createClusterAccount(
   const acknowledgements = new Map<number, { readonly node: string; readonly atMs: number }>()
   const kills = new Map<string, number[]>()
   let published = 0
+  let newest = -1
 
   const tallyOf = (node: string): Tally => tallies.get(node)!
   const isMissingBeyond = (sequence: number): boolean => beyondLink.some((node) => tallyOf(node).missing.has(sequence))
@@ -68,23 +71,28 @@ export function createClusterAccount(
     // The last acknowledgements may be read just after the kill.
     return (kills.get(node) ?? []).some((killedMs) => Math.abs(killedMs - atMs) <= OUTBOX_MS)
   }
-  const excusedCount = ({ node, cluster }: Subscriber): number =>
-    cluster === publishing ? 0 : [...tallyOf(node).missing].filter(wentWithOutbox).length
+  const isLost = (sequence: number, cluster: string): boolean => cluster === publishing || !wentWithOutbox(sequence)
+  const lostAt = ({ node, cluster }: Subscriber): number[] =>
+    [...tallyOf(node).missing].filter((sequence) => isLost(sequence, cluster))
   const summaryOf = (subscriber: Subscriber): SubscriberSummary => {
-    const { crossed, duplicated, lost, latency_ms } = tallyOf(subscriber.node).summary()
-    const excused = excusedCount(subscriber)
+    const { crossed, duplicated, lost: missing, latency_ms } = tallyOf(subscriber.node).summary()
+    const lost = lostAt(subscriber).length
     return {
       ...subscriber,
       arrived: crossed,
-      lost: lost - excused,
-      lost_with_outbox: excused,
+      lost,
+      lost_with_outbox: missing - lost,
       doubled: duplicated,
       latency_ms,
     }
   }
   return {
+    get newest() {
+      return newest
+    },
     acknowledged: (sequence, topic, node, nowMs) => {
       published++
+      newest = Math.max(newest, sequence)
       for (const tally of tallies.values()) tally.acknowledged(sequence, topic)
       if (isMissingBeyond(sequence)) acknowledgements.set(sequence, { node, atMs: nowMs })
     },
@@ -93,8 +101,8 @@ export function createClusterAccount(
       tallyOf(subscriber).arrived(sequence, topic, latencyMs)
       if (!isMissingBeyond(sequence)) acknowledgements.delete(sequence)
     },
-    isComplete: () =>
-      subscribers.every((subscriber) => tallyOf(subscriber.node).missing.size === excusedCount(subscriber)),
+    isComplete: (upTo = Infinity) =>
+      subscribers.every((subscriber) => lostAt(subscriber).every((sequence) => sequence > upTo)),
     summary: () => {
       const rows = subscribers.map(summaryOf)
       const sum = (field: 'arrived' | 'lost' | 'lost_with_outbox' | 'doubled'): number =>

@@ -44,6 +44,7 @@ export function clusterInvitation(nodes: readonly { readonly name: string; reado
     `Devices publish in ${SENDING} at QoS 1; one whose node is gone goes to the next. A subscriber with a kept session reads`,
     `everything at each node. Missing is what was acknowledged and has not arrived: it may not last. Over the link one thing`,
     `can be lost, and is counted apart: what a node that is killed has acknowledged and not sent yet, as outboxes are in memory.`,
+    `Nodes fail one at a time: the next one is killed when the last one has caught up.`,
     '',
     'Take part from another terminal:',
     `  mosquitto_sub -p ${port(`${RECEIVING}-1`)} -V 5 -q 1 -v -t 'devices/#'`,

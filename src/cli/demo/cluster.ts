@@ -17,7 +17,7 @@ import {
 import { nextVictim } from './kills.ts'
 import { after, allArrived, drawer, type Outcome, type Show } from './show.ts'
 import { SENDING } from './stage.ts'
-import { type Devices, startDevices, startSubscribers } from './traffic.ts'
+import { type Devices, startDevices, startSubscribers, type Subscribers } from './traffic.ts'
 
 const TOPICS = Array.from({ length: 30 }, (_, index) => `devices/${String(index).padStart(2, '0')}/reading`)
 const PER_SECOND = 50
@@ -91,7 +91,7 @@ async function perform(stage: ClusterStage, show: Show): Promise<Performance> {
   const kills: Kill[] = []
   const drawing = show.isBrief ? undefined : startDrawing(stage, account, kills, elapsedMs)
   try {
-    await Promise.race([killInTurn(stage, account, kills, elapsedMs, show), failed])
+    await Promise.race([killInTurn({ stage, account, subscribers, kills, elapsedMs }, show), failed])
     await quiet(devices)
     await allArrived(subscribers, () => account.isComplete())
     return { summary: account.summary(), kills }
@@ -101,14 +101,18 @@ async function perform(stage: ClusterStage, show: Show): Promise<Performance> {
   }
 }
 
+type Running = {
+  readonly stage: ClusterStage
+  readonly account: ClusterAccount
+  readonly subscribers: Subscribers
+  readonly kills: Kill[]
+  readonly elapsedMs: () => number
+}
+
 /** Until it was asked to end, or has killed often enough; then every node is up again. */
-async function killInTurn(
-  { nodes }: ClusterStage,
-  account: ClusterAccount,
-  kills: Kill[],
-  elapsedMs: () => number,
-  { isBrief, asked, say }: Show,
-): Promise<void> {
+async function killInTurn(running: Running, { isBrief, asked, say }: Show): Promise<void> {
+  const { stage, account, subscribers, kills, elapsedMs } = running
+  const { nodes } = stage
   let isAsked = false
   void asked.then(() => (isAsked = true))
   const killsMax = isBrief ? KILLS_ONCE : Infinity
@@ -131,6 +135,9 @@ async function killInTurn(
     await after(DOWN_MS, asked)
     await nodes[index]!.restart()
     kills[kills.length - 1] = { ...kill, backAtMs: elapsedMs() }
+    // One failure at a time: what a node missed is in the memory of the others until it has caught up.
+    const { newest } = account
+    await allArrived(subscribers, () => account.isComplete(newest))
   }
   await after(SETTLE_MS, asked)
 }

@@ -21,17 +21,17 @@ export type Outcome = {
 const DRAIN_MS = 10_000
 
 /** Returns when nothing is missing any more, or when what is missing has had its time. */
-export function allArrived(subscribers: Subscribers, isComplete: () => boolean): Promise<void> {
-  return new Promise((resolve) => {
-    const late = setTimeout(resolve, DRAIN_MS)
+export async function allArrived(subscribers: Subscribers, isComplete: () => boolean): Promise<void> {
+  let stop: (() => void) | undefined
+  const complete = new Promise<void>((resolve) => {
     const look = (): void => {
-      if (!isComplete()) return
-      clearTimeout(late)
-      resolve()
+      if (isComplete()) resolve()
     }
-    subscribers.onArrival(look)
+    stop = subscribers.onArrival(look)
     look()
   })
+  await after(DRAIN_MS, complete)
+  stop?.()
 }
 
 /** On a terminal one block that is drawn over itself, elsewhere one line each time. */

@@ -87,8 +87,8 @@ export type Reader = {
 }
 
 export type Subscribers = {
-  /** Calls back with each arrival from now on. */
-  onArrival(listener: () => void): void
+  /** Calls back with each arrival from now on, until what it returns is called. */
+  onArrival(listener: () => void): () => void
   close(): Promise<void>
 }
 
@@ -102,7 +102,7 @@ export async function startSubscribers(
       connectClient({ clientId: `probe-${port}`, ports: [port], keepsSessions: false, sockets: [] }),
     ),
   )
-  const listeners: (() => void)[] = []
+  const listeners = new Set<() => void>()
   const clients = await Promise.all(
     readers.map(async ({ clientId, port, topicFilter, probeTopic, arrived }) => {
       const { client } = await connectClient({ clientId, ports: [port], keepsSessions, sockets: [] })
@@ -129,7 +129,10 @@ export async function startSubscribers(
   )
   await Promise.all(probes.map(({ client }) => client.endAsync(true)))
   return {
-    onArrival: (listener) => listeners.push(listener),
+    onArrival: (listener) => {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
     close: async () => {
       await Promise.all(clients.map((client) => client.endAsync(true)))
     },
