@@ -202,3 +202,23 @@ test('what a link says to a client with a kept session never goes to disk', asyn
   assert.equal(again.connack.sessionPresent, true)
   await again.nothingMore()
 })
+
+test('wills of clients that were there when the process ended wait until it is known who wants them, and come once', async (t) => {
+  const store = new MemoryStore()
+  const clock = new ManualClock()
+  const before = await start(t, store, clock)
+  const will = { topic: 'will', payload: Buffer.from('gone'), qos: 1 as const, retain: false }
+  await before.client('s', 5, { ...kept, will })
+  clock.advance(10)
+  const after = await TestBroker.start(t, {}, clock)
+  after.broker.holdWills()
+  after.broker.open(crash(before, store))
+  const watcher = await after.subscriber('w', ['will'])
+  clock.advance(60_000)
+  await watcher.nothingMore()
+  after.broker.releaseWills()
+  assert.equal(String((await watcher.next('publish')).payload), 'gone')
+  after.broker.releaseWills()
+  clock.advance(60_000)
+  await watcher.nothingMore()
+})

@@ -4,7 +4,15 @@ import { test } from 'node:test'
 import { setTimeout as after } from 'node:timers/promises'
 import { startNats } from '../../cluster/nats-server.ts'
 import { eventually, membersSeenBy, received, seesAll, startMembers } from './members.ts'
-import { assertArrive, assertOnceInOrder, connectKept, longQueues, publishSteadily, routesKnown } from './traffic.ts'
+import {
+  assertAllArrive,
+  assertArrive,
+  assertOnceInOrder,
+  connectKept,
+  longQueues,
+  publishSteadily,
+  routesKnown,
+} from './traffic.ts'
 
 const FROZEN_MS = 8_000
 /** Sessions that end with their connection, and others; each has publishers and filters of its own. */
@@ -92,14 +100,7 @@ test('a member killed and started again: its kept sessions get all that others a
     await assertArrive('elsewhere', arrivedElsewhere, payloads)
     await assertArrive('away', awayAgain.arrived, payloads)
     // What it had before its node was killed, and the node could not remember that it had it, comes again.
-    const all = (): string[] => [...there.arrived, ...thereAgain.arrived]
-    await eventually('there has all', () => {
-      const found = new Set(all())
-      assert.deepEqual(
-        payloads.filter((payload) => !found.has(payload)),
-        [],
-      )
-    })
+    await assertAllArrive('there', () => [...there.arrived, ...thereAgain.arrived], payloads)
     assertOnceInOrder('there, since it is back', thereAgain.arrived, payloads[0]!.split(' ')[0]!)
   }
 })
