@@ -31,6 +31,8 @@ export type LeaseEvent =
   | { readonly type: 'record_free'; readonly reason: string; readonly rivals: boolean }
   /** What the nodes coordinate through is there again. */
   | { readonly type: 'connected' }
+  /** The record could not be read in time: nobody can renew it then, and that it does not change says nothing. */
+  | { readonly type: 'unanswered' }
   /** The record, which we hold, may have changed. */
   | { readonly type: 'doubted' }
   /** Asked then by our clock, and written. */
@@ -40,6 +42,7 @@ export type LeaseEvent =
   | { readonly type: 'release' }
   /** The machine to itself. */
   | { readonly type: 'takeover_due' }
+  | { readonly type: 'look_due' }
   | { readonly type: 'renewal_due' }
 
 export type ClaimOutcome =
@@ -76,7 +79,7 @@ export const leaseMachine = setup({
   actions: {
     /** Writes the record anew: answers with `renewed`, `superseded` or nothing. */
     renew: () => {},
-    /** Reads the record, in case that we are told of no changes any more. */
+    /** Reads the record, in case that we are told of no changes any more; says `unanswered` if that takes too long. */
     look: () => {},
     /** Says `record_free` if that is so by what is known already. */
     weigh: () => {},
@@ -89,10 +92,13 @@ export const leaseMachine = setup({
       },
     ),
     cancelTakeover: cancel('takeover'),
+    planLook: raise({ type: 'look_due' }, { id: 'look', delay: 'lookInterval' }),
+    cancelLook: cancel('look'),
     planRenewal: raise({ type: 'renewal_due' }, { id: 'renewal', delay: 'renewalInterval' }),
     cancelRenewal: cancel('renewal'),
-    noteRenewal: assign((_, { askedAtMs }: { readonly askedAtMs: number }) => ({
-      renewedAtMs: askedAtMs,
+    // A renewal that was taken for lost may be answered after the next one.
+    noteRenewal: assign(({ context }, { askedAtMs }: { readonly askedAtMs: number }) => ({
+      renewedAtMs: Math.max(askedAtMs, context.renewedAtMs),
       claimFailed: false,
     })),
     noteFailure: assign({ claimFailed: true }),
@@ -100,8 +106,8 @@ export const leaseMachine = setup({
     noteReason: assign((_, reason: string) => ({ reason })),
   },
   delays: {
-    /** Two thirds of the time after which it would be taken over: a renewal at least is overdue. */
-    look: ({ context }) => (context.ttlMs * 2) / renewalsPerTtl,
+    /** A renewal at least is overdue then; and twice before it is taken over, so that an outage can't be missed. */
+    lookInterval: ({ context }) => context.ttlMs * 0.4,
     takeover: ({ context }) => context.ttlMs + context.random() * jitterMsMax,
     claimTimeout: ({ context }) => context.ttlMs,
     renewalInterval: ({ context }) => context.ttlMs / renewalsPerTtl,
@@ -115,10 +121,10 @@ export const leaseMachine = setup({
   states: {
     follower: {
       // It is entered anew with each sign of life of the holder, which then has a whole TTL again.
-      entry: ['planTakeover', 'weigh'],
-      exit: 'cancelTakeover',
-      after: { look: { actions: 'look' } },
+      entry: ['planTakeover', 'planLook', 'weigh'],
+      exit: ['cancelTakeover', 'cancelLook'],
       on: {
+        look_due: { actions: ['look', 'planLook'] },
         holder_seen: { target: 'follower', reenter: true, actions: because() },
         record_missing: { target: 'follower', reenter: true, actions: because() },
         record_free: {
@@ -129,6 +135,7 @@ export const leaseMachine = setup({
           ],
         },
         connected: { target: 'follower', reenter: true, actions: 'forgetFailure' },
+        unanswered: { target: 'follower', reenter: true },
         // While we are not connected nobody is overdue; when we are again, it is entered anew.
         takeover_due: { guard: 'isConnected', target: 'candidate' },
       },

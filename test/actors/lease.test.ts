@@ -71,7 +71,7 @@ test('a follower that sees no change of the record for the TTL claims it', async
   assert.equal(state(), 'follower')
   clock.advance(1)
   assert.equal(state(), 'candidate')
-  assert.deepEqual(asked, ['look', 'claim'])
+  assert.deepEqual(asked, ['look', 'look', 'claim'])
   await answer({ type: 'claimed', askedAtMs: clock.steadyMs() })
   assert.equal(state(), 'holder')
 })
@@ -120,6 +120,33 @@ test('while not connected nobody is overdue; afterwards the holder has a whole T
   assert.equal(state(), 'candidate')
 })
 
+test('while the record can’t be read nobody is overdue, and looking goes on; afterwards the holder has a whole TTL', () => {
+  const { clock, asked, send, state } = start()
+  for (let n = 0; n < 20; n++) {
+    clock.advance(2_000)
+    send({ type: 'unanswered' })
+  }
+  assert.equal(state(), 'follower')
+  assert.equal(asked.length, 20)
+  clock.advance(3_099)
+  assert.equal(state(), 'follower')
+  clock.advance(1)
+  assert.equal(state(), 'candidate')
+})
+
+test('a renewal that was taken for lost and is answered after the next one takes nothing back', async () => {
+  const { clock, send, state, take } = start()
+  await take()
+  clock.advance(1_000)
+  const lateMs = clock.steadyMs()
+  clock.advance(1_000)
+  send({ type: 'renewed', askedAtMs: clock.steadyMs() }, { type: 'renewed', askedAtMs: lateMs })
+  clock.advance(2_999)
+  assert.equal(state(), 'holder')
+  clock.advance(1)
+  assert.equal(state(), 'lapsed')
+})
+
 for (const { when, outcome } of [
   { when: 'is refused', outcome: { type: 'refused', reason: 'another was faster' } as const },
   { when: 'gets no answer', outcome: new Error('lost') },
@@ -154,7 +181,7 @@ test('a claim that was granted long ago is made again', async () => {
   clock.advance(3_100)
   await answer({ type: 'claimed', askedAtMs: clock.steadyMs() - 3_000 })
   assert.equal(state(), 'candidate')
-  assert.deepEqual(asked, ['look', 'claim', 'claim'])
+  assert.deepEqual(asked, ['look', 'look', 'claim', 'claim'])
 })
 
 test('a holder renews three times in a TTL, and stays as long as it is answered', async () => {

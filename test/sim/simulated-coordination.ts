@@ -21,6 +21,8 @@ type Listener = { readonly channel: Channel; readonly receive: (from: Sender, pa
 type Watch = { readonly keyPrefix: string; readonly watcher: RegisterWatcher; readonly of: SimulatedCoordination }
 
 const LATENCY_MS = 1
+/** After so long a question to registers that do not answer is given up. */
+const ANSWER_MS_MAX = 2_000
 
 export class SimulatedNetwork {
   readonly timers: Timers
@@ -29,6 +31,8 @@ export class SimulatedNetwork {
   readonly watches = new Set<Watch>()
   /** Chooses which messages get lost though nothing is cut; none, if left out. */
   loses: (from: Sender, to: Sender, channel: Channel) => boolean = () => false
+  /** Whether registers answer; without them the bus still works, as while the servers of a NATS cluster elect a leader. */
+  #hasRegisters = true
   #revision = 0
 
   constructor(timers: Timers) {
@@ -48,6 +52,21 @@ export class SimulatedNetwork {
     for (const watch of this.watches) this.beginWatch(watch)
   }
 
+  get hasRegisters(): boolean {
+    return this.#hasRegisters
+  }
+
+  /** What is asked from now on is lost, and nobody is told of changes. */
+  silenceRegisters(): void {
+    this.#hasRegisters = false
+  }
+
+  /** Watches begin again. */
+  answerAgain(): void {
+    this.#hasRegisters = true
+    for (const watch of this.watches) this.beginWatch(watch)
+  }
+
   /** `undefined` deletes. */
   put(key: string, value: Uint8Array | undefined): number {
     const register = { key, value, revision: ++this.#revision }
@@ -63,6 +82,7 @@ export class SimulatedNetwork {
     const found = [...this.registers.values()].filter(
       ({ key, value }) => value !== undefined && key.startsWith(watch.keyPrefix),
     )
+    if (!this.#hasRegisters) return
     this.later(watch.of, () => {
       if (!this.watches.has(watch)) return
       for (const register of found) watch.watcher.changed(register)
@@ -182,11 +202,16 @@ export class SimulatedCoordination implements Coordination, Bus, Registers {
   }
 
   #ask<T>(answer: () => T): Promise<T> {
+    const { timers, hasRegisters } = this.#network
     return new Promise((resolve, reject) => {
-      this.#network.timers.after(LATENCY_MS, () => {
-        if (this.#isConnected) resolve(answer())
-        else reject(new ClusterError('COORDINATION_LOST', 'the simulated network is cut'))
-      })
+      const lost = (why: string): void => reject(new ClusterError('COORDINATION_LOST', why))
+      if (this.#isConnected && !hasRegisters)
+        timers.after(ANSWER_MS_MAX, () => lost('the simulated registers do not answer'))
+      else
+        timers.after(LATENCY_MS, () => {
+          if (this.#isConnected) resolve(answer())
+          else lost('the simulated network is cut')
+        })
     })
   }
 

@@ -7,6 +7,7 @@ import { createActor, fromPromise, type Actor, type InspectionEvent } from 'xsta
 import {
   type ClaimOutcome,
   leaseMachine,
+  renewalsPerTtl,
   type LeaseEvent,
   type LeaseState,
   leaseState,
@@ -86,7 +87,12 @@ export class Lease {
   /** Of our own last write. */
   #revision = 0
   #renewals = 0
+  /** The last attempt, until it is answered. */
   #renewing: Promise<void> | undefined
+  #renewalAskedAtMs = 0
+  #attempt = 0
+  /** Questions for the record that were not answered yet. */
+  #looksOpen = 0
   #claiming: Promise<ClaimOutcome> | undefined
   #isReleased = false
 
@@ -218,7 +224,7 @@ export class Lease {
     const { clock, inspect, ttlMs, random, coordination, log } = this.#ports
     const machine = leaseMachine.provide({
       actors: { claim: fromPromise<ClaimOutcome>(({ signal }) => (this.#claiming = this.#claim(signal))) },
-      actions: { renew: () => this.#renew(), look: () => this.#look(), weigh: () => this.weigh() },
+      actions: { renew: () => this.#renew(), look: () => void this.#look(), weigh: () => this.weigh() },
     })
     const input: LeaseInput = {
       name: this.name,
@@ -320,18 +326,43 @@ export class Lease {
     return verdict.type === 'missing' ? 'there is no record' : `${this.holder ?? 'nobody'} holds it`
   }
 
-  #look(): void {
-    this.#ports.coordination.registers.read(this.#key).then(
-      (register) => this.observe(register),
-      (error: unknown) => this.#ports.log.debug({ lease: this.name, err: error }, 'lease_look_failed'),
-    )
+  async #look(): Promise<void> {
+    const { coordination, clock, log } = this.#ports
+    let isLate = false
+    const timer = clock.after(this.#renewalIntervalMs, () => {
+      isLate = true
+      this.#unanswered()
+    })
+    this.#looksOpen++
+    const register = await coordination.registers.read(this.#key).catch((error: unknown) => {
+      log.debug({ lease: this.name, err: error }, 'lease_look_failed')
+      return undefined
+    })
+    this.#looksOpen--
+    timer.cancel()
+    if (register !== undefined) this.observe(register)
+    else if (!isLate) this.#unanswered()
+  }
+
+  get #renewalIntervalMs(): number {
+    return this.#ports.ttlMs / renewalsPerTtl
+  }
+
+  /** Where we get no answer the holder gets none: it has a whole TTL again from when there are answers. */
+  #unanswered(): void {
+    if (this.#isReleased) return
+    if (this.#seen !== undefined) this.#seen.sinceMs = this.#ports.clock.steadyMs()
+    this.#send({ type: 'unanswered' })
   }
 
   /** Reads before it writes: what we saw last may be old. */
   async #claim(signal: AbortSignal): Promise<ClaimOutcome> {
     const { coordination, clock, ttlMs } = this.#ports
+    const readAtMs = clock.steadyMs()
     const register = await coordination.registers.read(this.#key)
     this.#note(register)
+    // Late, or the first answer after others that never came.
+    if (clock.steadyMs() - readAtMs > this.#renewalIntervalMs || this.#looksOpen > 0) this.#unanswered()
     const verdict = this.#judge()
     const silentMs = clock.steadyMs() - (this.#seen?.sinceMs ?? clock.steadyMs())
     const mustWait = (verdict.type === 'held' || verdict.type === 'missing') && silentMs < ttlMs
@@ -364,24 +395,28 @@ export class Lease {
   }
 
   #renew(): void {
-    if (this.#renewing !== undefined || this.#isReleased) return
-    this.#renewing = this.#renewAndTell()
+    if (this.#isReleased) return
+    const nowMs = this.#ports.clock.steadyMs()
+    // An older one is lost, and the next must not wait until that is certain.
+    if (this.#renewing !== undefined && nowMs - this.#renewalAskedAtMs < this.#renewalIntervalMs / 2) return
+    this.#renewalAskedAtMs = nowMs
+    this.#renewing = this.#renewAndTell(++this.#attempt)
   }
 
-  async #renewAndTell(): Promise<void> {
+  async #renewAndTell(attempt: number): Promise<void> {
     let event: LeaseEvent | undefined
     try {
-      event = await this.#renewOnce()
+      event = await this.#renewOnce(attempt)
     } catch (error) {
       this.#ports.log.debug({ lease: this.name, err: error }, 'lease_renewal_failed')
     }
     // First: the answer may be to ask again.
-    this.#renewing = undefined
+    if (attempt === this.#attempt) this.#renewing = undefined
     if (event !== undefined) this.#send(event)
   }
 
   /** `undefined` if the answer comes when it is not asked for any more. */
-  async #renewOnce(): Promise<LeaseEvent | undefined> {
+  async #renewOnce(attempt: number): Promise<LeaseEvent | undefined> {
     const { coordination, clock } = this.#ports
     const tenure = this.#tenure
     let revision = this.#revision
@@ -392,11 +427,14 @@ export class Lease {
       const written = await this.#write(extended, revision)
       if (tenure !== this.#tenure) return undefined
       if (written !== undefined) {
-        this.#noteOwn(written)
-        // Some may have been used while we waited for the answer.
-        this.#reservation = { next: this.#reservation.next, upTo: extended.upTo }
+        if (written.revision > this.#revision) this.#noteOwn(written)
+        // Some may have been used while we waited for the answer, and a later renewal may have been answered before.
+        const upTo = Math.max(extended.upTo, this.#reservation.upTo)
+        this.#reservation = { next: this.#reservation.next, upTo }
         return { type: 'renewed', askedAtMs }
       }
+      // The next attempt found out, or will.
+      if (attempt !== this.#attempt) return undefined
       const register = await coordination.registers.read(this.#key)
       if (tenure !== this.#tenure) return undefined
       this.#note(register)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { ClusterError } from '../../../src/cluster/cluster-error.ts'
 import { leaseName, Leases } from '../../../src/cluster/leases/leases.ts'
 import { decodeLeaseRecord } from '../../../src/cluster/leases/lease-record.ts'
@@ -150,6 +151,51 @@ test('when everything was away, the holder is the holder again, and its number t
   assert.deepEqual(a.states, ['lapsed', 'holder'])
   assert.equal(a.lease.nextIncarnation(), before + 1)
   assert.equal(record()?.node, 'a')
+})
+
+/** From when in the interval between two renewals, and for how long. */
+const silences = fc.record({
+  afterMs: fc.integer({ min: 0, max: 1_200 }),
+  lengthMs: fc.integer({ min: 10, max: 15_000 }),
+})
+
+test('while the registers do not answer, and after it, nobody takes over from a living holder', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(silences, { minLength: 1, maxLength: 4 }), async (outages) => {
+      const { clock, network, two, join } = world()
+      const { a, b } = await two()
+      const c = join('c', 'c1')
+      const before = a.lease.nextIncarnation()
+      for (const { afterMs, lengthMs } of outages) {
+        await pass(clock, afterMs)
+        network.silenceRegisters()
+        await pass(clock, lengthMs, 25)
+        network.answerAgain()
+        // What was asked before is lost, and the next renewal comes within a third of the TTL.
+        await pass(clock, 1_200)
+        assert.equal(a.lease.state, 'holder')
+      }
+      await pass(clock, 5_000, 25)
+      assert.deepEqual([a.lease.state, b.lease.state, c.lease.state], ['holder', 'follower', 'follower'])
+      assert.deepEqual([b.states, c.states].flat().includes('holder'), false)
+      assert.equal(a.lease.nextIncarnation(), before + 1)
+      assert.ok(a.states.every((state) => state === 'lapsed' || state === 'holder'))
+    }),
+    { numRuns: 25, seed: 6 },
+  )
+})
+
+test('a holder that dies while the registers do not answer is followed when they do again', async () => {
+  const { clock, network, two } = world()
+  const { a, b } = await two()
+  network.silenceRegisters()
+  await pass(clock, 1_000)
+  a.process.kill()
+  await pass(clock, 10_000, 50)
+  assert.equal(b.lease.state, 'follower')
+  network.answerAgain()
+  await pass(clock, 7_000)
+  assert.equal(b.lease.state, 'holder')
 })
 
 for (const first of ['timers', 'sockets'] as const) {
