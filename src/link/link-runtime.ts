@@ -137,7 +137,7 @@ export class LinkRuntime {
     this.#slot = slot
     for (const [peer, { started, shell }] of this.#links) {
       if (!started) continue
-      if (this.#awaitsSlot) this.#halt(peer, slotAwaitedStatus)
+      if (this.#awaitsSlot) this.#halt(peer, slotAwaitedStatus(this.#coordinationLost))
       else this.#tell(peer, { type: 'reconnect' })
       this.#ports.log.info({ link: shell.name, slot, before }, 'cluster_link_slot_changed')
     }
@@ -148,7 +148,10 @@ export class LinkRuntime {
   setCoordinationLost(lost: boolean): void {
     if (lost === this.#coordinationLost) return
     this.#coordinationLost = lost
-    for (const peer of this.#links.keys()) this.#tell(peer, { type: 'coordination_changed', lost })
+    for (const [peer, { started, status }] of this.#links) {
+      if (started) this.#tell(peer, { type: 'coordination_changed', lost })
+      else if (this.#awaitsSlot && status.state === 'connecting') this.#setStatus(peer, slotAwaitedStatus(lost))
+    }
   }
 
   /** The last transitions of an actor (`eu-west`, `eu-west/route-sync`, `eu-west/forwarding/1`, `eu-west/supervised`), oldest first. */
@@ -221,7 +224,7 @@ export class LinkRuntime {
     if (standing === undefined) return
     const { shell } = standing
     shell.edit(config)
-    if (this.#awaitsSlot) return this.#setStatus(config.name, slotAwaitedStatus)
+    if (this.#awaitsSlot) return this.#setStatus(config.name, slotAwaitedStatus(this.#coordinationLost))
     standing.started = true
     shell.contest()
     this.#runningSupervisor().send({

@@ -45,7 +45,14 @@ export type LinkFacts = {
 }
 
 /** Without its slot a node of a cluster has no ClientIDs. */
-export const slotAwaitedStatus: LinkStatus = { state: 'connecting', reasons: ['waits for its slot in the cluster'] }
+export function slotAwaitedStatus(coordinationLost: boolean): LinkStatus {
+  return {
+    state: 'connecting',
+    reasons: ['waits for its slot in the cluster', ...(coordinationLost ? [coordinationLostReason] : [])],
+  }
+}
+
+const coordinationLostReason = 'coordination lost'
 
 export const stoppedStatus: LinkStatus = { state: 'stopped', reasons: ['the link is disabled'] }
 
@@ -66,7 +73,7 @@ export function statusOf(facts: LinkFacts): LinkStatus {
     ...forwardingReasons(facts.forwarding),
     ...inboundReasons(facts.inbound),
     ...outboxReasons(facts.outbox),
-    ...(facts.coordinationLost === true ? ['coordination lost'] : []),
+    ...(facts.coordinationLost === true ? [coordinationLostReason] : []),
   ]
   const speaker = speakerOf(facts.routeSync.speaking)
   const state = stateOf(facts, reasons.length > 0)

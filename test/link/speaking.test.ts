@@ -285,6 +285,11 @@ test('a node without its slot waits for it, connects with it, and again when it 
   runtime.apply([config])
   assert.deepEqual(runtime.status('cl.b'), { state: 'connecting', reasons: ['waits for its slot in the cluster'] })
   assert.deepEqual(leases.contestants('cl.b'), [])
+  runtime.setCoordinationLost(true)
+  const reasons = ['waits for its slot in the cluster', 'coordination lost']
+  assert.deepEqual(runtime.status('cl.b'), { state: 'connecting', reasons })
+  runtime.setCoordinationLost(false)
+  assert.deepEqual(runtime.status('cl.b')?.reasons, ['waits for its slot in the cluster'])
   runtime.setSlot(7)
   await status(({ state }) => state === 'running')
   await acceptor.packet(isInitOf('link-from-a:7:route'))

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startNats } from '../../cluster/nats-server.ts'
-import { linkRuns, startLinked } from './linked.ts'
+import { linkOf, linkRuns, startLinked } from './linked.ts'
 import { eventually, received, seesAll, TestMember } from './members.ts'
 import { routesKnown } from './traffic.ts'
 
@@ -77,6 +77,9 @@ test('a node of a linked cluster that starts again without NATS serves its clien
   await client.subscribeAsync(['near/t', 'far/t'], { qos: 1 })
   await client.publishAsync('near/t', 'local', { qos: 1 })
   await eventually('it is served', () => assert.deepEqual(arrived, ['local']))
+  const { state, reasons } = await linkOf(two, 'far')
+  assert.deepEqual({ state, reasons: reasons.at(-1) }, { state: 'connecting', reasons: 'coordination lost' })
+  assert.deepEqual((await linkOf(one, 'far')).reasons, ['coordination lost'])
 
   await nats.restart()
   const cameMs = performance.now()
