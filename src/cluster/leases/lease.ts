@@ -441,7 +441,7 @@ export class Lease {
       const record = recordIn(register)
       const isOthers = record !== undefined && record !== 'damaged' && record.boot !== coordination.self.boot
       if (isOthers) return { type: 'superseded', reason: this.#reasonOf(this.#judge()) }
-      revision = register.value === undefined ? 0 : register.revision
+      this.#revision = revision = register.value === undefined ? 0 : register.revision
     }
     throw new ClusterError('COORDINATION_LOST', `${this.name}: the record changes faster than it can be written`)
   }
