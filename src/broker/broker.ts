@@ -567,9 +567,9 @@ export class Broker implements BrokerPort {
     this.#memberRoutes.removeGroup(node, shareName, topicFilter)
   }
 
-  /** Whether another node has ordinary subscribers of this topic: also one that is away, for as long as they are awaited. */
-  isAwaitedBy(node: string, topic: string): boolean {
-    return this.index.lookup(topic).nodes.includes(node)
+  /** Whether a group, by its key, has members elsewhere than on this node, or nowhere at all. */
+  isServedWithout(node: string, group: string): boolean {
+    return this.#fromMembers.isServedWithout(node, group)
   }
 
   /** What the sessions of this node alone subscribe to, each filter and each group once; `$SYS/#` and `$LINK/#` are left out. */

@@ -7,7 +7,6 @@ import type { InspectionEvent } from 'xstate'
 import type { Config, LinkConfig } from '../config/config.ts'
 import type { Directive, LaneMessage } from '../lanes/batch-writer.ts'
 import type { Publication } from '../packets/publication.ts'
-import { PublishView } from '../packets/publish-view.ts'
 import type { ClusterClock } from './cluster-clock.ts'
 import type { ClusterError } from './cluster-error.ts'
 import type { ClusterLog } from './cluster-log.ts'
@@ -37,8 +36,8 @@ export interface ClusterBroker extends MemberRoutes, RetainedMessages {
   whenKept: MemberDelivery['kept']
   /** Hands groups that were another node's to others; returns a mark of the lanes. */
   redispatch(publication: Publication, directive: Directive, lostNode: string): number
-  /** Whether this node, which is away, has sessions that are to get the topic when it is back. */
-  isAwaitedBy(node: string, topic: string): boolean
+  /** Whether a group, by its key, has members elsewhere than on this node. */
+  isServedWithout(node: string, group: string): boolean
 }
 
 export type ClusterPorts = {
@@ -279,42 +278,34 @@ export class Cluster {
         this.#awaited.delete(node)
         log.warn({ node, after_ms: AWAITED_MS }, 'member_given_up')
         this.#facts?.forget(node)
-        this.#handOn(node)
+        this.#handOn(this.lanes.forget(node), node)
       }),
     )
   }
 
-  /** What waits for a member that is gone waits on for those who are awaited there; but groups have members elsewhere. */
+  /** What waits for a member that is away waits on; but groups may have members elsewhere. */
   #sortLane(node: string): void {
     if (this.#others.includes(node)) return
-    for (const { directive } of this.lanes.unacknowledged(node))
-      if (directive.groups.length > 0) return this.#handOn(node)
+    const { broker } = this.#ports
+    this.#handOn(
+      this.lanes.takeGroups(node, (group) => broker.isServedWithout(node, group)),
+      node,
+    )
   }
 
-  #handOn(node: string): void {
+  /** These are no longer that node's. */
+  #handOn(messages: Iterable<Unacknowledged>, node: string): void {
     const { broker, defer } = this.#ports
-    const rest: Unacknowledged[] = []
-    for (const { publication, directive } of this.lanes.forget(node)) {
-      const stays = directive.plain && broker.isAwaitedBy(node, publication.topic)
-      // At once and in order: what comes meanwhile goes behind it.
-      if (stays) this.#sendAgain(node, publication)
-      if (!stays || directive.groups.length > 0)
-        rest.push({ publication, directive: { ...directive, plain: directive.plain && !stays } })
-    }
+    const rest = messages[Symbol.iterator]()
     const next = (): void => {
-      for (const { publication, directive } of rest.splice(0, HANDED_ON_PER_TURN))
-        broker.redispatch(publication, directive, node)
-      if (rest.length > 0) defer(next)
+      for (let left = HANDED_ON_PER_TURN; left > 0; left--) {
+        const { done, value } = rest.next()
+        if (done === true) return
+        broker.redispatch(value.publication, value.directive, node)
+      }
+      defer(next)
     }
     next()
-  }
-
-  #sendAgain(node: string, publication: Publication): void {
-    const { publisher, origin, receivedAtMs } = publication
-    const view = new PublishView()
-    publication.show(view)
-    const expirySeconds = publication.expirySecondsLeft(receivedAtMs)
-    this.lanes.send(node, { view, publisher, origin, nowMs: receivedAtMs, expirySeconds }, PLAIN)
   }
 
   #slotChanged(slot: number | undefined): void {
@@ -342,5 +333,3 @@ async function connectedOrLate(coordination: Coordination, clock: ClusterClock):
   })
   for (const end of ends) end()
 }
-
-const PLAIN = { plain: true, groups: [] } as const

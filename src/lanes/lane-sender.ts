@@ -9,6 +9,7 @@
 import type { Directive, LaneMessage } from './batch-writer.ts'
 import { type LaneAck, writeBegin } from './lane-frame.ts'
 import { type LaneDropReason, type LaneLimits, SendBuffer } from './send-buffer.ts'
+import type { TakenGroups } from './take-groups.ts'
 
 /** How long a lane waits for an acknowledgement before it asks, and asks again. */
 export const PROBE_MS = 500
@@ -184,6 +185,11 @@ export class LaneSender {
   /** The frames of all of QoS 1 and 2 that is not acknowledged, in order; some of it may have arrived. */
   unacknowledged(): Buffer[] {
     return this.#buffer.unacknowledged()
+  }
+
+  /** Others are to serve these shared subscriptions: returns what was left to the receiver, in order. The rest comes to it as before. */
+  takeGroups(isTaken: (group: string) => boolean): TakenGroups[] {
+    return this.#buffer.takeGroups(isTaken)
   }
 
   snapshot(nowMs: number): LaneSenderSnapshot {

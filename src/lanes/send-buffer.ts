@@ -5,6 +5,7 @@
  */
 import { BatchWriter, type Directive, type LaneMessage } from './batch-writer.ts'
 import { BATCH_MESSAGES_MAX, numberBatch } from './lane-frame.ts'
+import { takeGroups, type TakenGroups } from './take-groups.ts'
 
 export type LaneLimits = {
   /** What one batch may take, bytes. Only a message that is larger alone makes a larger one. */
@@ -50,6 +51,14 @@ class BatchQueue {
 
   at(index: number): LaneBatch | undefined {
     return this.#batches[this.#head + index]
+  }
+
+  /** Another frame with the same messages. */
+  rewrite(index: number, frame: Buffer): void {
+    const batch = this.at(index)
+    if (batch === undefined) return
+    this.bytes += frame.length - batch.frame.length
+    this.#batches[this.#head + index] = { ...batch, frame }
   }
 
   push(batch: LaneBatch): void {
@@ -277,6 +286,21 @@ export class SendBuffer {
     let settled = 0
     while (this.#flying.length > 0 && this.base <= sequence) settled += this.#flying.shift()!.messages
     return settled
+  }
+
+  /** Takes shared subscriptions out of all that is not acknowledged, and returns them, in order; the batches keep their numbers. */
+  takeGroups(isTaken: (group: string) => boolean): TakenGroups[] {
+    if (this.#open.writer.count > 0) this.#close(false)
+    const all: TakenGroups[] = []
+    for (const queue of [this.#flying, this.#waiting])
+      for (let i = 0; i < queue.length; i += 1) {
+        const rest = takeGroups(queue.at(i)!.frame, this.#epoch, isTaken)
+        if (rest === undefined) continue
+        if (queue === this.#flying) numberBatch(rest.frame, this.base + i)
+        queue.rewrite(i, rest.frame)
+        for (const taken of rest.taken) all.push(taken)
+      }
+    return all
   }
 
   /** The frames of all that is not acknowledged, in order; the open batch is closed. */

@@ -118,6 +118,14 @@ export class FromMembers {
     return spread.mark === mark ? 0 : spread.mark
   }
 
+  /** See `Broker.isServedWithout`. */
+  isServedWithout(node: string, text: string): boolean {
+    const named = readGroupKey(text)
+    const group = this.#groupOf(named)
+    if (group === undefined || named === undefined || group.members.length > 0) return true
+    return group.chooseNode([...named.tried.filter((tried) => tried !== node), node], 'any') !== undefined
+  }
+
   #redispatchToGroup(publication: Publication, text: string, lostNode: string, nowMs: number): void {
     const { counters, pickMember } = this.#ports
     if (publication.expiresAtMs <= nowMs) return void counters.droppedExpired++

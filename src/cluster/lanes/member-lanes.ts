@@ -61,9 +61,12 @@ export class MemberLanes {
     return this.#outbound.onSettled(listener)
   }
 
-  /** What of QoS 1 and 2 a member has not acknowledged, in order; it may have got some of it. The lane stays as it is. */
-  unacknowledged(node: string): Iterable<Unacknowledged> {
-    return this.#outbound.unacknowledged(node)
+  /**
+   * The member is away, and others are to serve these shared subscriptions: returns what was left to it and it has not acknowledged, in
+   * order; it may have got some of it. All else comes to it when it is back, as it would have, and once.
+   */
+  takeGroups(node: string, isTaken: (group: string) => boolean): readonly Unacknowledged[] {
+    return this.#outbound.takeGroups(node, isTaken)
   }
 
   /**

@@ -193,8 +193,8 @@ export class OutboundLanes {
     this.#settle()
   }
 
-  unacknowledged(node: string): Iterable<Unacknowledged> {
-    return readAll(this.#lanes.get(node)?.sender.unacknowledged() ?? [])
+  takeGroups(node: string, isTaken: (group: string) => boolean): readonly Unacknowledged[] {
+    return this.#lanes.get(node)?.sender.takeGroups(isTaken) ?? []
   }
 
   forget(node: string): Iterable<Unacknowledged> {

@@ -5,7 +5,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { startRelay } from '../../../src/cli/demo/relay.ts'
 import { startNats } from '../../cluster/nats-server.ts'
 import { eventually, membersSeenBy, received, seesAll, TestMember } from './members.ts'
-import { assertArrive, longQueues, publishSteadily, routesKnown } from './traffic.ts'
+import { assertAllArrive, assertArrive, longQueues, publishSteadily, routesKnown } from './traffic.ts'
 
 const CUT_MS = 30_000
 /** Sessions that end with their connection, and others; each has publishers and filters of its own. */
@@ -45,6 +45,15 @@ test('a member cut off from NATS for 30 s: nothing acknowledged is lost, none co
       ),
     ),
   )
+  // One member of the group is cut off, too: the other one gets what is for both.
+  const workers = await Promise.all(
+    [two, three].map(async (member) => {
+      const client = await member.connect(t)
+      const arrived = received(client)
+      await client.subscribeAsync('$share/g/+/0', { qos: 1 })
+      return arrived
+    }),
+  )
   for (const kind of kinds) await routesKnown(members, `${kind}/1`, members)
   const publishings = await Promise.all(
     members.flatMap((member, at) =>
@@ -69,6 +78,12 @@ test('a member cut off from NATS for 30 s: nothing acknowledged is lost, none co
     t.diagnostic(`${name}: slowest acknowledgement ${Math.round(slowestMs)} ms`)
     assert.ok(slowestMs < 6_000, `${name} waited ${slowestMs} ms`)
   }
+  for (const payloads of published.slice(0, kinds.length))
+    await assertAllArrive('the group', () => workers.flat(), payloads, 20_000)
+  const twice = workers[0]!.filter((payload) => workers[1]!.includes(payload))
+  t.diagnostic(
+    `${twice.length} went to both members of the group: the one that was cut off had them, and could not say so`,
+  )
   for (const { who, kind, arrived } of subscribers)
     for (const payloads of published)
       if (payloads[0]!.startsWith(kind)) await assertArrive(who, arrived, payloads, 20_000)
