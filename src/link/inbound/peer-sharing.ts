@@ -45,6 +45,8 @@ type Owned = {
   state: SharedState | undefined
   /** The map and the replica are being made equal, or what is left of a gone actor is taken away. */
   work: { cancel(): void } | undefined
+  /** What the actor said that the map does not have yet, if that is the work. */
+  later: (readonly RouteOp[])[] | undefined
 }
 
 /** What another node says of an actor. */
@@ -152,7 +154,7 @@ export class PeerSharing {
     const map = this.#own(actor, life)
     if (map === undefined) return
     this.#foreign.delete(actor)
-    const owned: Owned = { map, incarnation, life, state: undefined, work: undefined }
+    const owned: Owned = { map, incarnation, life, state: undefined, work: undefined, later: undefined }
     this.#owned.set(actor, owned)
     map.onSuperseded((by) => this.#superseded(actor, map, by))
     const isNew = map.size === 0
@@ -161,13 +163,17 @@ export class PeerSharing {
     this.#work(owned, isNew ? this.#fill(actor, map) : this.#adopt(actor, map, isComplete))
   }
 
-  /** What the actor said here, as far as it was taken. */
+  /** What the actor said here, as far as it was taken. A large batch is told in slices: the broker has it already. */
   share(actor: string, ops: readonly RouteOp[]): void {
-    const map = this.#owned.get(actor)?.map
-    if (map === undefined) return
-    for (const { type, topicFilter, id } of ops) {
-      if (type === 'add') map.set(routeKey(topicFilter, id), 1)
-      else map.delete(routeKey(topicFilter, id))
+    const owned = this.#owned.get(actor)
+    if (owned === undefined) return
+    if (owned.later !== undefined) owned.later.push(ops)
+    // What is being adopted must not take for gone what is only not in the map yet.
+    else if (owned.work !== undefined || this.#stopWatching === undefined || ops.length <= sliceMax)
+      for (const op of ops) shareOne(owned.map, op)
+    else {
+      owned.later = [ops]
+      this.#work(owned, this.#shareLater(actor, owned, owned.later))
     }
   }
 
@@ -232,6 +238,7 @@ export class PeerSharing {
   /** Others are told that the actor is gone; one that was away for a while finds that out when it is back. */
   #bury(owned: Owned): void {
     this.#tellState(owned, sharedStates.gone)
+    owned.later = undefined
     this.#work(owned, this.#empty(owned.map))
     const graves = [...this.#owned].filter(([, { state }]) => state === sharedStates.gone)
     for (const [actor, grave] of graves.slice(0, -gravesMax)) {
@@ -253,6 +260,17 @@ export class PeerSharing {
     if (this.#stopWatching === undefined) return
     owned.work = this.#ports.clock.after(0, () => this.#work(owned, steps))
     this.tellStates()
+  }
+
+  /** Says what is so by then, whatever came and went meanwhile. */
+  *#shareLater(actor: string, owned: Owned, later: (readonly RouteOp[])[]): Generator {
+    for (let ops = later.shift(); ops !== undefined; ops = later.shift()) {
+      for (const { topicFilter, id } of ops) {
+        shareOne(owned.map, { type: this.#replica.hasPair(actor, topicFilter, id) ? 'add' : 'delete', topicFilter, id })
+        yield
+      }
+    }
+    owned.later = undefined
   }
 
   /** An empty map gets what the replica has. */
@@ -374,6 +392,11 @@ export class PeerSharing {
       this.#arm()
     })
   }
+}
+
+function shareOne(map: OwnSharedMap, { type, topicFilter, id }: RouteOp): void {
+  if (type === 'add') map.set(routeKey(topicFilter, id), 1)
+  else map.delete(routeKey(topicFilter, id))
 }
 
 function signOf({ state, ownerIsThere }: Foreign): 'heard' | 'silent' | 'lost' {

@@ -15,7 +15,7 @@ test('ClientIDs of a cluster: short, its own, told apart by slots, the same afte
       size: 3,
       topics: ['t/#'],
       link: { clientid: 'from-east', pool_size: POOL_SIZE },
-      server: async (ports) => (balancer = await Balancer.start(t, ports)).address,
+      server: async (doors) => (balancer = await Balancer.start(t, doors)).address,
     },
     { cluster: 'west', size: 1, topics: [] },
   ])

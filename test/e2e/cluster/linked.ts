@@ -6,7 +6,6 @@ import { parser as createParser } from 'mqtt-packet'
 import type { LinkFile } from '../../../src/cli/demo/node-process.ts'
 import { listenOnFreePort } from '../../../src/cli/demo/relay.ts'
 import type { TestNats } from '../../cluster/nats-server.ts'
-import { reserve } from '../clusters.ts'
 import { eventually, type MemberOptions, seesAll, TestMember } from './members.ts'
 
 export type Half = {
@@ -14,49 +13,63 @@ export type Half = {
   readonly size: number
   /** What it wants of the other. */
   readonly topics: readonly string[]
-  /** How it reaches the other half, whose ports these are: the same for all members, who share their links. All in a row, if left out. */
-  readonly server?: (ports: readonly number[]) => Promise<string> | string
+  /** How it reaches the other half, through these doors: the same for all members, who share their links. All in a row, if left out. */
+  readonly server?: (doors: readonly Door[]) => Promise<string> | string
   /** Of the member with this number, from 0. */
   readonly more?: (index: number) => Partial<MemberOptions>
   readonly link?: Partial<LinkFile>
 }
 
+/** Where a member listens, which is another place after each start; `undefined` before the first. */
+export type Door = { port: number | undefined }
+
 /** Starts both at once over one NATS; resolves when members see each other and every link runs on every member. */
 export async function startLinked(t: TestContext, nats: TestNats, halves: readonly [Half, Half]) {
-  const ports = await Promise.all(halves.map(({ size }) => reservePorts(size)))
+  const doors = halves.map(({ size }) => Array.from({ length: size }, (): Door => ({ port: undefined })))
+  const servers = await Promise.all(halves.map(async ({ server = nodesBehind(t) }, at) => server(doors[1 - at]!)))
   const [one, other] = await Promise.all(
-    halves.map((half, at) => startHalf(t, nats, half, ports[at]!, halves[1 - at]!.cluster, ports[1 - at]!)),
+    halves.map((half, at) =>
+      startHalf(t, nats, half, doors[at]!, { name: halves[1 - at]!.cluster, server: servers[at]! }),
+    ),
   )
   assert(one !== undefined && other !== undefined)
   await Promise.all([linkRuns(one, halves[1].cluster), linkRuns(other, halves[0].cluster)])
   return [one, other] as const
 }
 
-async function reservePorts(count: number): Promise<number[]> {
-  const reserved = await Promise.all(Array.from({ length: count }, () => reserve('')))
-  return reserved.map(({ port }) => port)
-}
-
 async function startHalf(
   t: TestContext,
   nats: TestNats,
-  { cluster, topics, server = allOf, more, link }: Half,
-  ports: readonly number[],
-  peer: string,
-  peerPorts: readonly number[],
+  { cluster, topics, more, link }: Half,
+  doors: readonly Door[],
+  peer: Pick<LinkFile, 'name' | 'server'>,
 ): Promise<TestMember[]> {
-  const names = ports.map((_, index) => `${cluster}${index + 1}@127.0.0.1`)
-  const links = [{ name: peer, server: await server(peerPorts), topics, pool_size: 2, ...link }]
+  const names = doors.map((_, index) => `${cluster}${index + 1}@127.0.0.1`)
+  const links = [{ ...peer, topics, pool_size: 2, ...link }]
   const members = await Promise.all(
-    ports.map((port, index) =>
-      TestMember.start(t, { cluster, nats: [nats.url], links, name: names[index]!, port, ...more?.(index) }),
+    doors.map((door, index) =>
+      TestMember.start(t, {
+        cluster,
+        nats: [nats.url],
+        links,
+        name: names[index]!,
+        port: 0,
+        listening: (port) => (door.port = port),
+        ...more?.(index),
+      }),
     ),
   )
   await Promise.all(members.map((member) => seesAll(member, names)))
   return members
 }
 
-const allOf = (ports: readonly number[]): string => ports.map((port) => `127.0.0.1:${port}`).join(',')
+/** An address for each door, one after the other, as somebody would write them into a file. */
+const nodesBehind =
+  (t: TestContext) =>
+  async (doors: readonly Door[]): Promise<string> => {
+    const single = await Promise.all(doors.map((door) => Balancer.start(t, [door])))
+    return single.map(({ address }) => address).join(',')
+  }
 
 export type LinkSeen = {
   readonly state: string
@@ -174,33 +187,33 @@ export async function wantedOn(members: readonly TestMember[], topic: string, li
 export type Arrival = {
   /** As its CONNECT says. */
   readonly clientId: string
-  readonly port: number
+  readonly door: Door
   isOpen: boolean
 }
 
-/** Gives each connection to the port that has the fewest, and to another one if nobody listens there. */
+/** Gives each connection to the door that has the fewest, and to another one if nobody is there. */
 export class Balancer {
   /** All that were ever let through. */
   readonly arrivals: Arrival[] = []
   /** ClientIDs that came while a connection had them. */
   readonly doubled: string[] = []
-  readonly #ports: readonly number[]
+  readonly #doors: readonly Door[]
   readonly #sockets = new Set<Socket>()
   readonly #closers = new Map<Arrival, () => void>()
   readonly #server: Server
   #severed: string | undefined
   #port = 0
 
-  private constructor(ports: readonly number[]) {
-    this.#ports = ports
+  private constructor(doors: readonly Door[]) {
+    this.#doors = doors
     this.#server = createServer((near) => {
       this.#keep(near)
       near.once('data', (connect: Buffer) => this.#receive(near, connect))
     })
   }
 
-  static async start(t: TestContext, ports: readonly number[]): Promise<Balancer> {
-    const balancer = new Balancer(ports)
+  static async start(t: TestContext, doors: readonly Door[]): Promise<Balancer> {
+    const balancer = new Balancer(doors)
     balancer.#port = await listenOnFreePort(balancer.#server)
     t.after(() => balancer.#close())
     return balancer
@@ -215,9 +228,13 @@ export class Balancer {
     return this.arrivals.filter(({ isOpen }) => isOpen)
   }
 
-  /** How many connections the port has now. */
-  countOf(port: number): number {
-    return this.open.filter((arrival) => arrival.port === port).length
+  /** How many connections each door has now. */
+  get counts(): number[] {
+    return this.#doors.map((door) => this.#countOf(door))
+  }
+
+  #countOf(door: Door): number {
+    return this.open.filter((arrival) => arrival.door === door).length
   }
 
   /** Ends all connections: those that come instead are spread over all that listen now. */
@@ -247,22 +264,23 @@ export class Balancer {
     const clientId = clientIdIn(connect)
     if (this.#severed !== undefined && clientId.startsWith(this.#severed)) return
     near.pause()
-    this.#place(near, connect, clientId, this.#ports)
+    this.#place(near, connect, clientId, this.#doors)
   }
 
-  #place(near: Socket, connect: Buffer, clientId: string, ports: readonly number[]): void {
-    const fewest = Math.min(...ports.map((port) => this.countOf(port)))
-    const port = ports.find((one) => this.countOf(one) === fewest)
-    if (port === undefined) return void near.destroy()
-    const far = dial(port, '127.0.0.1')
+  #place(near: Socket, connect: Buffer, clientId: string, doors: readonly Door[]): void {
+    const fewest = Math.min(...doors.map((door) => this.#countOf(door)))
+    const door = doors.find((one) => this.#countOf(one) === fewest)
+    if (door === undefined) return void near.destroy()
     const refused = (): void => {
-      const others = ports.filter((one) => one !== port)
+      const others = doors.filter((one) => one !== door)
       this.#place(near, connect, clientId, others)
     }
+    if (door.port === undefined) return refused()
+    const far = dial(door.port, '127.0.0.1')
     far.once('error', refused)
     far.once('connect', () => {
       far.off('error', refused)
-      this.#join(near, far, { clientId, port, isOpen: true })
+      this.#join(near, far, { clientId, door, isOpen: true })
       far.write(connect)
     })
   }

@@ -15,8 +15,10 @@ export type MemberOptions = {
   readonly links?: readonly LinkFile[]
   /** `n1@127.0.0.1` and so on, if left out. */
   readonly name?: string
-  /** Of its listener; a free one if left out. */
+  /** Of its listener: 0 for one that the system gives at each start. If left out one that is free now, and stays the same. */
   readonly port?: number
+  /** Called after each start with the port that it listens on. */
+  readonly listening?: (port: number) => void
   /** Node.js's own, for each of its processes. */
   readonly nodeOptions?: readonly string[]
   /** More of the configuration file. */
@@ -29,14 +31,15 @@ export type MemberOptions = {
 export class TestMember {
   readonly file: NodeFile
   readonly #directory: string
-  readonly #nodeOptions: readonly string[]
+  readonly #options: MemberOptions
   #process: NodeProcess
 
-  private constructor(file: NodeFile, directory: string, nodeOptions: readonly string[], process: NodeProcess) {
+  private constructor(file: NodeFile, directory: string, options: MemberOptions, process: NodeProcess) {
     this.file = file
     this.#directory = directory
-    this.#nodeOptions = nodeOptions
+    this.#options = options
     this.#process = process
+    options.listening?.(process.mqttPort)
   }
 
   /** Resolves when it serves clients. It is killed when the test ends, should it still live. */
@@ -52,7 +55,7 @@ export class TestMember {
       ...more,
     }
     const process = await startNodeProcess(file, directory, nodeOptions)
-    const member = new TestMember(file, directory, nodeOptions, process)
+    const member = new TestMember(file, directory, options, process)
     t.after(() => member.#process.kill())
     return member
   }
@@ -67,7 +70,7 @@ export class TestMember {
   }
 
   get port(): number {
-    return Number(this.file.listeners.tcp.default.bind.split(':')[1])
+    return this.#process.mqttPort
   }
 
   /** SIGKILL. */
@@ -77,7 +80,8 @@ export class TestMember {
 
   /** Starts it again on what it has on disk. Resolves when it serves clients. */
   async restart(file: NodeFile = this.file): Promise<void> {
-    this.#process = await startNodeProcess(file, this.#directory, this.#nodeOptions)
+    this.#process = await startNodeProcess(file, this.#directory, this.#options.nodeOptions)
+    this.#options.listening?.(this.port)
   }
 
   /** SIGSTOP and SIGCONT. */

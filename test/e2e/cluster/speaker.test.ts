@@ -5,6 +5,7 @@ import { type Relay, startRelay } from '../../../src/cli/demo/relay.ts'
 import { startNats } from '../../cluster/nats-server.ts'
 import {
   Balancer,
+  type Door,
   isWanted,
   type Landing,
   landings,
@@ -28,8 +29,8 @@ test('another node speaks for the cluster when the speaker can’t, and what is 
   const toNats = await relays(t, 3)
   for (const relay of toNats) relay.pointAt(nats.port)
   const balancers: Balancer[] = []
-  const behindBalancer = async (ports: readonly number[]): Promise<string> => {
-    const balancer = await Balancer.start(t, ports)
+  const behindBalancer = async (doors: readonly Door[]): Promise<string> => {
+    const balancer = await Balancer.start(t, doors)
     balancers.push(balancer)
     return balancer.address
   }

@@ -80,6 +80,11 @@ class Cluster {
   /** A new connection of the actor; `undefined` in `needBootstrap` if it was turned away. */
   async land(name: string, incarnation = 1, actor = 'n1') {
     this.settle()
+    return this.landUnsettled(name, incarnation, actor)
+  }
+
+  /** What was put off to a later turn is still to be done. */
+  async landUnsettled(name: string, incarnation = 1, actor = 'n1') {
     this.#clients += 1
     const client = new BenchClient(`c${this.#clients}`)
     const bench = this.bench(name)
@@ -217,6 +222,40 @@ test('an actor that lands elsewhere amid its bootstrap says everything again, an
   third.add('a', 'b')
   cluster.pass(2_000)
   assert.deepEqual(cluster.routes(), ['a', 'b'])
+})
+
+test('a large batch is attached at once and shared in slices, whatever comes and goes meanwhile', async () => {
+  const cluster = new Cluster('a', 'b')
+  const actor = await cluster.land('a')
+  const batch = (name: string): string[] => Array.from({ length: 4_000 }, (_, index) => `${name}/${index}/state`)
+  const [first, second] = [batch('first'), batch('second')]
+  actor.add(...first)
+  assert.equal(cluster.bench('a').routes('cl.a').length, first.length)
+  const [map] = cluster.member('a').maps.list()
+  assert.ok(map!.size < first.length / 2, `${map!.size} at once`)
+  // The end of the first batch is not shared yet, and the second comes behind it.
+  const gone = [...first.slice(0, 5), ...first.slice(-5)]
+  actor.remove(...gone)
+  actor.add(...second, first[0]!)
+  assert.deepEqual(
+    cluster.routes(),
+    [first[0]!, ...first.slice(5, -5), ...second].toSorted((one, other) => (one < other ? -1 : 1)),
+  )
+})
+
+test('an actor that lands elsewhere before a large batch of it was shared says everything again', async () => {
+  const cluster = new Cluster('a', 'b')
+  const actor = await cluster.land('a')
+  const wanted = Array.from({ length: 4_000 }, (_, index) => `many/${index}`)
+  actor.add('few')
+  cluster.settle()
+  actor.add(...wanted)
+  // What is told so far arrives, and no more is.
+  cluster.maps.settle()
+  const next = await cluster.landUnsettled('b')
+  assert.equal(next.needBootstrap, true)
+  next.add('few', ...wanted)
+  assert.deepEqual(cluster.routes(), ['few', ...wanted].toSorted())
 })
 
 test('an actor that is heard on one node is heard on all, however long', async () => {
