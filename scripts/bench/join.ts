@@ -74,7 +74,7 @@ async function measure(
   come: () => Promise<Member>,
 ): Promise<void> {
   await Promise.all(members.map(turnsOf))
-  const probes = await Promise.all(members.map(Probe.begin))
+  const probes = await Promise.all(members.map((member) => Probe.begin(member)))
   const fromMs = performance.now()
   const comer = await come()
   const listensMs = performance.now() - fromMs

@@ -166,9 +166,9 @@ export class MemberFacts {
     this.#speaks(node)
     this.#present.delete(node)
     const name = PREFIX + node
-    const keys = Array.from(this.#ports.maps.copy(name)?.entries() ?? [], ([key]) => key)
+    const entries = this.#ports.maps.copy(name)?.entries() ?? []
     this.#ports.maps.drop(name)
-    this.#inSlices(keys, (key) => {
+    this.#inSlices(entries, (key) => {
       // Unless it came back meanwhile.
       if (!this.#present.has(node)) this.#withdraw(node, key)
     })
@@ -200,9 +200,8 @@ export class MemberFacts {
 
   #review(node: string, done: () => void = () => undefined): void {
     const name = PREFIX + node
-    const keys = Array.from(this.#ports.maps.copy(name)?.entries() ?? [], ([key]) => key)
     this.#inSlices(
-      keys,
+      this.#ports.maps.copy(name)?.entries() ?? [],
       (key) => {
         const value = this.#ports.maps.copy(name)?.get(key)
         if (value !== undefined) this.#apply(node, key, value)
@@ -240,12 +239,23 @@ export class MemberFacts {
     }
   }
 
-  #inSlices<T>(all: readonly T[], act: (one: T) => void, done: () => void = () => undefined, from = 0): void {
-    if (this.#isStopped) return
-    const until = Math.min(all.length, from + ENTRIES_PER_TURN)
-    for (let at = from; at < until; at++) act(all[at]!)
-    if (until < all.length) this.#ports.clock.after(0, () => this.#inSlices(all, act, done, until))
-    else done()
+  /** The entries may change meanwhile. */
+  #inSlices(
+    entries: Iterable<readonly [key: string, value: number]>,
+    act: (key: string) => void,
+    done: () => void = () => undefined,
+  ): void {
+    const left = entries[Symbol.iterator]()
+    const slice = (): void => {
+      if (this.#isStopped) return
+      for (let count = 0; count < ENTRIES_PER_TURN; count++) {
+        const next = left.next()
+        if (next.done === true) return done()
+        act(next.value[0])
+      }
+      this.#ports.clock.after(0, slice)
+    }
+    slice()
   }
 }
 
