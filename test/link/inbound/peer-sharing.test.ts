@@ -224,10 +224,11 @@ test('an actor that lands elsewhere amid its bootstrap says everything again, an
   assert.deepEqual(cluster.routes(), ['a', 'b'])
 })
 
+const batch = (name: string): string[] => Array.from({ length: 4_000 }, (_, index) => `${name}/${index}/state`)
+
 test('a large batch is attached at once and shared in slices, whatever comes and goes meanwhile', async () => {
   const cluster = new Cluster('a', 'b')
   const actor = await cluster.land('a')
-  const batch = (name: string): string[] => Array.from({ length: 4_000 }, (_, index) => `${name}/${index}/state`)
   const [first, second] = [batch('first'), batch('second')]
   actor.add(...first)
   assert.equal(cluster.bench('a').routes('cl.a').length, first.length)
