@@ -24,6 +24,8 @@ async function bench(...args: string[]): Promise<{ code: unknown; output: string
 // Figures hang on 10 ms steps of CPU time here, so that a tiny run may well print 0.000.
 const FIGURE = String.raw`[\d.]+ \([\d.]+-[\d.]+\)`
 
+const TURN = String.raw`[\d.]+ \| [\d.]+ \| [\d.]+`
+
 const LINUX = { skip: process.platform !== 'linux' && 'reads /proc' }
 
 test('the broker beside Mosquitto', LINUX, async () => {
@@ -68,4 +70,11 @@ test('the topic index', async () => {
   const { code, output } = await bench('--only', 'topics', '--filters', '1000')
   assert.equal(code, 0, output)
   assert.match(output, /"filters":\s*1000/)
+})
+
+test('a node that joins', LINUX, async () => {
+  const { code, output } = await bench('--only', 'join', '--filters', '1000')
+  assert.equal(code, 0, output)
+  for (const cell of ['a third node joins', 'it was killed and is back'])
+    assert.match(output, new RegExp(`${cell}: \\d+ ms, \\d+ ms CPU .*; third ${TURN}`))
 })
