@@ -19,7 +19,6 @@ test('it does what a Map does, in another order', () => {
         assert.equal(map.get(key), model.get(key))
       }
       assert.deepEqual([...map.keys()].toSorted(), [...model.keys()].toSorted())
-      const sum = (values: Iterable<number>) => [...values].reduce((total, value) => total + value, 0)
       assert.equal(sum(map.values()), sum(model.values()))
     }),
   )
@@ -38,3 +37,7 @@ test('what is there throughout a walk comes once, however much comes and goes me
   assert.equal(told.length, 5_000)
   assert.equal(new Set(told).size, 5_000)
 })
+
+function sum(values: Iterable<number>): number {
+  return [...values].reduce((total, value) => total + value, 0)
+}
