@@ -40,6 +40,8 @@ export type ClusterStage = {
 
 const NODES = { [SENDING]: 3, [RECEIVING]: 2 } as const
 
+const QUEUE_MAX = 100_000
+
 /** Resolves when all nodes serve clients. Throws if this machine has no `nats-server`. */
 export async function openClusterStage(): Promise<ClusterStage> {
   findNatsServer()
@@ -69,6 +71,8 @@ export async function openClusterStage(): Promise<ClusterStage> {
           cluster: { name, links: [{ name: peer, server, topics }], nats: { servers: [natsUrl] } },
           listeners: { tcp: { default: { bind: `127.0.0.1:${port}` } } },
           debug: { socket: join(directory, `${node}.sock`) },
+          // However long a node is away: by default a session keeps the newest 1,000 messages.
+          mqtt: { max_mqueue_len: QUEUE_MAX },
         }
         nodes.push(new DemoNode(node, port, file, directory))
       }
