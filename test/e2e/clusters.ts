@@ -1,20 +1,17 @@
 /** Clusters of one node each, as real processes with files and ports of their own; gone when the test is. */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { type LinkFile, type NodeFile, type NodeProcess, startNodeProcess } from '../../src/cli/demo/node-process.ts'
-import { listenOnFreePort, type Relay, startRelay } from '../../src/cli/demo/relay.ts'
+import { freePort } from '../../src/cli/demo/free-ports.ts'
+import { type Relay, startRelay } from '../../src/cli/demo/relay.ts'
 
 export type Cluster = { readonly name: string; readonly port: number }
 
 /** A name and a port that nobody else has; the node comes with `startCluster`. */
 export async function reserve(name: string): Promise<Cluster> {
-  const server = createServer()
-  const port = await listenOnFreePort(server)
-  await new Promise((resolve) => server.close(resolve))
-  return { name, port }
+  return { name, port: await freePort() }
 }
 
 /** A link to that cluster, wanting `topics` from it. `more` overrides and adds fields. */

@@ -157,7 +157,11 @@ function spokenLast(told: readonly Landing[]): Set<string> {
 
 async function clocksAreSetBack(east: readonly TestMember[], west: readonly TestMember[]): Promise<void> {
   const speaker = await speakerAmong(east, 'west')
-  const before = landings(west, 'east')
+  const before = await eventually('the peer hears us', () => {
+    const heard = landings(west, 'east')
+    assert.ok(heard.length > 0)
+    return heard
+  })
   for (const { process: child, file } of east) {
     const from = child.log.length
     process.kill(child.pid, 'SIGUSR2')
