@@ -8,6 +8,7 @@ import { RawClient } from '../../broker/raw-client.ts'
 import { startNats } from '../../cluster/nats-server.ts'
 import { eventually, received, startMembers, type TestMember } from './members.ts'
 import {
+  assertAllArrive,
   assertArrive,
   assertOnce,
   assertOnceInOrder,
