@@ -8,11 +8,11 @@ import { createLog } from './log.ts'
 
 /** How long a node may take to say goodbye to peers and clients, milliseconds. */
 const STOP_MS = 9_000
-/** The longest timer there is, milliseconds. */
-const FOREVER_MS = 2 ** 31 - 1
 
-/** Resolves with the exit code when the node has ended: 0 after SIGTERM or SIGINT, 1 if it could not start or
- * go on, 2 for its configuration. */
+/**
+ * Resolves with the exit code when the node has ended: 0 after SIGTERM or SIGINT, 1 if it could not start or go on, 2 for
+ * its configuration.
+ */
 export async function start({ config: file }: { config: string }): Promise<number> {
   const loaded = await loadConfigFile(file, process.env)
   if (loaded.type === 'invalid') {
@@ -24,8 +24,6 @@ export async function start({ config: file }: { config: string }): Promise<numbe
   // From here on a signal is ours, however early it comes.
   const told = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
   let node: Node
-  // A node's own timers keep no process alive, and it may have nothing else before it listens: it waits for NATS, say.
-  const alive = setInterval(() => undefined, FOREVER_MS)
   try {
     node = new Node(loaded.config, { log })
     const started = node.start()
@@ -34,8 +32,6 @@ export async function start({ config: file }: { config: string }): Promise<numbe
   } catch (error) {
     log.fatal({ err: error }, 'node_start_failed')
     return 1
-  } finally {
-    clearInterval(alive)
   }
   const failure = await Promise.race([told.then(() => undefined), node.failed])
   if (failure !== undefined) log.fatal({ err: failure }, 'node_failed')
