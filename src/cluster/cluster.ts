@@ -78,6 +78,8 @@ const OTHERS_LOOK_MS = 10
 /** How long a start waits for the coordination: with it the node knows at once whether its name is free. Milliseconds. */
 const COORDINATION_WAIT_MS = 5_000
 const HANDED_ON_PER_TURN = 500
+/** How long a stop waits for what is on its way to other nodes, milliseconds. */
+const DRAIN_MS = 1_000
 
 export class Cluster {
   readonly maps: SharedMaps
@@ -181,8 +183,9 @@ export class Cluster {
       await new Promise<void>((resolve) => void clock.after(OTHERS_LOOK_MS, resolve))
   }
 
-  /** Says goodbye. What waits for others goes with this node. */
+  /** Lets what is on its way to the others arrive, and says goodbye. What waits for a node that is away goes with this one, and is logged. */
   async stop(): Promise<void> {
+    await this.#drainLanes()
     for (const stop of this.#stops) stop()
     for (const timer of this.#awaited.values()) timer.cancel()
     this.#links.stop()
@@ -196,6 +199,17 @@ export class Cluster {
     await this.membership.leave()
     this.#requests.stop()
     await this.#ports.coordination.close()
+  }
+
+  async #drainLanes(): Promise<void> {
+    const { coordination, clock, log } = this.#ports
+    const untilMs = clock.steadyMs() + DRAIN_MS
+    const isOnItsWay = (): boolean =>
+      this.lanes.list().some(({ member, waiting }) => waiting > 0 && this.#others.includes(member))
+    while (coordination.isConnected && clock.steadyMs() < untilMs && isOnItsWay())
+      await new Promise<void>((resolve) => void clock.after(OTHERS_LOOK_MS, resolve))
+    for (const { member, waiting } of this.lanes.list())
+      if (waiting > 0) log.warn({ member, messages: waiting }, 'lane_messages_lost')
   }
 
   /** Changes the links of the whole cluster. Rejects with `ClusterError` if that can't be done now. */
