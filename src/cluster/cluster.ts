@@ -78,6 +78,8 @@ const OTHERS_LOOK_MS = 10
 /** How long a start waits for the coordination: with it the node knows at once whether its name is free. Milliseconds. */
 const COORDINATION_WAIT_MS = 5_000
 const HANDED_ON_PER_TURN = 500
+/** Of a node that joins: who is awaited on nodes that it does not hear. */
+const AWAITED_QUESTION = 'members.awaited'
 /** How long a stop waits for what is on its way to other nodes, milliseconds. */
 const DRAIN_MS = 1_000
 
@@ -173,7 +175,23 @@ export class Cluster {
     if (other === undefined) return
     const untilMs = clock.steadyMs() + OTHERS_WAIT_MS
     const late = new Promise<void>((resolve) => void clock.after(OTHERS_WAIT_MS, resolve))
-    await Promise.race([Promise.all([this.#retained?.syncWith(other), this.#othersKnown(untilMs)]), late])
+    const asked = this.#others.map((node) => this.#askAwaited(node))
+    await Promise.race([Promise.all([this.#retained?.syncWith(other), this.#othersKnown(untilMs), ...asked]), late])
+  }
+
+  /** Asks a member for whose sessions messages are to be kept, on nodes that we don't hear and it has heard. */
+  async #askAwaited(node: string): Promise<void> {
+    const { log } = this.#ports
+    const present = this.membership.members().map((member) => member.node)
+    try {
+      const answer = await this.#requests.ask(node, AWAITED_QUESTION, present, OTHERS_WAIT_MS)
+      for (const [away, keys] of readAwaited(answer)) {
+        this.#facts?.awaitAt(away, keys)
+        this.#giveUpLater(away)
+      }
+    } catch (error) {
+      log.warn({ err: error, node }, 'awaited_sessions_not_known')
+    }
   }
 
   /** Resolves when it is known here what the others who are there want, or when it is too late. */
@@ -250,6 +268,10 @@ export class Cluster {
       life,
     )
     this.#facts = facts
+    this.#requests.serve(AWAITED_QUESTION, async (_from, body) => {
+      const present = Array.isArray(body) ? body.map(String) : []
+      return [...facts.awaitedBut(new Set(present))]
+    })
     this.directory.start({
       claim: (clientId, stamp) => facts.claim(clientId, stamp),
       unclaim: (clientId) => facts.unclaim(clientId),
@@ -281,10 +303,15 @@ export class Cluster {
   }
 
   #absent(node: string, how: 'silent' | 'left'): void {
-    const { clock, log } = this.#ports
     this.#others = this.#others.filter((other) => other !== node)
     this.#requests.memberGone(node)
     this.#facts?.absent(node, how, () => this.#sortLane(node))
+    this.#giveUpLater(node)
+  }
+
+  #giveUpLater(node: string): void {
+    if (this.#others.includes(node)) return
+    const { clock, log } = this.#ports
     this.#awaited.get(node)?.cancel()
     this.#awaited.set(
       node,
@@ -332,6 +359,15 @@ export class Cluster {
     this.#ports.effects.connection(isConnected)
     if (isConnected) for (const node of this.#others) void this.#retained?.syncWith(node)
   }
+}
+
+/** Nothing that comes over the bus is trusted: what is not as it should be is left out. */
+function readAwaited(answer: unknown): readonly (readonly [node: string, keys: readonly string[]])[] {
+  if (!Array.isArray(answer)) return []
+  return answer.flatMap((entry: unknown) => {
+    if (!Array.isArray(entry) || typeof entry[0] !== 'string' || !Array.isArray(entry[1])) return []
+    return [[entry[0], entry[1].filter((key) => typeof key === 'string')] as const]
+  })
 }
 
 /** A coordination that does not come is waited for no longer: the node serves its clients without it. */

@@ -60,6 +60,7 @@ export interface FactMaps {
     },
   ): () => void
   copy(name: string): FactsOfAnother | undefined
+  list(): readonly { readonly name: string }[]
   drop(name: string): void
   /** Whether watchers have been told all that is in the copies. */
   readonly isTold: boolean
@@ -84,6 +85,8 @@ const WANTED = 1
 const WANTED_BY_KEPT = 3
 /** So long a silent member may be one that is cut off, milliseconds: NATS was away for 30 s, say. */
 const SILENT_MS = 60_000
+/** So long a member that is back has to say what it wants, before what others said of it is forgotten, milliseconds. */
+const BACK_MS = 10_000
 /** Entries of a member that come or go are dealt with so many in a turn. */
 const ENTRIES_PER_TURN = 1_000
 
@@ -95,6 +98,9 @@ export class MemberFacts {
   readonly #present = new Set<string>()
   /** Members that may still serve their clients, though nothing is heard of them. */
   readonly #silent = new Map<string, { cancel(): void }>()
+  /** What others said of members that we never heard: who is awaited there. */
+  readonly #awaited = new Map<string, Set<string>>()
+  readonly #back = new Map<string, { cancel(): void }>()
   #isStopped = false
 
   /** @param life of this process: higher than that of every former process of this node */
@@ -130,6 +136,54 @@ export class MemberFacts {
     if (this.#present.has(node)) return
     this.#present.add(node)
     this.#review(node)
+    if (this.#awaited.has(node)) this.#settleAwaited(node)
+  }
+
+  // ---- members that were away when this node came
+
+  /** Of each member that is not among these: the keys that count while it is away. For a node that joins. */
+  awaitedBut(present: ReadonlySet<string>): ReadonlyMap<string, readonly string[]> {
+    const { maps, self } = this.#ports
+    const found = new Map<string, readonly string[]>()
+    const names = maps.list().flatMap(({ name }) => (name.startsWith(PREFIX) ? [name.slice(PREFIX.length)] : []))
+    for (const node of new Set([...names, ...this.#awaited.keys()])) {
+      if (node === self.node || present.has(node)) continue
+      const said = Array.from(maps.copy(PREFIX + node)?.entries() ?? [])
+        .filter(([key, value]) => value === WANTED_BY_KEPT && key[0] !== SESSION)
+        .map(([key]) => key)
+      const keys = [...said, ...(this.#awaited.get(node) ?? [])]
+      if (keys.length > 0) found.set(node, keys)
+    }
+    return found
+  }
+
+  /** Another member says who is awaited at one that we never heard. */
+  awaitAt(node: string, keys: Iterable<string>): void {
+    const { maps, self } = this.#ports
+    if (node === self.node || this.#present.has(node) || maps.copy(PREFIX + node) !== undefined) return
+    const awaited = this.#awaited.get(node) ?? new Set()
+    this.#awaited.set(node, awaited)
+    for (const key of keys) {
+      awaited.add(key)
+      this.#add(node, key, false)
+    }
+  }
+
+  /** It is back, and says by itself what it wants: what it does not say within a while nobody waits for any more. */
+  #settleAwaited(node: string): void {
+    this.#back.get(node)?.cancel()
+    const later = this.#ports.clock.after(BACK_MS, () => {
+      this.#back.delete(node)
+      this.#dropAwaited(node)
+    })
+    this.#back.set(node, later)
+  }
+
+  #dropAwaited(node: string): void {
+    const awaited = this.#awaited.get(node)
+    this.#awaited.delete(node)
+    for (const key of awaited ?? [])
+      if (this.#ports.maps.copy(PREFIX + node)?.get(key) === undefined) this.#withdraw(node, key)
   }
 
   /** Whether all that this member says is known here, and counts. */
@@ -165,6 +219,7 @@ export class MemberFacts {
   forget(node: string): void {
     this.#speaks(node)
     this.#present.delete(node)
+    this.#dropAwaited(node)
     const name = PREFIX + node
     const entries = this.#ports.maps.copy(name)?.entries() ?? []
     this.#ports.maps.drop(name)
@@ -176,7 +231,7 @@ export class MemberFacts {
 
   stop(): void {
     this.#isStopped = true
-    for (const later of this.#silent.values()) later.cancel()
+    for (const later of [...this.#silent.values(), ...this.#back.values()]) later.cancel()
     for (const stop of this.#stops) stop()
     this.#own.release()
   }
@@ -212,7 +267,7 @@ export class MemberFacts {
 
   /** As it should be by what is known now; the broker takes what it has already for no change. */
   #apply(node: string, key: string, value: number): void {
-    const { routes, claims } = this.#ports
+    const { claims } = this.#ports
     const isPresent = this.#present.has(node)
     const rest = key.slice(1)
     if (key[0] === SESSION) {
@@ -221,6 +276,12 @@ export class MemberFacts {
       return
     }
     if (!isPresent && !this.#silent.has(node) && value !== WANTED_BY_KEPT) return this.#withdraw(node, key)
+    this.#add(node, key, isPresent)
+  }
+
+  #add(node: string, key: string, isPresent: boolean): void {
+    const { routes } = this.#ports
+    const rest = key.slice(1)
     if (key[0] === FILTER && isFilter(rest)) routes.addMemberRoute(node, rest)
     else if (key[0] === GROUP) {
       const group = parseGroup(rest)

@@ -39,6 +39,10 @@ class Maps implements FactMaps {
     return { state: this.state, get: (key) => copy.get(key), entries: () => copy.entries() }
   }
 
+  list(): readonly { readonly name: string }[] {
+    return Array.from(this.copies.keys(), (name) => ({ name }))
+  }
+
   drop(name: string): void {
     this.copies.delete(name)
   }
@@ -221,5 +225,46 @@ test('nobody speaks for another node', () => {
   const { maps, facts, held } = setup()
   facts.present('n2')
   maps.says('n2', 'fa', 1, 'n3')
+  assert.deepEqual(held(), [])
+})
+
+test('a node that joins while another one is away hears of the others who is awaited there', () => {
+  const old = setup()
+  old.facts.present('n2')
+  old.maps.says('n2', 'fplain', 1)
+  old.maps.says('n2', 'fkept', 3)
+  old.maps.says('n2', 'gg/kept', 3)
+  old.maps.says('n2', 'sclient', 3)
+  old.facts.present('n3')
+  old.maps.says('n3', 'fkept', 3)
+  const awaited = old.facts.awaitedBut(new Set(['n1', 'n3', 'n4']))
+  assert.deepEqual([...awaited], [['n2', ['fkept', 'gg/kept']]])
+
+  const { clock, maps, facts, held } = setup()
+  for (const [node, keys] of awaited) facts.awaitAt(node, keys)
+  assert.deepEqual(held(), ['n2 $share/g/kept', 'n2 kept'])
+  assert.deepEqual([...facts.awaitedBut(new Set(['n1']))], [['n2', ['fkept', 'gg/kept']]], 'it tells the next one')
+  // It is back, and wants less than before.
+  facts.present('n2')
+  maps.says('n2', 'fkept', 3)
+  assert.deepEqual(held(), ['n2 $share/g/kept', 'n2 kept'])
+  clock.advance(11_000)
+  assert.deepEqual(held(), ['n2 kept'])
+})
+
+test('what others say of a node counts for nothing once the node speaks for itself', () => {
+  const { facts, maps, held } = setup()
+  maps.says('n2', 'fkept', 3)
+  facts.awaitAt('n2', ['fother'])
+  facts.awaitAt('n1', ['fours'])
+  facts.present('n3')
+  facts.awaitAt('n3', ['fother'])
+  assert.deepEqual(held(), ['n2 kept'])
+})
+
+test('a node that does not come back is not awaited for ever', () => {
+  const { facts, held } = setup()
+  facts.awaitAt('n2', ['fkept'])
+  facts.forget('n2')
   assert.deepEqual(held(), [])
 })
