@@ -17,8 +17,8 @@ type Line = { readonly event: string; readonly fields: object }
 const users = 'user_id,password,is_superuser\nalice,secret,false\nbob,geheim,true\n'
 
 /** A configuration with users of a file, in a directory of its own. */
-function configOf(t: TestContext, more: Partial<ConfigInput> = {}): ConfigInput & { readonly file: string } {
-  const directory = temporaryDirectory(t)
+function configOf(more: Partial<ConfigInput> = {}): ConfigInput & { readonly file: string } {
+  const directory = temporaryDirectory()
   const file = join(directory, 'users.csv')
   writeFileSync(file, users)
   return {
@@ -76,7 +76,7 @@ for (const { version, wrong, nobody } of [
   { version: 3, wrong: 4, nobody: 5 },
 ] as const)
   test(`MQTT.js, protocol level ${version}: who knows the password may connect`, async (t) => {
-    const { node, events } = await startNode(t, configOf(t))
+    const { node, events } = await startNode(t, configOf())
     const options = {
       protocolVersion: version,
       clientId: 'c',
@@ -94,7 +94,7 @@ for (const { version, wrong, nobody } of [
   })
 
 test('mosquitto_pub: who knows the password may publish', async (t) => {
-  const { node } = await startNode(t, configOf(t))
+  const { node } = await startNode(t, configOf())
   const port = portOf(node)
   assert.equal(await mosquittoPub(port, ['-u', 'bob', '-P', 'geheim']), 0)
   assert.equal(await mosquittoPub(port, ['-u', 'bob', '-P', 'secret']), 4)
@@ -104,7 +104,7 @@ test('mosquitto_pub: who knows the password may publish', async (t) => {
 })
 
 test('without authentication everybody may connect, and the node says so', async (t) => {
-  const { node, events } = await startNode(t, configOf(t, { authentication: [] }))
+  const { node, events } = await startNode(t, configOf({ authentication: [] }))
   await connect(t, portOf(node), {})
   assert.ok(events().includes('node_is_open_to_everybody'))
 })
@@ -115,7 +115,7 @@ test('a listener may ask nobody, or not even those without a name', async (t) =>
     inside: { bind: '127.0.0.1:0', enable_authn: false },
     quick: { bind: '127.0.0.1:0', enable_authn: 'quick_deny_anonymous' as const },
   }
-  const { node } = await startNode(t, configOf(t, { listeners: { tcp } }))
+  const { node } = await startNode(t, configOf({ listeners: { tcp } }))
   await connect(t, portOf(node, 'tcp:inside'), { username: 'eve' })
   await connect(t, portOf(node, 'tcp:quick'), alice)
   assert.equal(await refusal(t, portOf(node, 'tcp:quick'), {}), 0x87)
@@ -123,7 +123,7 @@ test('a listener may ask nobody, or not even those without a name', async (t) =>
 })
 
 test('a reload brings in new users and changes the chain; who is connected stays', async (t) => {
-  const { file, ...config } = configOf(t)
+  const { file, ...config } = configOf()
   const { node, events } = await startNode(t, { file, ...config })
   const client = await connect(t, portOf(node), alice)
   const carol = { username: 'carol', password: 'c' }
@@ -148,7 +148,7 @@ test('a reload brings in new users and changes the chain; who is connected stays
 })
 
 test('users outlive the node and their file', async (t) => {
-  const { file, ...config } = configOf(t)
+  const { file, ...config } = configOf()
   const { node } = await startNode(t, { file, ...config })
   await connect(t, portOf(node), alice)
   await node.stop()
@@ -160,7 +160,7 @@ test('users outlive the node and their file', async (t) => {
 
 test('who guesses is shut out, and the node says so once', async (t) => {
   const failed_logins = { max_count: 3, window_time: '1h', ban_time: '1h' }
-  const { node, events } = await startNode(t, configOf(t, { authentication_settings: { failed_logins } }))
+  const { node, events } = await startNode(t, configOf({ authentication_settings: { failed_logins } }))
   for (let guess = 0; guess < 3; guess++)
     assert.equal(await refusal(t, portOf(node), { ...alice, password: `guess ${guess}` }), 0x86)
   assert.equal(await refusal(t, portOf(node), alice), 0x9f)
@@ -179,7 +179,7 @@ function token(claims: object): string {
 test('a token lets its client in, as whom it says, and for as long as it says', async (t) => {
   const { node } = await startNode(
     t,
-    configOf(t, {
+    configOf({
       authentication: [{ mechanism: 'jwt', secret: 'k', verify_claims: { sub: '${clientid}' } }],
     }),
   )
@@ -214,7 +214,7 @@ test('a service says who may connect; when it is away, who is known elsewhere st
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.after(() => server.close())
-  const config = configOf(t)
+  const config = configOf()
   const { port: servicePort } = server.address() as AddressInfo
   const body = { u: '${username}', p: '${password}', c: '${clientid}' }
   const { node } = await startNode(t, {

@@ -214,9 +214,9 @@ test('deny_action = disconnect ends the connection of who does what it may not',
   }
 })
 
-test('a node does not start with rules that are no good, and says where', async (t) => {
+test('a node does not start with rules that are no good, and says where', async () => {
   const cluster = await reserve('cl-a')
-  const directory = temporaryDirectory(t)
+  const directory = temporaryDirectory()
   const file = guardedFile(nodeFile(cluster, [], `${directory}/data`), directory, { rules: '{allow, al}.' })
   await assert.rejects(startNodeProcess(file, directory), /acl\.conf:1: .*"al" says not who/)
 })

@@ -27,15 +27,22 @@ export function nodeFile(cluster: Cluster, links: readonly LinkFile[], dataDir: 
   }
 }
 
-export function temporaryDirectory(t: TestContext): string {
+/** Gone when this file's tests are over: by then nobody writes there any more, whatever a test has started. */
+export function temporaryDirectory(): string {
+  if (directories.length === 0)
+    process.once('exit', () => {
+      for (const directory of directories) rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+    })
   const directory = mkdtempSync(join(tmpdir(), 'isthmus-test-'))
-  t.after(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }))
+  directories.push(directory)
   return directory
 }
 
+const directories: string[] = []
+
 /** Resolves when the node serves clients. It is killed when the test ends, should it still live. */
 export async function startCluster(t: TestContext, cluster: Cluster, links: readonly LinkFile[]): Promise<NodeProcess> {
-  const directory = temporaryDirectory(t)
+  const directory = temporaryDirectory()
   const node = await startNodeProcess(nodeFile(cluster, links, join(directory, 'data')), directory)
   t.after(() => node.kill())
   return node

@@ -29,7 +29,7 @@ test('isthmus without a command, or with an unknown one, is a usage error', asyn
 })
 
 test('isthmus conf check', async (t) => {
-  const directory = temporaryDirectory(t)
+  const directory = temporaryDirectory()
   const [clusterA, clusterB] = await Promise.all([reserve('cl-a'), reserve('cl-b')])
   const good = nodeFile(clusterA, [linkTo(clusterB, ['t/#'])], join(directory, 'data'))
   const check = (name: string, text: string): ReturnType<typeof isthmus> => {

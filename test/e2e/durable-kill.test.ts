@@ -127,7 +127,7 @@ class Crowd {
 }
 
 async function killAgainAndAgain(t: TestContext, name: string, random: () => number): Promise<void> {
-  const directory = temporaryDirectory(t)
+  const directory = temporaryDirectory()
   const cluster = await reserve(name)
   const file = { ...nodeFile(cluster, [], join(directory, 'data')), mqtt: { max_mqueue_len: 'infinity' } }
   let node: NodeProcess | undefined

@@ -24,7 +24,7 @@ function startInVain(directory: string, config: object): { readonly code: number
 }
 
 test('a node that was stopped goes on where it was: queue, subscription, retained message', async (t) => {
-  const directory = temporaryDirectory(t)
+  const directory = temporaryDirectory()
   const cluster = await reserve('durable')
   const config = nodeFile(cluster, [], join(directory, 'data'))
   const url = `mqtt://127.0.0.1:${cluster.port}`
@@ -55,7 +55,7 @@ test('a node that was stopped goes on where it was: queue, subscription, retaine
 })
 
 test('a node does not start on a store that another one uses, or that is damaged, and says what to do', async (t) => {
-  const directory = temporaryDirectory(t)
+  const directory = temporaryDirectory()
   const cluster = await reserve('durable')
   const config = nodeFile(cluster, [], join(directory, 'data'))
   const file = join(directory, 'data', 'store.mdb')

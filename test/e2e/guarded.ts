@@ -26,7 +26,7 @@ export async function startGuarded(
   links: readonly LinkFile[],
   guard: Guard,
 ): Promise<GuardedNode> {
-  const directory = temporaryDirectory(t)
+  const directory = temporaryDirectory()
   const writeRules = (text: string): void => writeFileSync(join(directory, 'acl.conf'), text)
   const node = await startNodeProcess(
     guardedFile(nodeFile(cluster, links, join(directory, 'data')), directory, guard),

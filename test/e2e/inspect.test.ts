@@ -31,7 +31,7 @@ async function startNode(t: TestContext, file: NodeFile, directory: string): Pro
 }
 
 test('inspect: actors, history, routes and faults of a linked node', async (t) => {
-  const directory = temporaryDirectory(t)
+  const directory = temporaryDirectory()
   const socket = join(directory, 'debug.sock')
   const [clusterA, clusterB] = await Promise.all([reserve('cl-a'), reserve('cl-b')])
   const file = {
@@ -123,7 +123,7 @@ test('inspect: actors, history, routes and faults of a linked node', async (t) =
 })
 
 test('inspect: a second node does not start on the socket of the first; a killed one’s is replaced', async (t) => {
-  const directory = temporaryDirectory(t)
+  const directory = temporaryDirectory()
   const debug = { socket: join(directory, 'debug.sock') }
   const [clusterA, clusterB] = await Promise.all([reserve('cl-a'), reserve('cl-b')])
   const first = await startNode(t, { ...nodeFile(clusterA, [], join(directory, 'a')), debug }, directory)
@@ -138,7 +138,7 @@ test('inspect: a second node does not start on the socket of the first; a killed
 })
 
 test('inspect: faults are refused where they are not allowed', async (t) => {
-  const directory = temporaryDirectory(t)
+  const directory = temporaryDirectory()
   const socket = join(directory, 'debug.sock')
   const cluster = await reserve('cl-a')
   await startNode(t, { ...nodeFile(cluster, [], join(directory, 'data')), debug: { socket } }, directory)

@@ -18,7 +18,7 @@ function peakMemoryMb(pid: number): number | undefined {
 }
 
 test('a queue that fills the memory: QoS 0 is shed, clients are told Server busy, and all ends well', async (t) => {
-  const directory = temporaryDirectory(t)
+  const directory = temporaryDirectory()
   const cluster = await reserve('cl-a')
   const file = {
     ...nodeFile(cluster, [], join(directory, 'data')),

@@ -44,7 +44,7 @@ export class TestMember {
 
   /** Resolves when it serves clients. It is killed when the test ends, should it still live. */
   static async start(t: TestContext, options: MemberOptions): Promise<TestMember> {
-    const directory = temporaryDirectory(t)
+    const directory = temporaryDirectory()
     const { cluster, nats, links = [], name = 'n1@127.0.0.1', more = {}, moreCluster = {}, nodeOptions = [] } = options
     const { port } = options.port === undefined ? await reserve(name) : { port: options.port }
     const file: NodeFile = {
