@@ -95,6 +95,8 @@ test('wills are published once', async (t) => {
     async () => {
       await connectKept(t, two, 'w6', willOf('killed'))
       const moved = await connectKept(t, two, 'w7', willOf('killed, but back elsewhere', 3600))
+      // CONNACK does not wait for the disk; SUBACK does, and all that came before is there by then.
+      await moved.client.subscribeAsync('on disk', { qos: 1 })
       await two.kill()
       moved.client.end(true)
       await two.restart()
