@@ -17,7 +17,7 @@ import { type LinkEdit, linkEdits } from './cluster/config/link-edits.ts'
 import { linkDifferences } from './cluster/config/link-differences.ts'
 import type { Sender } from './cluster/coordination.ts'
 import { NatsCoordination } from './cluster/nats/nats-coordination.ts'
-import { SoloCluster } from './cluster/solo/solo-cluster.ts'
+import { NodeIncarnations } from './cluster/node-incarnations.ts'
 import type { Config, LinkConfig } from './config/config.ts'
 import type { EnableAuthn } from './config/authentication/authentication-config.ts'
 import { type ConfigError, formatConfigError } from './config/config-error.ts'
@@ -148,7 +148,7 @@ export class Node {
   readonly #random: () => number
   /** This process among the members of the cluster. */
   readonly #self: Sender
-  readonly #incarnations: SoloCluster
+  readonly #incarnations: NodeIncarnations
   /** `undefined` for a node that is alone, and before it has joined. */
   #cluster: Cluster | undefined
   #fail: (error: Error) => void = () => undefined
@@ -194,7 +194,7 @@ export class Node {
     this.#listening = new Listening(this.#server, log)
     this.#history = new TransitionHistory(() => clock.nowMs())
     this.#linkFaults = config.debug?.faults === true ? new LinkFaults(openConnection, clock) : undefined
-    this.#incarnations = new SoloCluster(config.node.data_dir, () => clock.nowMs())
+    this.#incarnations = new NodeIncarnations(config.node.data_dir, () => clock.nowMs())
     const isMember = config.cluster.nats !== undefined
     this.#links = new LinkRuntime({
       broker: this.#broker,

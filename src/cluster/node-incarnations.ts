@@ -1,13 +1,15 @@
-/** A cluster of one node: nothing to install, its few facts in one small file of the data directory. */
+/**
+ * Numbers for the lives of this node: of what it tells others, and, if it is alone, of its routes at each peer. Higher than every one that
+ * it ever had, however the wall clock moves: the last one stands in a small file of the data directory.
+ */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { nextIncarnation } from '../../routes/incarnation.ts'
-import { ClusterError } from '../cluster-error.ts'
-import type { ClusterPort } from '../cluster-port.ts'
+import { nextIncarnation } from '../routes/incarnation.ts'
+import { ClusterError } from './cluster-error.ts'
 
 const FILE = 'incarnation.json'
 
-export class SoloCluster implements ClusterPort {
+export class NodeIncarnations {
   readonly #file: string
   readonly #nowMs: () => number
   #last: number
@@ -31,6 +33,7 @@ export class SoloCluster implements ClusterPort {
     this.#last = readLast(this.#file)
   }
 
+  /** It is on record before it is returned, so that a crash can't make it come again. Throws `ClusterError` if that can't be done. */
   nextIncarnation(): number {
     const next = nextIncarnation(this.#nowMs(), this.#last)
     const draft = `${this.#file}.new`
