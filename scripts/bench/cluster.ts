@@ -4,7 +4,7 @@
  * Then how long such a message is on its way, at 2,000 a second.
  */
 import { type Bench, spread } from './bench.ts'
-import { measureDelivery } from './delivery.ts'
+import { type DeliveryLatency, measureDelivery } from './delivery.ts'
 import type { LoadResult } from './load.ts'
 import { flawsOf, measure, measureOurs, printHost, profile, totalUs } from './measure.ts'
 import { startIsthmusCluster, startNatsMqttCluster } from './peers.ts'
@@ -35,7 +35,7 @@ export async function benchCluster(bench: Bench): Promise<void> {
     if (bench.profile) await profile(bench, cell, scenario, startIsthmusCluster)
   }
   for (const qos of [0, 1] as const) await benchLatency(bench, qos)
-  printHost(bench, all)
+  if (all.length > 0) printHost(bench, all)
 }
 
 async function benchLatency(bench: Bench, qos: 0 | 1): Promise<void> {
@@ -45,15 +45,20 @@ async function benchLatency(bench: Bench, qos: 0 | 1): Promise<void> {
     ['ours', () => startIsthmusCluster()],
     ['nats-server', startNatsMqttCluster],
   ] as const) {
-    const rounds = []
+    const rounds: DeliveryLatency[] = []
     for (let round = 0; round < bench.rounds; round++) {
       const peer = await start()
       try {
         rounds.push(await measureDelivery(peer, qos, PER_SECOND, bench.durationMs))
+      } catch (error) {
+        // What a peer loses is told; a loss of ours ends the run.
+        if (who === 'ours') throw error
+        bench.print(`${cell}, ${who}: ${error instanceof Error ? error.message : String(error)}`)
       } finally {
         await peer.stop()
       }
     }
+    if (rounds.length === 0) continue
     const [p50, p99] = [rounds.map(({ p50Ms }) => p50Ms), rounds.map(({ p99Ms }) => p99Ms)]
     bench.print(`${cell}, ${PER_SECOND}/s, ${who}: p50 ${spread(p50, 2)} ms, p99 ${spread(p99, 2)} ms`)
   }

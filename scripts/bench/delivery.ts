@@ -37,8 +37,22 @@ export async function measureDelivery(
     if (qos > 0) packet.writeUInt16BE(packetId, form.packetIdAt)
     publisher.socket.write(packet)
   }
-  await firstArrival(subscriber, () => send(0, 0))
+  try {
+    await firstArrival(subscriber, () => send(0, 0))
+    return await measure(subscriber, send, perSecond, durationMs)
+  } finally {
+    publisher.close()
+    subscriber.close()
+  }
+}
 
+/** Rejects if a message never comes. */
+async function measure(
+  subscriber: Subscriber,
+  send: (phase: number, sequence: number) => void,
+  perSecond: number,
+  durationMs: number,
+): Promise<DeliveryLatency> {
   const total = Math.floor((durationMs / 1000) * perSecond) + LEFT_OUT
   const sentAtMs = new Float64Array(total)
   const tookMs: number[] = []
@@ -65,9 +79,7 @@ export async function measureDelivery(
     }
     if (sent === total) clearInterval(timer)
   }, EVERY_MS)
-  await all
-  publisher.close()
-  subscriber.close()
+  await all.finally(() => clearInterval(timer))
   const sorted = tookMs.toSorted((a, b) => a - b)
   const quantile = (share: number): number => sorted[Math.floor(share * sorted.length)] ?? Number.NaN
   return { count: sorted.length, p50Ms: quantile(0.5), p99Ms: quantile(0.99) }
