@@ -71,7 +71,8 @@ test('a member killed and started again: its kept sessions get all that others a
   const [away, there] = await Promise.all([connectKept(t, two, 'away'), connectKept(t, two, 'there')])
   await away.client.subscribeAsync('t/#', { qos: 1 })
   await away.client.endAsync()
-  await there.client.subscribeAsync('t/#', { qos: 2 })
+  // At QoS 2 a client shows a message only at its PUBREL: one that has just come would go with the client that is cut here.
+  await there.client.subscribeAsync('t/#', { qos: 1 })
   await routesKnown([one], 't/1', [two])
   const elsewhere = await one.connect(t)
   const arrivedElsewhere = received(elsewhere)
