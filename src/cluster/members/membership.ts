@@ -12,7 +12,7 @@ import { judgeNamesake } from './judge-namesake.ts'
 import { type Member, type MemberChange, MemberTable } from './member-table.ts'
 
 /** What a node tells the others about itself, as it is now. */
-export type MemberFacts = {
+export type MemberDetails = {
   readonly slot: number | undefined
   /** Address of each listener, by type and name: `tcp:default`. */
   readonly listeners: Readonly<Record<string, string>>
@@ -25,7 +25,7 @@ export type MembershipOptions = {
   readonly version: string
   readonly host: string
   readonly pid: number
-  readonly facts: () => MemberFacts
+  readonly facts: () => MemberDetails
   /** How long a silent one is believed to live, milliseconds. */
   readonly memberTtlMs?: number
   /** How often it is asked whether another process has our name; 0 if there can be none, and then nobody waits. */

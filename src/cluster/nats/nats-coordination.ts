@@ -26,11 +26,7 @@ const refusedMsMax = 10_000
 /** How long the first round trip over a new connection, or the last one over an old one, may take. */
 const roundTripMsMax = 1500
 
-/** Resolves at once, connected or not yet; what NATS refuses stands in `problem`. */
-export async function connectNats(config: NatsConfig, ports: NatsPorts): Promise<NatsCoordination> {
-  return new NatsCoordination(config, ports)
-}
-
+/** Connects from its making on, and again for as long as it is not closed; what NATS refuses stands in `problem`. */
 export class NatsCoordination implements Coordination {
   readonly self: Sender
   readonly #config: NatsConfig

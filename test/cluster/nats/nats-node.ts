@@ -1,7 +1,7 @@
 /** Processes of nodes that coordinate over a real NATS, for tests. */
 import type { TestContext } from 'node:test'
 import type { NatsConfig } from '../../../src/config/nats/nats-schema.ts'
-import { connectNats, type NatsCoordination, type NatsPorts } from '../../../src/cluster/nats/nats-coordination.ts'
+import { NatsCoordination, type NatsPorts } from '../../../src/cluster/nats/nats-coordination.ts'
 import { systemClock } from '../../../src/broker/clock.ts'
 import { ClusterLogBook } from '../cluster-log-book.ts'
 
@@ -24,7 +24,7 @@ export async function joinNats(
 ): Promise<NatsNode> {
   const log = new ClusterLogBook()
   const self = { node, boot: `boot of ${node}` }
-  const coordination = await connectNats(config, { self, clusterName: 'test', log, clock: systemClock, ...ports })
+  const coordination = new NatsCoordination(config, { self, clusterName: 'test', log, clock: systemClock, ...ports })
   t.after(() => coordination.close())
   return { coordination, log }
 }
