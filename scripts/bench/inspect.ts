@@ -55,7 +55,7 @@ function portWith(filters: number) {
   if (resolved.type === 'invalid') throw new Error('the defaults are no configuration')
   const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
   const broker = new Broker({ mqtt: resolved.config.mqtt, clock: systemClock, random: Math.random, log })
-  const sink = { id: 'link:eu', accept: () => {} }
+  const sink = { id: 'link:eu', accept: () => undefined }
   for (let i = 0; i < filters; i += 1) broker.addRoute(filterOf(i), sink)
   return nodeView({
     history: new TransitionHistory(() => systemClock.nowMs()),

@@ -67,6 +67,7 @@ export type BrokerOptions = {
 
 /** Nobody's namespace: what a node without links answers on `$LINK/#`. */
 const closedInlet: LinkInlet = {
+  greet: () => undefined,
   subscribe: () => reasonCode.notAuthorized,
   publish: () => reasonCode.notAuthorized,
   closed: () => undefined,

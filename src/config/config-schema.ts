@@ -108,10 +108,6 @@ const missingFeatures: readonly { readonly feature: string; readonly keys: reado
   },
   { feature: 'logging by handler (use log.level)', keys: under('log', 'console file throttling') },
   { feature: 'a key with a passphrase', keys: ['cluster.links.*.ssl.password'] },
-  { feature: 'durable outboxes', keys: under('cluster.links.*', 'durable') },
-  { feature: 'a policy for full outboxes', keys: under('cluster.links.*', 'overflow') },
-  { feature: 'a policy for retained messages', keys: under('cluster.links.*', 'retained') },
-  { feature: 'rules about who may speak for a link', keys: under('cluster.links.*', 'accept') },
   {
     feature: 'users of the dashboard',
     keys: under('dashboard', 'default_username default_password token_expired_time cors swagger_support sso'),

@@ -53,6 +53,16 @@ export type LinkConfig = {
   readonly stale_ttl: number
   /** Who may speak for the peer to us; without it the rules of `authorization` say. */
   readonly accept?: AcceptConfig
+  /** `auto`: native with a peer that speaks it, EMQX's with any other. */
+  readonly dialect: 'auto' | 'emqx' | 'native'
+  /** What waits to cross outlives the process. */
+  readonly durable: boolean
+  /** What happens to a message for which the outbox has no room. */
+  readonly overflow: 'drop_oldest' | 'drop_newest' | 'backpressure'
+  /** What crosses of retained messages, both ways. */
+  readonly retained: 'live' | 'sync' | 'off'
+  /** Of batches of messages, in the native dialect. */
+  readonly compression: 'off' | 'auto'
 }
 
 /** All that is given must fit, and at least one is. */

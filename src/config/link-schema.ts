@@ -111,6 +111,11 @@ export const linkSchema = section({
   stale_ttl: duration().default(86_400_000),
   ps_actor_incarnation: integer(0, Number.MAX_SAFE_INTEGER).optional(),
   accept: acceptSchema.optional(),
+  dialect: oneOf(['auto', 'emqx', 'native']).default('auto'),
+  durable: flag().default(false),
+  overflow: oneOf(['drop_oldest', 'drop_newest', 'backpressure']).default('drop_oldest'),
+  retained: oneOf(['live', 'sync', 'off']).default('live'),
+  compression: oneOf(['off', 'auto']).default('off'),
 })
 
 /** As EMQX does it: filters that are no good first, and only among good ones those that another one covers. */

@@ -117,6 +117,11 @@ function buildLink(
     actor_ttl,
     stale_ttl,
     accept,
+    dialect,
+    durable,
+    overflow,
+    retained,
+    compression,
     ...link
   }: ParsedLink,
   clusterName: string,
@@ -161,6 +166,11 @@ function buildLink(
       actor_ttl,
       stale_ttl,
       ...(accept === undefined ? {} : { accept }),
+      dialect,
+      durable,
+      overflow,
+      retained,
+      compression,
     },
     findings: typeof password === 'object' ? [password, ...findings] : findings,
   }

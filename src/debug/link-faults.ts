@@ -77,7 +77,7 @@ class FaultyConnection implements LinkConnection {
     this.#listener = listener
     ports.line.connections.add(this)
     this.#inner = ports.open(options, {
-      up: (limits) => this.#pass(() => listener.up(limits)),
+      up: (limits, greeting) => this.#pass(() => listener.up(limits, greeting)),
       down: (failure) => {
         this.#forget()
         listener.down(failure)

@@ -1,10 +1,11 @@
 /** What links need of a broker. `broker/` implements it; a sidecar beside another broker is to be a second implementation. */
+import type { LaneMessage } from '../lanes/batch-writer.ts'
 import type { Message, QoS } from '../packets/message.ts'
 
 export type InterestChange = { readonly type: 'added' | 'removed'; readonly topicFilter: string }
 
 /** A publish as the broker sees it while it passes: valid only during the call it is handed to. */
-export interface PassingPublish {
+export interface PassingPublish extends LaneMessage {
   readonly qos: QoS
   readonly retain: boolean
   /** ClientID of the publisher. */
@@ -15,11 +16,22 @@ export interface PassingPublish {
   toMessage(): Message
 }
 
+/**
+ * What a publisher waits for before it is answered: that an outbox has its message on the disk, or has room again. One object serves
+ * all messages that wait for the same.
+ */
+export interface Debt {
+  readonly isPaid: boolean
+  /** Calls once when it is paid; at once if it is. */
+  whenPaid(call: () => void): void
+}
+
 /** Where matching messages go: an outbox. The broker calls it once per message, however many of its routes match. */
 export interface RouteSink {
   /** For the eyes of operators: which link this is. */
   readonly id: string
-  accept(publish: PassingPublish): void
+  /** Returns what the publisher is to wait for, if anything. */
+  accept(publish: PassingPublish): Debt | undefined
 }
 
 export interface BrokerPort {
@@ -59,6 +71,11 @@ export interface LinkClient {
  * The namespace is terminal: what throws here is the broker's to log and never falls through to ordinary publishing.
  */
 export interface LinkInlet {
+  /**
+   * A client greets us as a peer, in the User Property `isthmus-link` of its CONNECT. Returns the answer for that of the CONNACK;
+   * `undefined` for one that is not to be known as a peer, and is a client like any other.
+   */
+  greet(client: LinkClient, greeting: string): string | undefined | Promise<string | undefined>
   /** SUBSCRIBE under `$LINK/`; returns the SUBACK reason code (granted QoS, or 0x87 and the like). */
   subscribe(client: LinkClient, topicFilter: string, qos: QoS): number
   /** PUBLISH under `$LINK/`; returns the reason code of the PUBACK or PUBREC. Not called again for a QoS 2 packet that was seen already. */

@@ -37,6 +37,8 @@ export type ConnectionOptions = {
   readonly password: string | undefined
   readonly ssl: SslConfig
   readonly tcp: { readonly nodelay: boolean; readonly keepalive: boolean }
+  /** For the User Property `isthmus-link` of the CONNECT. */
+  readonly greeting?: string
   /** Time for each address, up to the CONNACK, milliseconds. */
   readonly connectMs: number
 }
@@ -50,8 +52,8 @@ export type PeerLimits = {
 }
 
 export interface ConnectionListener {
-  /** CONNACK with success. */
-  up(limits: PeerLimits): void
+  /** CONNACK with success. `greeting`: what its User Property `isthmus-link` says. */
+  up(limits: PeerLimits, greeting: string | undefined): void
   /** Never came up, or went down. The last call of all; none comes after `close`. */
   down(failure: LinkFailure): void
   message?(topic: string, payload: Buffer, correlationData: Buffer | undefined): void
@@ -81,6 +83,8 @@ export interface LinkConnection {
 export type OpenConnection = (options: ConnectionOptions, listener: ConnectionListener) => LinkConnection
 
 const keepaliveSeconds = 60
+/** Name of the User Property by which two of our kind know each other. */
+export const greetingProperty = 'isthmus-link'
 
 /** Starts to connect and returns at once. */
 export const openConnection: OpenConnection = (options, listener) => new MqttLinkConnection(options, listener)
@@ -154,6 +158,7 @@ class MqttLinkConnection implements LinkConnection {
   #connect(address: ServerAddress): void {
     let failure: LinkFailure | undefined
     let up = false
+    const { greeting } = this.#options
     const client = new MqttClient(this.#streamBuilder(address), {
       protocolVersion: 5,
       clean: true,
@@ -165,14 +170,16 @@ class MqttLinkConnection implements LinkConnection {
       resubscribe: false,
       timerVariant: 'native',
       outgoingStore: new ForgetfulStore(),
+      ...(greeting === undefined ? {} : { properties: { userProperties: { [greetingProperty]: greeting } } }),
       ...(this.#options.username === undefined ? {} : { username: this.#options.username }),
       ...(this.#options.password === undefined ? {} : { password: this.#options.password }),
     })
     this.#client = client
-    client.on('connect', () => {
+    client.on('connect', ({ properties }) => {
       if (this.#closed) return
       up = true
-      this.#listener.up(peerLimits(client))
+      const answer = properties?.userProperties?.[greetingProperty]
+      this.#listener.up(peerLimits(client), typeof answer === 'string' ? answer : undefined)
     })
     client.on('message', (topic, payload, packet) => {
       if (!this.#closed) this.#listener.message?.(topic, payload, packet.properties?.correlationData)

@@ -221,7 +221,7 @@ export class LinkShell {
     this.#watch.stop()
   }
 
-  #accept(publish: PassingPublish): void {
+  #accept(publish: PassingPublish): undefined {
     if (!this.#config.enable) return
     const { clock } = this.#ports
     const queueIndex = this.outbox.push(publish, clock.steadyMs(), clock.nowMs())

@@ -52,17 +52,18 @@ export function effectOfEdit(before: LinkConfig, after: LinkConfig): EditEffect 
   const differs = (part: keyof Parts) => !isDeepStrictEqual(old[part], edited[part])
   if (differs('identity')) return { routes: 'restart', pool: 'rebuild' }
   if (differs('pool')) return { routes: 'keep', pool: 'rebuild' }
-  return differs('accepting') ? { routes: 'keep', pool: 'keep' } : undefined
+  return differs('passing') ? { routes: 'keep', pool: 'keep' } : undefined
 }
 
-type Parts = Record<'identity' | 'pool' | 'accepting', object>
+type Parts = Record<'identity' | 'pool' | 'passing', object>
 
 function partsOf(config: LinkConfig): Parts {
-  const { actor_ttl, stale_ttl, resource_opts, pool_size, retry_interval, max_inflight, ...identity } = config
+  const { actor_ttl, stale_ttl, overflow, retained, compression, ...more } = config
+  const { resource_opts, pool_size, retry_interval, max_inflight, durable, ...identity } = more
   return {
     identity,
-    pool: { resource_opts, pool_size, retry_interval, max_inflight },
-    // Ours, and of the accepting side alone.
-    accepting: { actor_ttl, stale_ttl },
+    pool: { resource_opts, pool_size, retry_interval, max_inflight, durable },
+    // Ours. They hold from the next message or the next sign of life on.
+    passing: { actor_ttl, stale_ttl, overflow, retained, compression },
   }
 }

@@ -10,7 +10,7 @@ class Outbox implements RouteSink {
   readonly id = 'outbox'
   readonly accepted: { message: Message; from: string; byteLength: number }[] = []
 
-  accept(passing: PassingPublish): void {
+  accept(passing: PassingPublish): undefined {
     const message = passing.toMessage()
     assert.equal(passing.toMessage(), message)
     assert.deepEqual([passing.qos, passing.retain, passing.from], [message.qos, message.retain, message.from])

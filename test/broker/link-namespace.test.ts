@@ -11,6 +11,10 @@ class Inlet implements LinkInlet {
   readonly gone: LinkClient[] = []
   answer: () => number = () => 0
 
+  greet(): undefined {
+    return undefined
+  }
+
   subscribe(client: LinkClient, topicFilter: string, qos: QoS): number {
     this.subscriptions.push({ client, topicFilter, qos })
     return this.answer()

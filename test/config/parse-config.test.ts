@@ -107,6 +107,11 @@ test("a link has EMQX's defaults, but keeps messages for as long as it takes", a
       },
       actor_ttl: 30_000,
       stale_ttl: 86_400_000,
+      dialect: 'auto',
+      durable: false,
+      overflow: 'drop_oldest',
+      retained: 'live',
+      compression: 'off',
     },
   ])
 })

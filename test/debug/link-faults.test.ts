@@ -49,7 +49,7 @@ function faulty() {
 
 test('without a fault everything passes at once', () => {
   const { connection, peer, publish, seen } = faulty()
-  peer.up({ receiveMaximum: 1, packetBytesMax: 1, qosMax: 1 })
+  peer.up({ receiveMaximum: 1, packetBytesMax: 1, qosMax: 1 }, undefined)
   publish('a')
   connection.subscribe('s', (code) => void seen.push(`subscribed ${code}`))
   peer.message?.('m', Buffer.of(), undefined)

@@ -39,7 +39,7 @@ function viewed({ links = [], sliceMs = 0 }: { links?: readonly LinkRow[]; slice
   return { broker, client, turns, view }
 }
 
-const sink = (id: string): RouteSink => ({ id, accept: () => {} })
+const sink = (id: string): RouteSink => ({ id, accept: () => undefined })
 
 test('a match says who gets it, by which filter and why, and which links do not', async () => {
   const links = [linkRow(), linkRow({ name: 'us' }), linkRow({ name: 'off', state: 'stopped' })]

@@ -4,6 +4,8 @@ import type { InterestChange, PassingPublish } from '../../src/link/broker-port.
 import { LinkRuntime, type LinkRuntimePorts } from '../../src/link/link-runtime.ts'
 import type { LinkStatus } from '../../src/link/status.ts'
 import type { Message } from '../../src/packets/message.ts'
+import { encodeMessage, Publication } from '../../src/packets/publication.ts'
+import { PublishView } from '../../src/packets/publish-view.ts'
 import { nextIncarnation } from '../../src/routes/incarnation.ts'
 import { ManualClock } from './manual-clock.ts'
 
@@ -30,6 +32,11 @@ export function linkConfig(port: number, changes: Partial<LinkConfig> = {}): Lin
     },
     actor_ttl: 30_000,
     stale_ttl: 86_400_000,
+    dialect: 'auto',
+    durable: false,
+    overflow: 'drop_oldest',
+    retained: 'live',
+    compression: 'off',
     ...changes,
   }
 }
@@ -128,7 +135,14 @@ export function message(topic: string, changes: Partial<Message> = {}): Message 
   }
 }
 
+/** As the broker would show it, published when the message says. */
 export function passing(kept: Message): PassingPublish {
-  const { qos, retain, from, topic, payload } = kept
-  return { qos, retain, from, byteLength: Buffer.byteLength(topic) + payload.length, toMessage: () => kept }
+  const { qos, retain, from, topic, payload, username, peerHost, timestampMs: nowMs, origin } = kept
+  const publisher = { clientId: from, username, peerHost }
+  const publication = Publication.read(topic, encodeMessage(kept), publisher, nowMs, origin)
+  const view = new PublishView()
+  publication.show(view)
+  const byteLength = Buffer.byteLength(topic) + payload.length
+  const expirySeconds = kept.properties?.messageExpiryInterval ?? -1
+  return { qos, retain, from, byteLength, view, publisher, nowMs, expirySeconds, origin, toMessage: () => kept }
 }

@@ -23,6 +23,11 @@ const edits: { field: keyof LinkConfig; to: Partial<LinkConfig>; effect: object 
   { field: 'max_inflight', to: { max_inflight: 1 }, effect: poolOnly },
   { field: 'actor_ttl', to: { actor_ttl: 1 }, effect: neither },
   { field: 'stale_ttl', to: { stale_ttl: 1 }, effect: neither },
+  { field: 'dialect', to: { dialect: 'emqx' }, effect: both },
+  { field: 'durable', to: { durable: true }, effect: poolOnly },
+  { field: 'overflow', to: { overflow: 'drop_newest' }, effect: neither },
+  { field: 'retained', to: { retained: 'sync' }, effect: neither },
+  { field: 'compression', to: { compression: 'auto' }, effect: neither },
 ]
 
 for (const { field, to, effect } of edits) {

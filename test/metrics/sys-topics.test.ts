@@ -229,7 +229,7 @@ test('links see nothing of it, whatever their peers want', async (t) => {
   const taken: string[] = []
   const sink = {
     id: 'peer',
-    accept: (passing: { toMessage(): { topic: string } }) => taken.push(passing.toMessage().topic),
+    accept: (passing: { toMessage(): { topic: string } }) => void taken.push(passing.toMessage().topic),
   }
   broker.addRoute('$SYS/#', sink)
   broker.addRoute('#', sink)

@@ -36,6 +36,10 @@ export class LinkGate implements LinkInlet {
     this.#routes = new RouteInlet(ports, this.#peers)
   }
 
+  greet(): undefined {
+    return undefined
+  }
+
   /** Who may speak for a peer may wait for its answers; they are sent to nobody but who asked. */
   subscribe(client: LinkClient, topicFilter: string, qos: QoS): number {
     const topic = parseLinkTopic(topicFilter)

@@ -274,6 +274,7 @@ test('subscribing while the disk takes nothing ends the connection instead of pr
 test('what a link brings while the disk takes nothing is not acknowledged, so that the peer keeps it', async (t) => {
   const { started, store, clock, broker } = await startWithKept(t)
   broker.linkInlet = {
+    greet: () => undefined,
     subscribe: () => 0,
     publish: (_client, message) => {
       broker.deliver({ ...message, topic: message.payload.toString() })

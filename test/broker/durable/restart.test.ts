@@ -184,6 +184,7 @@ test('what a link says to a client with a kept session never goes to disk', asyn
   const store = new MemoryStore()
   const before = await start(t, store)
   before.broker.linkInlet = {
+    greet: () => undefined,
     subscribe: () => 0,
     publish: (client) => {
       for (const topic of ['$LINK/1', '$LINK/2']) client.send({ topic, payload: Buffer.from('x'), qos: 1 })

@@ -269,6 +269,7 @@ test('what a link brings is acknowledged to the peer when the other nodes have i
   const nodes = await Nodes.start(t, ['a', 'b'])
   const { broker } = nodes.node('a')
   broker.linkInlet = {
+    greet: () => undefined,
     subscribe: () => 0,
     publish: (_client, { payload, ...rest }) => {
       broker.deliver({ ...rest, topic: payload.toString(), payload, origin: 'peer' })

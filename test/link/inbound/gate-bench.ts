@@ -101,6 +101,11 @@ export function linkTo(name: string): LinkConfig {
     },
     actor_ttl: 30_000,
     stale_ttl: 86_400_000,
+    dialect: 'auto',
+    durable: false,
+    overflow: 'drop_oldest',
+    retained: 'live',
+    compression: 'off',
   }
 }
 
