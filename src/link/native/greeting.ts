@@ -1,0 +1,85 @@
+/**
+ * How two of our kind know each other: versions and features that both have. It goes with the CONNECT of a connection that carries
+ * messages and its CONNACK (User Property `isthmus-link`), and with `actor_init` and its ack. JSON, so that whoever watches the wire
+ * can read it; what an older or a newer version does not know in it is ignored.
+ */
+import * as z from 'zod'
+
+/** Versions of the native dialect that this program speaks. */
+export const versionMin = 1
+export const versionMax = 1
+
+/** What one side may do only if the other one knows it. */
+export type Feature =
+  /** Batches may be compressed. */
+  'deflate'
+const features: readonly Feature[] = ['deflate']
+
+export type Greeting = {
+  /** Lowest and highest version of the native dialect. */
+  readonly versions: readonly [lowest: number, highest: number]
+  readonly features: readonly string[]
+  /** The cluster that speaks. */
+  readonly cluster: string
+  /** The node of it that speaks. */
+  readonly node: string
+  /** The process of that node, 16 hexadecimal digits. */
+  readonly boot: string
+}
+
+export type Answer = {
+  readonly version: number
+  /** Those of both sides. */
+  readonly features: readonly string[]
+  readonly node: string
+  readonly boot: string
+}
+
+const text = z.string().max(1_024)
+const version = z.int().min(1).max(1_000_000)
+const names = z.array(z.string().max(64)).max(64)
+const greetingSchema = z.object({
+  versions: z.tuple([version, version]),
+  features: names,
+  cluster: text,
+  node: text,
+  boot: text,
+})
+const answerSchema = z.object({ version, features: names, node: text, boot: text })
+
+/** Longer than any greeting; a longer text is none. */
+const charactersMax = 8_192
+
+export function ourGreeting(cluster: string, node: string, boot: string): Greeting {
+  return { versions: [versionMin, versionMax], features, cluster, node, boot }
+}
+
+export function encodeGreeting(greeting: Greeting | Answer): string {
+  return JSON.stringify(greeting)
+}
+
+/** `undefined` for what is none. Never throws. */
+export function decodeGreeting(json: string): Greeting | undefined {
+  return greetingSchema.safeParse(parse(json)).data
+}
+
+/** `undefined` for what is none. Never throws. */
+export function decodeAnswer(json: string): Answer | undefined {
+  return answerSchema.safeParse(parse(json)).data
+}
+
+/** The highest version that both have, and the features of both; `undefined` if there is no such version. */
+export function answerTo({ versions: [lowest, highest], features: theirs }: Greeting, node: string, boot: string) {
+  const agreed = Math.min(highest, versionMax)
+  if (agreed < lowest || agreed < versionMin) return undefined
+  return { version: agreed, features: features.filter((name) => theirs.includes(name)), node, boot } satisfies Answer
+}
+
+function parse(json: string): unknown {
+  if (json.length > charactersMax) return undefined
+  try {
+    return JSON.parse(json)
+  } catch {
+    return undefined
+  }
+}
