@@ -3,8 +3,13 @@
  * own; the pool only counts them: `down`, `partial` or `up`. What waits to be sent belongs to nobody here.
  *
  *     member:  open { connecting -> up } -> waiting -> open
+ *
+ * How many there are depends on the dialect of the peer, which each connection learns anew. To one of our kind a single connection
+ * carries everything, in order; so the first one goes alone, the others open once it has found EMQX's dialect, and all but one
+ * close again when one finds ours.
  */
-import { assign, fromCallback, sendParent, setup, type ActorRefFrom, type SnapshotFrom } from 'xstate'
+import { assign, enqueueActions, fromCallback, sendParent, setup, type ActorRefFrom, type SnapshotFrom } from 'xstate'
+import type { LinkConfig } from '../src/config/config.ts'
 import { nextDelayMs, waitsLong, type Random } from '../src/link/backoff.ts'
 import { connectTimedOut, type LinkFailure } from '../src/link/link-failure.ts'
 
@@ -18,18 +23,25 @@ export type PoolMemberInput = {
 }
 export type PoolMemberState = 'connecting' | 'up' | 'waiting'
 
+/** What is spoken on one connection. */
+export type SpokenDialect = 'emqx' | 'native'
+
 /** The peer spoke to us: it lives, and what kept us apart may be over. */
 export type PeerCame = { readonly type: 'peer_came' }
 
 export type PoolMemberEvent =
   /** CONNACK with success. */
-  { readonly type: 'connected' } | { readonly type: 'disconnected'; readonly failure: LinkFailure } | PeerCame
+  | { readonly type: 'connected'; readonly dialect: SpokenDialect }
+  | { readonly type: 'disconnected'; readonly failure: LinkFailure }
+  | PeerCame
 
 /** From a member to its pool. */
 export type MemberChanged = {
   readonly type: 'member_changed'
   readonly index: number
   readonly state: PoolMemberState
+  /** Of its connection now, or its last one. */
+  readonly dialect: SpokenDialect | undefined
   readonly failure: LinkFailure | undefined
 }
 
@@ -44,7 +56,11 @@ const memberBackoff = { msMin: 250, msMax: 5_000 }
 export const poolMemberMachine = setup({
   types: {
     input: {} as PoolMemberInput,
-    context: {} as PoolMemberInput & { readonly delayMs: number; readonly failure: LinkFailure | undefined },
+    context: {} as PoolMemberInput & {
+      readonly delayMs: number
+      readonly dialect: SpokenDialect | undefined
+      readonly failure: LinkFailure | undefined
+    },
     events: {} as PoolMemberEvent,
   },
   actors: {
@@ -59,8 +75,10 @@ export const poolMemberMachine = setup({
       type: 'member_changed',
       index: context.index,
       state,
+      dialect: context.dialect,
       failure: context.failure,
     })),
+    noteDialect: assign((_, dialect: SpokenDialect) => ({ dialect })),
     noteFailure: assign((_, failure: LinkFailure) => ({ failure })),
     planReconnect: assign(({ context }) => ({ delayMs: nextDelayMs(context.delayMs, memberBackoff, context.random) })),
     forgetDelay: assign({ delayMs: 0 }),
@@ -73,7 +91,7 @@ export const poolMemberMachine = setup({
 }).createMachine({
   id: 'member',
   initial: 'open',
-  context: ({ input }) => ({ ...input, delayMs: 0, failure: undefined }),
+  context: ({ input }) => ({ ...input, delayMs: 0, dialect: undefined, failure: undefined }),
   states: {
     open: {
       invoke: { src: 'client', id: 'client', input: ({ context }) => ({ index: context.index }) },
@@ -91,7 +109,7 @@ export const poolMemberMachine = setup({
             },
           },
           on: {
-            connected: 'up',
+            connected: { target: 'up', actions: { type: 'noteDialect', params: ({ event }) => event.dialect } },
             disconnected: {
               target: '#member.waiting',
               actions: [
@@ -135,19 +153,24 @@ function logEnd(event: ForwardingLog['event']) {
 export type ForwardingInput = {
   readonly link: string
   readonly poolSize: number
+  /** As configured. */
+  readonly dialect: LinkConfig['dialect']
   readonly random: Random
   readonly connectMs: number
 }
-export type MemberFact = { readonly state: PoolMemberState; readonly failure: LinkFailure | undefined }
-/** What the parent and the status know of us. */
+export type MemberFact = Pick<MemberChanged, 'index' | 'state' | 'dialect' | 'failure'>
+/** What the parent and the status know of us. Those members are named that are wanted just now. */
 export type ForwardingFact = { readonly members: readonly MemberFact[] }
+
+type MemberRef = ActorRefFrom<typeof poolMemberMachine>
 
 export const forwardingMachine = setup({
   types: {
     input: {} as ForwardingInput,
     context: {} as ForwardingInput & {
       readonly members: readonly MemberFact[]
-      readonly refs: readonly ActorRefFrom<typeof poolMemberMachine>[]
+      /** By index. */
+      readonly refs: ReadonlyMap<number, MemberRef>
     },
     events: {} as MemberChanged | PeerCame,
   },
@@ -155,38 +178,64 @@ export const forwardingMachine = setup({
   guards: {
     allUp: ({ context }) => context.members.every(({ state }) => state === 'up'),
     someUp: ({ context }) => context.members.some(({ state }) => state === 'up'),
+    // One that was closed may have said something before it knew.
+    isOfPool: ({ context }, { index }: MemberChanged) => context.refs.has(index),
   },
   actions: {
     spawnMembers: assign({
       refs: ({ context, spawn }) =>
-        context.members.map((_, at) =>
-          spawn('member', {
-            id: `member-${at + 1}`,
-            input: { link: context.link, index: at + 1, random: context.random, connectMs: context.connectMs },
+        new Map(
+          context.members.map(({ index }) => {
+            const { link, random, connectMs } = context
+            const known = context.refs.get(index)
+            return [
+              index,
+              known ?? spawn('member', { id: `member-${index}`, input: { link, index, random, connectMs } }),
+            ]
           }),
         ),
     }),
-    noteMember: assign(({ context, event }) =>
-      event.type === 'member_changed'
-        ? { members: context.members.with(event.index - 1, { state: event.state, failure: event.failure }) }
-        : {},
-    ),
+    noteMember: assign(({ context }, { index, state, dialect, failure }: MemberChanged) => ({
+      members: context.members.map((member) => (member.index === index ? { index, state, dialect, failure } : member)),
+    })),
+    wantAll: assign(({ context }) => ({
+      members: Array.from(
+        { length: context.poolSize },
+        (_, at) => context.members.find(({ index }) => index === at + 1) ?? memberAtFirst(at + 1),
+      ),
+    })),
+    closeOthers: enqueueActions(({ context, enqueue }, { index: kept }: MemberChanged) => {
+      for (const [index, ref] of context.refs) if (index !== kept) enqueue.stopChild(ref)
+      enqueue.assign({
+        members: context.members.filter(({ index }) => index === kept),
+        refs: new Map([...context.refs].filter(([index]) => index === kept)),
+      })
+    }),
     tellMembers: ({ context }, event: PeerCame) => {
-      for (const member of context.refs) member.send(event)
+      for (const member of context.refs.values()) member.send(event)
     },
   },
 }).createMachine({
   id: 'forwarding',
-  context: ({ input }) => ({
-    ...input,
-    members: Array.from({ length: input.poolSize }, () => ({ state: 'connecting', failure: undefined })),
-    refs: [],
-  }),
+  context: ({ input }) => ({ ...input, members: membersAtFirst(input), refs: new Map() }),
   entry: 'spawnMembers',
   initial: 'down',
   // A member that crashes is a fault of ours and takes the pool along: whoever watches it starts a new one.
   on: {
-    member_changed: { actions: 'noteMember' },
+    member_changed: {
+      guard: { type: 'isOfPool', params: ({ event }) => event },
+      actions: [
+        { type: 'noteMember', params: ({ event }) => event },
+        enqueueActions(({ context, event, enqueue }) => {
+          if (event.type !== 'member_changed' || event.state !== 'up') return
+          if (event.dialect === 'native') enqueue({ type: 'closeOthers', params: event })
+          else if (context.members.length < context.poolSize) {
+            enqueue('wantAll')
+            enqueue('spawnMembers')
+          }
+        }),
+      ],
+    },
     peer_came: { actions: { type: 'tellMembers', params: ({ event }) => event } },
   },
   states: {
@@ -205,6 +254,15 @@ export const forwardingMachine = setup({
     up: { always: [{ guard: 'allUp' }, { guard: 'someUp', target: 'partial' }, { target: 'down' }] },
   },
 })
+
+/** Those that a pool opens before it knows what the peer speaks. */
+export function membersAtFirst({ dialect, poolSize }: Pick<ForwardingInput, 'dialect' | 'poolSize'>): MemberFact[] {
+  return Array.from({ length: dialect === 'emqx' ? poolSize : 1 }, (_, at) => memberAtFirst(at + 1))
+}
+
+function memberAtFirst(index: number): MemberFact {
+  return { index, state: 'connecting', dialect: undefined, failure: undefined }
+}
 
 export function forwardingFact({ context }: Pick<SnapshotFrom<typeof forwardingMachine>, 'context'>): ForwardingFact {
   return { members: context.members }

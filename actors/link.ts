@@ -6,6 +6,7 @@
  * A plane that crashes is started again; one that crashes too often takes the link with it, and the supervisor decides.
  */
 import { assign, raise, sendTo, setup } from 'xstate'
+import type { LinkConfig } from '../src/config/config.ts'
 import { nextDelayMs, type Random } from '../src/link/backoff.ts'
 import { crashed, type LinkFailure } from '../src/link/link-failure.ts'
 import type { SpeakingFact } from '../src/link/speaking.ts'
@@ -18,12 +19,13 @@ import {
   type OutboxFact,
 } from '../src/link/status.ts'
 import { recentCrashes, type Supervision } from './child.ts'
-import { forwardingFact, forwardingMachine } from './forwarding.ts'
+import { forwardingFact, forwardingMachine, membersAtFirst } from './forwarding.ts'
 import { routeSyncFact, routeSyncMachine } from './route-sync.ts'
 
 /** What an edit may change without a new link. */
 export type LinkSettings = {
   readonly poolSize: number
+  readonly dialect: LinkConfig['dialect']
   /** Time for all addresses together, milliseconds. */
   readonly connectMs: number
   /** How long anything may wait for its acknowledgement, milliseconds. */
@@ -109,7 +111,7 @@ export const linkMachine = setup({
     const speaking = input.speaking ?? ({ state: 'alone' } as const)
     const facts: LinkFacts = {
       routeSync: { phase: 'connecting', failure: undefined, speaking },
-      forwarding: { members: membersDown(input.settings.poolSize, undefined) },
+      forwarding: { members: membersAtFirst(input.settings) },
       inbound: input.inbound,
       outbox: input.outbox,
       coordinationLost: input.coordinationLost ?? false,
@@ -208,6 +210,7 @@ export const linkMachine = setup({
               link,
               random,
               poolSize: settings.poolSize,
+              dialect: settings.dialect,
               connectMs: settings.connectMs,
             }),
             onSnapshot: {
@@ -225,7 +228,7 @@ export const linkMachine = setup({
                   {
                     type: 'noteFacts',
                     params: ({ context, event }) => ({
-                      forwarding: { members: membersDown(context.settings.poolSize, crashed(event.error)) },
+                      forwarding: { members: membersDown(context.settings, crashed(event.error)) },
                     }),
                   },
                   announced(),
@@ -248,9 +251,8 @@ function statusIn({ context }: { context: LinkContext }): LinkStatus {
   return context.status
 }
 
-function membersDown(count: number, failure: LinkFailure | undefined): LinkFacts['forwarding']['members'] {
-  const state = failure === undefined ? 'connecting' : 'waiting'
-  return Array.from({ length: count }, () => ({ state, failure }))
+function membersDown(settings: LinkSettings, failure: LinkFailure): LinkFacts['forwarding']['members'] {
+  return membersAtFirst(settings).map((member) => ({ ...member, state: 'waiting', failure }))
 }
 
 function inboundNoted() {

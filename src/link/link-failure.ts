@@ -16,6 +16,8 @@ export type FailureCause =
   | 'handshake_rejected'
   | 'handshake_timeout'
   | 'routes_refused'
+  | 'messages_refused'
+  | 'not_native'
   | 'crashed'
 
 export type LinkFailure = {
@@ -179,6 +181,19 @@ export function handshakeRejected(word: string): LinkFailure {
 export function routesRefused(reasonCode: number): LinkFailure {
   const reason = `the peer refused our routes: ${describeReasonCode(reasonCode)}`
   return { cause: 'routes_refused', reason, reasonCode, kind: 'refused', logLevel: 'warn' }
+}
+
+/** PUBACK with a reason code of 0x80 or more to a batch of messages, which is kept and sent again on another connection. */
+export function messagesRefused(reasonCode: number): LinkFailure {
+  const reason = `the peer takes no messages just now: ${describeReasonCode(reasonCode)}`
+  return { cause: 'messages_refused', reason, reasonCode, kind: 'refused', logLevel: 'warn' }
+}
+
+/** The link is to speak the native dialect and nothing else. */
+export function notNative(): LinkFailure {
+  const reason =
+    'the peer does not speak the native dialect (is it an EMQX, or an Isthmus whose link has dialect = emqx?)'
+  return { cause: 'not_native', reason, kind: 'refused', logLevel: 'warn' }
 }
 
 export function crashed(error: unknown): LinkFailure {

@@ -138,9 +138,9 @@ export class LinkShell {
   }
 
   settings(): LinkSettings {
-    const { server, ssl, pool_size, resource_opts, retry_interval } = this.#config
+    const { server, ssl, pool_size: poolSize, dialect, resource_opts, retry_interval: ackMs } = this.#config
     const addresses = parseServers(server, ssl).length
-    return { poolSize: pool_size, connectMs: resource_opts.start_timeout * addresses + 500, ackMs: retry_interval }
+    return { poolSize, dialect, connectMs: resource_opts.start_timeout * addresses + 500, ackMs }
   }
 
   input(): LinkInput {
@@ -285,7 +285,7 @@ export class LinkShell {
     const connection = this.#ports.open(this.#connectionOptions(this.#clientIdSuffix(index)), {
       up: (limits) => {
         const forwarder = this.#startForwarder(member, limits, ended)
-        report({ type: 'connected' })
+        report({ type: 'connected', dialect: 'emqx' })
         forwarder.pump()
         this.#watch.look()
       },

@@ -28,7 +28,7 @@ function start(onAnnounce: () => void = () => {}) {
     actors: {
       client: fromCallback<PoolMemberEvent, { readonly index: number }>(({ sendBack }) => {
         seen.members += 1
-        sendBack({ type: 'connected' })
+        sendBack({ type: 'connected', dialect: 'emqx' })
         seen.open += 1
         return () => (seen.open -= 1)
       }),
@@ -49,7 +49,7 @@ function start(onAnnounce: () => void = () => {}) {
     clock,
     input: {
       link: 'cl.b',
-      settings: { poolSize: 2, connectMs: 5_000, ackMs: 15_000 },
+      settings: { poolSize: 2, dialect: 'auto', connectMs: 5_000, ackMs: 15_000 },
       inbound: { state: 'absent' },
       outbox: { aboveHighWaterMark: false },
       random: () => 0,
@@ -113,7 +113,7 @@ for (const { event, sessions, members, released } of [
 
 test('a rebuilt pool has the new size', () => {
   const { actor, seen } = start()
-  actor.send({ type: 'settings_changed', settings: { poolSize: 5, connectMs: 5_000, ackMs: 15_000 } })
+  actor.send({ type: 'settings_changed', settings: { poolSize: 5, dialect: 'auto', connectMs: 5_000, ackMs: 15_000 } })
   actor.send({ type: 'rebuild_pool' })
   assert.equal(seen.members, 2 + 5)
 })

@@ -5,9 +5,9 @@ import type { RouteSyncPhase } from '../../actors/route-sync.ts'
 import { connectTimedOut, handshakeRejected, routesRefused, type LinkFailure } from '../../src/link/link-failure.ts'
 import { sameStatus, statusOf, type LinkFacts, type LinkState } from '../../src/link/status.ts'
 
-const up: MemberFact = { state: 'up', failure: undefined }
-const starting: MemberFact = { state: 'connecting', failure: undefined }
-const broken: MemberFact = { state: 'waiting', failure: connectTimedOut(5_000) }
+const up: MemberFact = { index: 1, state: 'up', dialect: 'emqx', failure: undefined }
+const starting: MemberFact = { ...up, state: 'connecting', dialect: undefined }
+const broken: MemberFact = { ...starting, state: 'waiting', failure: connectTimedOut(5_000) }
 
 function facts(
   phase: RouteSyncPhase,
