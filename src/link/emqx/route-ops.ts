@@ -20,6 +20,8 @@ export type ActorInit = {
   readonly targetCluster: string | undefined
   /** Version of the protocol; EMQX sends 1 and reads none. */
   readonly protocolVersion: number
+  /** Ours, not EMQX's: what the sender says of itself to its like (`src/link/native/route-greeting.ts`). EMQX reads past it. */
+  readonly greeting?: string
 }
 
 /** The receiver's answer, on the Response Topic with the same Correlation Data. */
@@ -27,6 +29,8 @@ export type ActorInitAck = {
   readonly type: 'actor_init_ack'
   readonly actor: string
   readonly protocolVersion: number
+  /** The answer to a greeting; none to EMQX, and from none. */
+  readonly greeting?: string
 } & (
   | {
       readonly result: 'ok'
@@ -83,6 +87,8 @@ const falseAtom = new Atom('false')
 const undefinedAtom = new Atom('undefined')
 /** First element of an entry that deletes. */
 const deleteMark = 100
+/** Under a binary, which no key of EMQX's is. */
+const greetingKey = binary('isthmus')
 
 /** The payload that carries the message. Throws nothing; lengths are the caller's to keep (batches of 4,000). */
 export function encodeRouteMessage(message: RouteMessage, options?: EncodeOptions): Buffer {
@@ -111,16 +117,27 @@ export function routeMessageTerm(message: RouteMessage): TermMap {
         [key.targetCluster, binary(message.targetCluster ?? '')],
         [key.protocolVersion, message.protocolVersion],
         op,
+        ...greetingEntry(message),
       ])
     case 'actor_init_ack':
       // All five keys, always: an ack without one of them crashes the link application of the EMQX that dialled.
-      return new TermMap([actor, [key.protocolVersion, message.protocolVersion], ...ackResult(message), op])
+      return new TermMap([
+        actor,
+        [key.protocolVersion, message.protocolVersion],
+        ...ackResult(message),
+        op,
+        ...greetingEntry(message),
+      ])
     case 'route':
       return new TermMap([actor, [key.incarnation, message.incarnation], [key.routes, message.ops.map(opTerm)], op])
     case 'heartbeat':
     default:
       return new TermMap([actor, [key.incarnation, message.incarnation], op])
   }
+}
+
+function greetingEntry({ greeting }: ActorInit | ActorInitAck): (readonly [Term, Term])[] {
+  return greeting === undefined ? [] : [[greetingKey, binary(greeting)]]
 }
 
 function ackResult(ack: ActorInitAck): (readonly [Term, Term])[] {
@@ -163,7 +180,7 @@ function actorInit(map: TermMap): RouteMessageResult {
   if (header.type !== 'actor_init') return header
   const protocolVersion = integerOf(map.get(key.protocolVersion))
   if (protocolVersion === undefined) return malformed('a protocol version that is no integer')
-  return { ...header, targetCluster: textOf(map.get(key.targetCluster)), protocolVersion }
+  return { ...header, targetCluster: textOf(map.get(key.targetCluster)), protocolVersion, ...greetingOf(map) }
 }
 
 function heartbeat(map: TermMap): RouteMessageResult {
@@ -204,6 +221,7 @@ function actorInitAck(map: TermMap): RouteMessageResult {
     type: 'actor_init_ack',
     actor: textOf(map.get(key.actor)) ?? '',
     protocolVersion: integerOf(map.get(key.protocolVersion)) ?? 1,
+    ...greetingOf(map),
   } as const
   const result = map.get(key.result)
   if (result instanceof Atom && result.name === 'ok') {
@@ -241,6 +259,12 @@ function actorHeader<const Type extends string>(
   if (actor === undefined || actor === '') return malformed('an actor whose name is no text')
   if (incarnation === undefined) return malformed('an incarnation that is no integer')
   return { type, actor, incarnation }
+}
+
+/** What stands there and is no text was not written by our like. */
+function greetingOf(map: TermMap): { readonly greeting?: string } {
+  const greeting = textOf(map.get(greetingKey))
+  return greeting === undefined ? {} : { greeting }
 }
 
 /** The text of a binary that holds UTF-8. */

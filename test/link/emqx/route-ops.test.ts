@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import { encodeTerm } from '../../../src/link/emqx/etf.ts'
 import { decodeRouteMessage, encodeRouteMessage, routeMessageTerm } from '../../../src/link/emqx/route-ops.ts'
 import type { RouteMessage } from '../../../src/link/emqx/route-ops.ts'
-import { termsEqual } from '../../../src/link/emqx/term.ts'
+import { Atom, TermMap, termsEqual } from '../../../src/link/emqx/term.ts'
 import { parseErlangText } from './erlang-text.ts'
 import { readConversation, readGoldenTerms } from './wire-fixtures.ts'
 
@@ -43,6 +43,29 @@ for (const [name, message] of Object.entries(goldenMessages)) {
     }
   })
 }
+
+for (const name of ['actor_init', 'ack_ok', 'ack_err']) {
+  const message = goldenMessages[name]
+  assert.ok(message?.type === 'actor_init' || message?.type === 'actor_init_ack')
+  test(`${name} with a greeting has one entry more than EMQX's own, under a binary, and arrives`, () => {
+    const greeted = { ...message, greeting: '{"versions":[1,1]}' }
+    const { entries } = routeMessageTerm(greeted)
+    const theirs = routeMessageTerm(message)
+    const more = entries.filter(([key]) => theirs.get(key) === undefined)
+    assert.deepEqual(more, [[Buffer.from('isthmus'), Buffer.from('{"versions":[1,1]}')]])
+    assert.ok(termsEqual(new TermMap(entries.filter((entry) => !more.includes(entry))), theirs))
+    assert.deepEqual(decodeRouteMessage(encodeRouteMessage(greeted)), greeted)
+  })
+}
+
+test('what is no text under the key of the greeting is as if it were not there', () => {
+  const init = goldenMessages['actor_init']
+  assert.ok(init?.type === 'actor_init')
+  for (const value of [7, new Atom('isthmus'), Buffer.from([0xff, 0xfe]), []]) {
+    const term = new TermMap([...routeMessageTerm(init).entries, [Buffer.from('isthmus'), value]])
+    assert.deepEqual(decodeRouteMessage(encodeTerm(term)), init)
+  }
+})
 
 test('every recorded route frame of a real node is decoded and encoded again to an equal term', () => {
   const frames = readConversation('two-nodes').filter(({ topic }) =>
@@ -149,7 +172,13 @@ test('a full batch fits the default limits and gets smaller when compressed', ()
 const text = fc.string({ minLength: 1, maxLength: 20 })
 const header = { actor: text, incarnation: fc.nat(2 ** 45) }
 const messageArbitrary: fc.Arbitrary<RouteMessage> = fc.oneof(
-  fc.record({ type: fc.constant('actor_init'), ...header, targetCluster: text, protocolVersion: fc.nat(300) }),
+  fc.record({
+    type: fc.constant('actor_init'),
+    ...header,
+    targetCluster: text,
+    protocolVersion: fc.nat(300),
+    greeting: text,
+  }),
   fc.record({ type: fc.constant('heartbeat'), ...header }),
   fc.record({
     type: fc.constant('actor_init_ack'),
