@@ -4,7 +4,7 @@
  */
 import { refusedByPeer } from '../lanes/ledger.ts'
 import type { OutboxEntry } from '../lanes/outbox-entry.ts'
-import type { Outbox } from '../lanes/outbox.ts'
+import type { MessageOutbox } from '../lanes/message-outbox.ts'
 import type { Message } from '../packets/message.ts'
 import type { LinkConnection, PeerLimits } from './connection.ts'
 import type { LinkClock } from './link-clock.ts'
@@ -58,7 +58,7 @@ export class InflightWindow {
 }
 
 export type ForwarderPorts = {
-  readonly outbox: Outbox
+  readonly outbox: MessageOutbox
   readonly queueIndex: number
   readonly connection: LinkConnection
   readonly limits: PeerLimits

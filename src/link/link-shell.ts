@@ -19,7 +19,7 @@ import {
 } from '../../actors/route-sync.ts'
 import { parseServers } from '../config/address.ts'
 import type { LinkConfig } from '../config/config.ts'
-import { Outbox, type OutboxLimits } from '../lanes/outbox.ts'
+import { MessageOutbox, type MessageLimits } from '../lanes/message-outbox.ts'
 import type { Message } from '../packets/message.ts'
 import type { BrokerPort, PassingPublish, RouteSink } from './broker-port.ts'
 import type { Random } from './backoff.ts'
@@ -72,7 +72,7 @@ const failuresLoggedMax = 8
 
 export class LinkShell {
   readonly name: string
-  readonly outbox: Outbox
+  readonly outbox: MessageOutbox
   readonly sink: RouteSink
   inbound: InboundFact = { state: 'absent' }
   #config: LinkConfig
@@ -92,7 +92,7 @@ export class LinkShell {
     this.name = config.name
     this.#config = config
     this.#ports = ports
-    this.outbox = new Outbox(limitsOf(config), config.pool_size)
+    this.outbox = new MessageOutbox(limitsOf(config), config.pool_size)
     this.#window = new InflightWindow(config.resource_opts.inflight_window)
     this.#watch = new OutboxWatch(this.outbox, ports.clock, (aboveHighWaterMark) =>
       ports.tell({ type: 'outbox_changed', outbox: { aboveHighWaterMark } }),
@@ -381,7 +381,7 @@ export class LinkShell {
   }
 }
 
-function limitsOf({ resource_opts }: LinkConfig): OutboxLimits {
+function limitsOf({ resource_opts }: LinkConfig): MessageLimits {
   const { max_buffer_bytes, max_buffer_messages, request_ttl } = resource_opts
   return { bytesMax: max_buffer_bytes, countMax: max_buffer_messages, ageMsMax: request_ttl }
 }

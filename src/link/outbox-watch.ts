@@ -1,5 +1,5 @@
 /** Looks after an outbox when nothing moves: sweeps what expires, and tells when it passes its high-water mark. */
-import type { Outbox } from '../lanes/outbox.ts'
+import type { MessageOutbox } from '../lanes/message-outbox.ts'
 import type { LinkClock } from './link-clock.ts'
 
 const highWaterMark = 0.8
@@ -7,13 +7,13 @@ const highWaterMark = 0.8
 const lowWaterMark = 0.6
 
 export class OutboxWatch {
-  readonly #outbox: Outbox
+  readonly #outbox: MessageOutbox
   readonly #clock: LinkClock
   readonly #told: (aboveHighWaterMark: boolean) => void
   #above = false
   #sweep: { readonly atMs: number; readonly timer: { cancel(): void } } | undefined
 
-  constructor(outbox: Outbox, clock: LinkClock, told: (aboveHighWaterMark: boolean) => void) {
+  constructor(outbox: MessageOutbox, clock: LinkClock, told: (aboveHighWaterMark: boolean) => void) {
     this.#outbox = outbox
     this.#clock = clock
     this.#told = told

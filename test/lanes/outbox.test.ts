@@ -3,8 +3,8 @@ import test from 'node:test'
 import fc from 'fast-check'
 import { imbalance, refusedByPeer } from '../../src/lanes/ledger.ts'
 import type { OutboxEntry } from '../../src/lanes/outbox-entry.ts'
-import { Outbox, queueOf } from '../../src/lanes/outbox.ts'
-import type { OutboxCandidate, OutboxLimits } from '../../src/lanes/outbox.ts'
+import { MessageOutbox, queueOf } from '../../src/lanes/message-outbox.ts'
+import type { OutboxCandidate, MessageLimits } from '../../src/lanes/message-outbox.ts'
 import type { Message, QoS } from '../../src/packets/message.ts'
 
 type Sample = { from?: string; qos?: QoS; bytes?: number; expirySeconds?: number; origin?: string; atMs?: number }
@@ -27,13 +27,13 @@ function publish(name: string, { from = 'p', qos = 1, bytes = 10, expirySeconds,
   return candidate
 }
 
-const roomy: OutboxLimits = {
+const roomy: MessageLimits = {
   bytesMax: 1_000_000,
   countMax: Number.POSITIVE_INFINITY,
   ageMsMax: Number.POSITIVE_INFINITY,
 }
 
-function drain(outbox: Outbox, nowMs = 0): string[] {
+function drain(outbox: MessageOutbox, nowMs = 0): string[] {
   const names: string[] = []
   for (let queue = 0; queue < outbox.queueCount; queue += 1) {
     for (let entry = outbox.take(queue, nowMs); entry !== undefined; entry = outbox.take(queue, nowMs)) {
@@ -44,13 +44,13 @@ function drain(outbox: Outbox, nowMs = 0): string[] {
 }
 
 test('messages leave a queue in the order in which they came', () => {
-  const outbox = new Outbox(roomy, 1)
+  const outbox = new MessageOutbox(roomy, 1)
   for (const name of ['a', 'b', 'c']) outbox.push(publish(name), 0)
   assert.deepEqual(drain(outbox), ['a', 'b', 'c'])
 })
 
 test('a message that came over a link neither waits nor counts', () => {
-  const outbox = new Outbox(roomy, 1)
+  const outbox = new MessageOutbox(roomy, 1)
   assert.equal(outbox.push(publish('x', { origin: 'cl.c' }), 0), undefined)
   assert.equal(outbox.ledger.snapshot().matched, 0)
 })
@@ -100,7 +100,7 @@ for (const { when, limits, pushed, left, dropped } of [
   },
 ]) {
   test(when, () => {
-    const outbox = new Outbox(limits, 4)
+    const outbox = new MessageOutbox(limits, 4)
     for (const candidate of pushed) outbox.push(candidate, 0)
     assert.deepEqual(drain(outbox).toSorted(), left)
     assert.deepEqual(outbox.ledger.snapshot().dropped, dropped)
@@ -114,7 +114,7 @@ test('the oldest of all queues goes first, wherever it stands', () => {
   )
   for (const qos of [0, 1] as const) {
     for (const order of [publishers, publishers.toReversed()]) {
-      const outbox = new Outbox({ ...roomy, countMax: 4 }, 4)
+      const outbox = new MessageOutbox({ ...roomy, countMax: 4 }, 4)
       for (const from of order) outbox.push(publish(`${from}`, { from: from ?? '', qos }), 0)
       outbox.push(publish('new', { from: 'new', qos }), 0)
       assert.ok(!drain(outbox).includes(order[0] ?? ''))
@@ -123,7 +123,7 @@ test('the oldest of all queues goes first, wherever it stands', () => {
 })
 
 test('what is in flight is never dropped, so a newcomer that needs its place is refused', () => {
-  const outbox = new Outbox({ ...roomy, countMax: 1 }, 1)
+  const outbox = new MessageOutbox({ ...roomy, countMax: 1 }, 1)
   outbox.push(publish('a'), 0)
   const flying = outbox.take(0, 0)
   assert.equal(outbox.push(publish('b'), 0), undefined)
@@ -132,7 +132,7 @@ test('what is in flight is never dropped, so a newcomer that needs its place is 
 })
 
 test('messages expire by age and by their own interval while nothing moves and the window is full', () => {
-  const outbox = new Outbox({ ...roomy, ageMsMax: 5_000 }, 1)
+  const outbox = new MessageOutbox({ ...roomy, ageMsMax: 5_000 }, 1)
   outbox.push(publish('flying'), 0)
   outbox.take(0, 0)
   outbox.push(publish('aged'), 0)
@@ -148,14 +148,14 @@ test('messages expire by age and by their own interval while nothing moves and t
 })
 
 test('an expired message is never taken, swept or not', () => {
-  const outbox = new Outbox({ ...roomy, ageMsMax: 100 }, 1)
+  const outbox = new MessageOutbox({ ...roomy, ageMsMax: 100 }, 1)
   outbox.push(publish('old'), 0)
   outbox.push(publish('young'), 50)
   assert.equal(outbox.take(0, 100)?.message.topic, 'young')
 })
 
 test('a lost connection puts its messages back to the front in their order', () => {
-  const outbox = new Outbox(roomy, 1)
+  const outbox = new MessageOutbox(roomy, 1)
   for (const name of ['a', 'b', 'c', 'd']) outbox.push(publish(name), 0)
   const first = outbox.take(0, 0)
   const second = outbox.take(0, 0)
@@ -175,7 +175,7 @@ test('a lost connection puts its messages back to the front in their order', () 
 })
 
 test('another pool size keeps the order of each publisher', () => {
-  const outbox = new Outbox(roomy, 3)
+  const outbox = new MessageOutbox(roomy, 3)
   const publishers = Array.from({ length: 20 }, (_, index) => `device-${index}`)
   for (let round = 0; round < 5; round += 1) {
     for (const from of publishers) outbox.push(publish(`${from}/${round}`, { from }), 0)
@@ -195,7 +195,7 @@ test('another pool size keeps the order of each publisher', () => {
 })
 
 test('a removed link drops what waits and what flies', () => {
-  const outbox = new Outbox(roomy, 2)
+  const outbox = new MessageOutbox(roomy, 2)
   for (const name of ['a', 'b', 'c']) outbox.push(publish(name), 0)
   outbox.take(queueOf('p', 2), 0)
   outbox.clear()
@@ -204,7 +204,7 @@ test('a removed link drops what waits and what flies', () => {
 })
 
 test('a smaller limit holds at once', () => {
-  const outbox = new Outbox(roomy, 1)
+  const outbox = new MessageOutbox(roomy, 1)
   for (const name of ['a', 'b', 'c']) outbox.push(publish(name), 0)
   outbox.limit({ ...roomy, countMax: 1 })
   assert.deepEqual(drain(outbox), ['c'])
@@ -248,8 +248,8 @@ const operation = fc.oneof(
 test('property: the ledger balances, limits hold and each publisher’s order survives whatever happens', () => {
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 200 }), (operations) => {
-      let limits: OutboxLimits = { bytesMax: 200, countMax: 12, ageMsMax: 4_000 }
-      const outbox = new Outbox(limits, 3)
+      let limits: MessageLimits = { bytesMax: 200, countMax: 12, ageMsMax: 4_000 }
+      const outbox = new MessageOutbox(limits, 3)
       const flying: OutboxEntry[] = []
       let nowMs = 0
       let serial = 0
@@ -288,7 +288,7 @@ test('property: the ledger balances, limits hold and each publisher’s order su
 })
 
 /** Empties the outbox and looks whether each publisher's serial numbers rise. */
-function assertOrdered(outbox: Outbox, nowMs: number): void {
+function assertOrdered(outbox: MessageOutbox, nowMs: number): void {
   for (let queue = 0; queue < outbox.queueCount; queue += 1) outbox.putBack(queue)
   const lastOf = new Map<string, number>()
   for (let queue = 0; queue < outbox.queueCount; queue += 1) {
@@ -304,7 +304,7 @@ function assertOrdered(outbox: Outbox, nowMs: number): void {
 test('property: the soonest expiry is known whatever leaves in between', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.integer({ min: 1, max: 50 }), fc.boolean())), (steps) => {
-      const outbox = new Outbox(roomy, 1)
+      const outbox = new MessageOutbox(roomy, 1)
       const expiries: number[] = []
       for (const [seconds, alsoTake] of steps) {
         outbox.push(publish('x', { expirySeconds: seconds }), 0)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
 import { imbalance } from '../../src/lanes/ledger.ts'
-import { Outbox, queueOf } from '../../src/lanes/outbox.ts'
+import { MessageOutbox, queueOf } from '../../src/lanes/message-outbox.ts'
 import type { LinkConnection, OutgoingPublish } from '../../src/link/connection.ts'
 import { Forwarder, InflightWindow } from '../../src/link/forwarder.ts'
 import { message, passing } from './link-fixture.ts'
@@ -33,14 +33,14 @@ const inflightMax = 3
 class Pool {
   readonly clock = new ManualClock()
   readonly window = new InflightWindow(windowMax)
-  readonly outbox: Outbox
+  readonly outbox: MessageOutbox
   readonly arrived: string[] = []
   readonly gaveUp: number[] = []
   readonly #members: { connection: FakeConnection; forwarder: Forwarder }[]
 
   constructor(size: number) {
     const limits = { bytesMax: 100_000, countMax: 1_000, ageMsMax: Number.POSITIVE_INFINITY }
-    this.outbox = new Outbox(limits, size)
+    this.outbox = new MessageOutbox(limits, size)
     this.#members = Array.from({ length: size }, (_, queueIndex) => this.#open(queueIndex))
   }
 
