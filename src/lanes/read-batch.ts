@@ -8,7 +8,7 @@ import { PacketFault } from '../packets/reason-code.ts'
 import { decodeTopicName } from '../topics/topic-bytes.ts'
 import type { Directive } from './batch-writer.ts'
 import { BATCH_MESSAGES_MAX, BATCH_TABLES_AT, RUN_FLAGS_MAX, runFlag } from './lane-frame.ts'
-import { PackReader } from './pack-reader.ts'
+import { PackReader } from '../packets/pack-reader.ts'
 
 export type ReadBatch =
   | {
