@@ -16,6 +16,8 @@ export type FailureCause =
   | 'handshake_rejected'
   | 'handshake_timeout'
   | 'routes_refused'
+  | 'routes_unconfirmed'
+  | 'dialect_changed'
   | 'messages_refused'
   | 'not_native'
   | 'crashed'
@@ -95,6 +97,7 @@ const handshakeWords: ReadonlyMap<string, string> = new Map(
     unknown_cluster: 'the peer has no link to our cluster under this name',
     bad_remote_cluster_link_name: 'the peer’s cluster has another name than this link',
     cluster_link_disabled: 'the peer has disabled its link to us',
+    native_dialect_required: 'the peer has dialect = native, and we do not greet it in that dialect',
   }),
 )
 
@@ -194,6 +197,16 @@ export function notNative(): LinkFailure {
   const reason =
     'the peer does not speak the native dialect (is it an EMQX, or an Isthmus whose link has dialect = emqx?)'
   return { cause: 'not_native', reason, kind: 'refused', logLevel: 'warn' }
+}
+
+/** A native peer goes on hearing us, and does not say that it has all that we told it. */
+export function confirmOverdue(afterMs: number): LinkFailure {
+  return lost('routes_unconfirmed', `the peer has not confirmed our routes for ${afterMs} ms`)
+}
+
+/** The peer is another program than it was; it is told everything anew. */
+export function dialectChanged(): LinkFailure {
+  return { ...lost('dialect_changed', 'the peer speaks another dialect than before'), logLevel: 'info' }
 }
 
 export function crashed(error: unknown): LinkFailure {
