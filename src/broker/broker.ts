@@ -101,6 +101,11 @@ export class Broker implements BrokerPort {
   /** The publish that does not come from a client: a will, a message from a link. It may happen while the other one passes. */
   readonly #inner = new Passing()
   /** What goes to disk, and what has to wait for that. */
+  /**
+   * Whether of two retained messages of a topic the later one wins, wherever it comes from, and what was cleared is remembered. To be
+   * set where other nodes or clusters have the same messages.
+   */
+  isVersioning = false
   readonly journal: Journal
   /** Set when a message of a link was not passed on, because the disk takes nothing: it must not be acknowledged. */
   isPromiseRefused = false
@@ -188,9 +193,12 @@ export class Broker implements BrokerPort {
       return 0
     }
     const isForAll = passing.view.retain && this.spread.members !== undefined && this.limits.retainer.enable
-    if (passing.view.retain && !this.#retain(passing)) {
-      if (isForAll) this.spread.send(passing, nobodyElse, true)
-      return 0
+    if (passing.view.retain) {
+      const fate = this.#retain(passing)
+      if (fate !== 'delivered') {
+        if (fate === 'kept_silently') this.#tellOfRetained(passing, sinks, isForAll)
+        return 0
+      }
     }
     const isSpread = nodes.length > 0 || isForAll
     const exclusive = passing.ownsBytes && targets.length + groups.length === 1 && !isSpread
@@ -212,7 +220,11 @@ export class Broker implements BrokerPort {
       const member = group.isSpread ? this.#chooseAnywhere(group) : group.choose(this.#pickMember)
       member?.session.deliver(passing, member, group, exclusive)
     }
-    if (isSpread || (groups.length > 0 && this.spread.hasGroups)) this.spread.send(passing, nodes, isForAll)
+    if (isSpread || (groups.length > 0 && this.spread.hasGroups)) {
+      // A message of a link is as old everywhere as it was where it was published.
+      if (isForAll && passing.origin !== undefined) passing.backdate()
+      this.spread.send(passing, nodes, isForAll)
+    }
     if (receivers === 0) this.counters.withoutReceivers++
     return receivers
   }
@@ -229,6 +241,14 @@ export class Broker implements BrokerPort {
   deliver(message: Message): number {
     if (topicNameProblem(message.topic) !== undefined) return 0
     if (this.journal.isFailing && message.qos > 0) {
+  /** Whether a client's message of QoS 1 or 2 is not to be taken, because a disk that would have to keep it takes nothing. */
+  isUnkeepable(delivery: Delivery, retain: boolean): boolean {
+    if (this.journal.isFailing && this.isPromise(delivery, retain)) return true
+    const { sinks } = delivery
+    for (let i = 0; i < sinks.length; i++) if (sinks[i]!.isFailing === true) return true
+    return false
+  }
+
       this.isPromiseRefused = this.isPromise(this.index.lookup(message.topic), message.retain)
       if (this.isPromiseRefused) return 0
     }
@@ -241,7 +261,11 @@ export class Broker implements BrokerPort {
     )
   }
 
-  #publishKept(publication: Publication, nowMs: number): number {
+  deliverRetained(publication: Publication): number {
+    return this.#publishKept(publication, this.clock.nowMs(), true)
+  }
+
+  #publishKept(publication: Publication, nowMs: number, isTold = false): number {
     const delivery = this.index.lookup(publication.topic)
     if (delivery.reserved !== undefined) return 0
     if (publication.expiresAtMs <= nowMs) {
@@ -252,6 +276,7 @@ export class Broker implements BrokerPort {
     return this.publish(this.#inner, delivery)
   }
 
+    this.#inner.isTold = isTold
   #offer(passing: Passing, sinks: readonly RouteSink[]): void {
     for (const sink of sinks) {
       try {
@@ -287,23 +312,37 @@ export class Broker implements BrokerPort {
     return this.#interest.systemSubscriptions > 0
   }
 
-  /** Returns whether subscribers get the message, too. */
-  #retain(passing: Passing): boolean {
-    const { topic, view } = passing
+  /** What becomes of a message with the retain flag. `kept_silently`: only who keeps it hears of it. */
+  #retain(passing: Passing): 'delivered' | 'kept_silently' | 'outdated' {
+    const { topic, view, origin, isTold } = passing
     const { retainer } = this.limits
-    if (!retainer.enable) return true
-    const isForAll = this.spread.members !== undefined
-    if (isForAll) this.#retained.stamp(passing)
-    if (view.payloadStart === view.end) {
+    // What a peer tells is for those who don't have it yet: if it is not kept, they would be told it again and again.
+    const ifNotKept = isTold ? 'outdated' : 'delivered'
+    if (!retainer.enable) return ifNotKept
+    const isDeletion = view.payloadStart === view.end
+    if (this.isVersioning && origin === undefined) this.#retained.stamp(passing)
+    else if (this.isVersioning && !this.#retained.isNewerFromFar(passing.borrowed, isDeletion)) return ifNotKept
+    if (isDeletion) {
       // [MQTT-3.3.1-6]
-      if (isForAll) this.#retained.bury(topic, deletionVersion(passing.nowMs))
+      const wasThere = this.#retained.store.has(topic)
+      const versionMs = origin === undefined ? passing.nowMs : passing.borrowed.receivedAtMs
+      if (this.isVersioning) this.#retained.bury(topic, deletionVersion(versionMs), origin)
       else this.#retained.store.delete(topic)
-      return !retainer.stop_publish_clear_msg
+      return retainer.stop_publish_clear_msg || (isTold && !wasThere) ? 'kept_silently' : 'delivered'
     }
-    if (this.#retainPolicy.allows(this.#retained.store, topic, view.end - view.payloadStart))
+    if (this.#retainPolicy.allows(this.#retained.store, topic, view.end - view.payloadStart)) {
       this.#retained.store.set(passing.publication)
-    else passing.isRetainRefused = true
-    return true
+      return 'delivered'
+    }
+    passing.isRetainRefused = true
+    return isTold ? 'kept_silently' : 'delivered'
+  }
+
+  /** Other nodes and clusters are to keep, or to clear, what subscribers here are not told. */
+  #tellOfRetained(passing: Passing, sinks: readonly RouteSink[], isForAll: boolean): void {
+    if (passing.origin === undefined) this.#offer(passing, sinks)
+    else passing.backdate()
+    if (isForAll) this.spread.send(passing, nobodyElse, true)
   }
 
   /** Those that new subscribers are told. */
@@ -547,7 +586,9 @@ export class Broker implements BrokerPort {
 
   set members(members: Members | undefined) {
     this.spread.members = members
-    if (members !== undefined) this.#retained.track()
+    if (members === undefined) return
+    this.isVersioning = true
+    this.#retained.track()
   }
 
   /** Another node has ordinary subscribers of this filter, which is a valid one. */
@@ -620,6 +661,10 @@ export class Broker implements BrokerPort {
   retainedMessage(topic: string): Publication | undefined {
     return this.#retained.store.get(topic)
   }
+  retainedOriginOf(topic: string): string | undefined {
+    return this.#retained.originOf(topic)
+  }
+
 
   /** Called after each change, whoever made it. Returns how to stop it. */
   onRetainedChange(listener: (change: RetainedChange) => void): () => void {
@@ -639,7 +684,7 @@ export class Broker implements BrokerPort {
     const { payloadLength, topic, receivedAtMs } = retained
     const isDeletion = payloadLength === 0 || !isAlive(retained, this.clock.nowMs(), msg_expiry_interval)
     if (!this.#retained.isNewer(retained, isDeletion)) return false
-    if (isDeletion) this.#retained.bury(topic, deletionVersion(receivedAtMs))
+    if (isDeletion) this.#retained.bury(topic, deletionVersion(receivedAtMs), retained.origin)
     else if (this.#retainPolicy.allows(this.#retained.store, topic, payloadLength))
       this.#retained.store.set(retained.own())
     else return false
@@ -697,6 +742,17 @@ export class Broker implements BrokerPort {
 }
 
 /** Whether a subscription would be the same with these options, but for what they ask at the time of SUBSCRIBE alone. */
+
+  ownRetained(): Iterable<RetainedVersion> {
+    return this.limits.retainer.enable ? this.#retained.own() : []
+  }
+
+  ownRetainedOf(topic: string): Publication | undefined {
+    const { enable, msg_expiry_interval } = this.limits.retainer
+    const publication = enable ? this.#retained.ownOf(topic) : undefined
+    if (publication === undefined || publication.payloadLength === 0) return publication
+    return isAlive(publication, this.clock.nowMs(), msg_expiry_interval) ? publication : undefined
+  }
 function isAlike(
   before: Subscription,
   { noLocal, retainAsPublished, identifier }: SubscriptionOptions,

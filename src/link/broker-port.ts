@@ -1,6 +1,9 @@
 /** What links need of a broker. `broker/` implements it; a sidecar beside another broker is to be a second implementation. */
 import type { LaneMessage } from '../lanes/batch-writer.ts'
 import type { Message, QoS } from '../packets/message.ts'
+import type { Publisher } from '../packets/publication.ts'
+import type { PublishView } from '../packets/publish-view.ts'
+import type { Publication } from '../packets/publication.ts'
 
 export type InterestChange = { readonly type: 'added' | 'removed'; readonly topicFilter: string }
 
@@ -49,9 +52,25 @@ export interface BrokerPort {
 
 /** A connection on which a peer speaks `$LINK/#` to us, as the broker hands it to the inbound side. One object per connection. */
 export interface LinkClient {
+  /**
+   * A retained message that a peer tells us because we want its topic now, with its origin: kept if it is later than what is here,
+   * and delivered to subscribers only then. Returns how many it matched.
+   */
+  deliverRetained(publication: Publication): number
   readonly clientId: string
   readonly username: string | undefined
   readonly protocolVersion: 3 | 4 | 5
+/** What was retained in this cluster, or cleared: what came over a link is left out. For links that tell their peers of it. */
+export interface OwnRetained {
+  /**
+   * Each topic with the version of what it has, which grows with each change; of all topics alike the lower one is the older one. May
+   * be gone through bit by bit: what is there all the while is among them.
+   */
+  ownRetained(): Iterable<{ readonly topic: string; readonly version: number; readonly isDeleted: boolean }>
+  /** What there is to tell of a topic: its message, or one without payload if it was cleared. */
+  ownRetainedOf(topic: string): Publication | undefined
+}
+
   /** Address and port of the peer. */
   readonly remoteAddress: string
   /** Of its verified certificate. */

@@ -12,7 +12,9 @@ const TIES = 2048
 const DELETION_TIE = TIES - 1
 const MS_MAX = Math.floor(Number.MAX_SAFE_INTEGER / TIES) - 1
 
-const views = [new PublishView(), new PublishView()] as const
+const view = new PublishView()
+const EXPIRY_BYTES = 4
+const nothing = Buffer.alloc(0)
 
 /** @param ms when it was published, milliseconds since 1970 */
 export function deletionVersion(ms: number): number {
@@ -21,7 +23,8 @@ export function deletionVersion(ms: number): number {
 
 /** Of a message with a payload. */
 export function versionOf(publication: Publication): number {
-  const hash = crc32(publication.publisher.clientId, crc32(contentOf(publication, views[0])))
+  const [start, end] = partsOf(publication)
+  const hash = crc32(publication.publisher.clientId, crc32(end, crc32(start)))
   return boundedMs(publication.receivedAtMs) * TIES + ((hash + publication.qos) % DELETION_TIE)
 }
 
@@ -35,17 +38,23 @@ export function isVersion(value: number): boolean {
 
 /** Whether a message is later than another one of the same version. */
 export function winsTie(one: Publication, other: Publication): boolean {
+  const [start, end] = partsOf(one)
+  const [otherStart, otherEnd] = partsOf(other)
   const order =
-    Buffer.compare(contentOf(one, views[0]), contentOf(other, views[1])) ||
+    Buffer.compare(start, otherStart) ||
+    Buffer.compare(end, otherEnd) ||
     Buffer.compare(Buffer.from(one.publisher.clientId), Buffer.from(other.publisher.clientId)) ||
     one.qos - other.qos
   return order > 0
 }
 
-/** What no node changes on the way: properties and payload. */
-function contentOf(publication: Publication, view: PublishView): Buffer {
+/** Properties and payload before and after what is left of the message's life: that alone may be another number elsewhere. */
+function partsOf(publication: Publication): readonly [Buffer, Buffer] {
   publication.show(view)
-  return view.buffer.subarray(view.propertiesStart, view.end)
+  const { buffer, propertiesStart, messageExpiryAt, end } = view
+  if (view.messageExpiryInterval < 0) return [buffer.subarray(propertiesStart, end), nothing]
+  const start = buffer.subarray(propertiesStart, messageExpiryAt)
+  return [start, buffer.subarray(messageExpiryAt + EXPIRY_BYTES, end)]
 }
 
 function boundedMs(ms: number): number {

@@ -1,7 +1,7 @@
 /**
- * The retained messages that all nodes of a cluster have alike: the last writer wins, on whichever node and in whatever order its
- * message comes. A topic that was cleared leaves a tombstone for a while, so that a node that was away does not bring back
- * what it still has.
+ * The retained messages that all nodes of a cluster have alike, and linked clusters as far as they hear of each other's: the last
+ * writer wins, wherever, and in whatever order its message comes. A topic that was cleared leaves a tombstone for a while, so that
+ * whoever was away does not bring back what it still has.
  */
 import { encodeMessage, Publication } from '../../packets/publication.ts'
 import type { Clock } from '../clock.ts'
@@ -24,7 +24,12 @@ export type RetainedChange =
   | { readonly type: 'forgotten'; readonly topic: string }
 
 /** A topic that was cleared, as a node tells it to another one. */
-export type RetainedDeletion = { readonly topic: string; readonly version: number }
+export type RetainedDeletion = {
+  readonly topic: string
+  readonly version: number
+  /** Name of the cluster in which it was cleared, if it was not this one. */
+  readonly origin?: string | undefined
+}
 
 const TOMBSTONES_MAX = 100_000
 const TOMBSTONE_MS = 24 * 3_600_000
@@ -33,7 +38,12 @@ const EVICTED_AT_ONCE = 5_000
 /** So many old ones go in one turn. */
 const SWEPT_PER_TURN = 10_000
 
-type Tombstone = { readonly version: number; readonly untilMs: number }
+/** What is later than this by our clock comes from a clock that can't be right, and would keep everybody else from the topic. */
+const AHEAD_MS_MAX = 24 * 3_600_000
+/** Such clocks are told of once in so many milliseconds. */
+const AHEAD_LOG_MS = 60_000
+
+type Tombstone = { readonly version: number; readonly untilMs: number; readonly origin: string | undefined }
 
 export type SharedRetainedOptions = {
   readonly clock: Pick<Clock, 'nowMs' | 'steadyMs'>
@@ -45,8 +55,9 @@ export type SharedRetainedOptions = {
 export class SharedRetained {
   readonly store: Retained
   readonly #options: SharedRetainedOptions
-  /** Of all messages; `undefined` while nobody asks: a node alone does without. */
+  /** Of all messages; `undefined` while nobody asks for all of them: then each is found out when it is needed. */
   #versions: Map<string, number> | undefined
+  #aheadLoggedAtMs = Number.NEGATIVE_INFINITY
   /** In the order of their making. */
   readonly #tombstones = new Map<string, Tombstone>()
   readonly #listeners = new Set<(change: RetainedChange) => void>()
@@ -77,7 +88,37 @@ export class SharedRetained {
   }
 
   versionOf(topic: string): number | undefined {
-    return this.track().get(topic) ?? this.#tombstones.get(topic)?.version
+    return this.#versionOfMessage(topic) ?? this.#tombstones.get(topic)?.version
+  }
+
+  #versionOfMessage(topic: string): number | undefined {
+    if (this.#versions !== undefined) return this.#versions.get(topic)
+    const stored = this.store.get(topic)
+    return stored === undefined ? undefined : versionOf(stored)
+  }
+
+  /** Where the topic's message comes from, or what cleared it: the name of another cluster, or `undefined` for this one. */
+  originOf(topic: string): string | undefined {
+    const stored = this.store.get(topic)
+    return stored === undefined ? this.#tombstones.get(topic)?.origin : stored.origin
+  }
+
+  /** Each topic whose message was published in this cluster, or that was cleared here. May be gone through while things change. */
+  *own(): Iterable<RetainedVersion> {
+    for (const publication of this.store.all())
+      if (publication.origin === undefined)
+        yield { topic: publication.topic, version: versionOf(publication), isDeleted: false }
+    for (const [topic, { version, origin }] of this.#tombstones)
+      if (origin === undefined) yield { topic, version, isDeleted: true }
+  }
+
+  /** What this cluster has to tell of a topic: its message, one without payload if it was cleared here, or nothing. */
+  ownOf(topic: string): Publication | undefined {
+    const stored = this.store.get(topic)
+    if (stored !== undefined) return stored.origin === undefined ? stored : undefined
+    const tombstone = this.#tombstones.get(topic)
+    if (tombstone === undefined || tombstone.origin !== undefined) return undefined
+    return deletionOf(topic, msOf(tombstone.version), undefined)
   }
 
   /** Called after each change. Returns how to stop it. */
@@ -103,26 +144,39 @@ export class SharedRetained {
     return stored !== undefined && winsTie(publication, stored)
   }
 
+  /** The same for a message of another cluster, whose clock nobody here has set. */
+  isNewerFromFar(publication: Publication, isDeletion: boolean): boolean {
+    const { clock, log } = this.#options
+    const aheadMs = publication.receivedAtMs - clock.nowMs()
+    if (aheadMs <= AHEAD_MS_MAX) return this.isNewer(publication, isDeletion)
+    const steadyMs = clock.steadyMs()
+    if (steadyMs - this.#aheadLoggedAtMs < AHEAD_LOG_MS) return false
+    this.#aheadLoggedAtMs = steadyMs
+    const { topic, origin } = publication
+    log.warn({ topic, origin, ahead_ms: Math.round(aheadMs) }, 'retained_message_clock_ahead')
+    return false
+  }
+
   // ---- clearing
 
   /** Clears a topic, and remembers that. */
-  bury(topic: string, version: number): void {
+  bury(topic: string, version: number, origin: string | undefined): void {
     this.store.take(topic)
     this.#versions?.delete(topic)
     this.#tombstones.delete(topic)
-    this.#tombstones.set(topic, { version, untilMs: this.#options.clock.steadyMs() + TOMBSTONE_MS })
-    this.#options.record(topic, deletionOf(topic, msOf(version)))
+    this.#tombstones.set(topic, { version, untilMs: this.#options.clock.steadyMs() + TOMBSTONE_MS, origin })
+    this.#options.record(topic, deletionOf(topic, msOf(version), origin))
     this.#tell({ type: 'changed', topic, version, isDeleted: true })
     if (this.#tombstones.size > TOMBSTONES_MAX) this.#forget(EVICTED_AT_ONCE, Number.POSITIVE_INFINITY)
   }
 
   /** The same if that is later than what is known of the topic. Returns whether it was. */
-  buryIfNewer({ topic, version }: RetainedDeletion): boolean {
+  buryIfNewer({ topic, version, origin }: RetainedDeletion): boolean {
     if (!isVersion(version)) return false
     const deletion = deletionVersion(msOf(version))
     const known = this.versionOf(topic)
     if (known !== undefined && known >= deletion) return false
-    this.bury(topic, deletion)
+    this.bury(topic, deletion, origin)
     return true
   }
 
@@ -132,8 +186,9 @@ export class SharedRetained {
       this.#versions?.set(publication.topic, versionOf(publication))
       return this.store.restore(publication)
     }
-    const version = deletionVersion(publication.receivedAtMs)
-    this.#tombstones.set(publication.topic, { version, untilMs: this.#options.clock.steadyMs() + TOMBSTONE_MS })
+    const { topic, receivedAtMs, origin } = publication
+    const untilMs = this.#options.clock.steadyMs() + TOMBSTONE_MS
+    this.#tombstones.set(topic, { version: deletionVersion(receivedAtMs), untilMs, origin })
   }
 
   /** Forgets tombstones that are old, a good many at a time. To be called about once a minute. */
@@ -179,8 +234,8 @@ export class SharedRetained {
   }
 }
 
-/** A tombstone as it stands on disk. */
-function deletionOf(topic: string, ms: number): Publication {
+/** A tombstone as it stands on disk, and as other clusters are told of it. */
+function deletionOf(topic: string, ms: number, origin: string | undefined): Publication {
   const bytes = encodeMessage({
     topic,
     payload: Buffer.alloc(0),
@@ -191,7 +246,7 @@ function deletionOf(topic: string, ms: number): Publication {
     username: undefined,
     peerHost: undefined,
     timestampMs: ms,
-    origin: undefined,
+    origin,
   })
-  return Publication.read(topic, bytes, { clientId: '', username: undefined, peerHost: undefined }, ms, undefined)
+  return Publication.read(topic, bytes, { clientId: '', username: undefined, peerHost: undefined }, ms, origin)
 }

@@ -21,6 +21,10 @@ export class Passing implements PassingPublish {
   ownsBytes = false
   /** Whether it asked to be retained and there was no room for it. */
   isRetainRefused = false
+  /** Whether a peer tells it because we want its topic now: it was published before, and is for nobody who has it already. */
+  isTold = false
+  /** What links that took it want its publisher to wait for. */
+  debt: Debt | undefined
   #publication: Publication | undefined
 
   /** A publish that a client just sent and that the view shows. */
@@ -33,6 +37,8 @@ export class Passing implements PassingPublish {
     this.origin = undefined
     this.ownsBytes = true
     this.isRetainRefused = false
+    this.isTold = false
+    this.debt = undefined
     this.#publication = undefined
   }
 
@@ -47,6 +53,8 @@ export class Passing implements PassingPublish {
     this.origin = publication.origin
     this.ownsBytes = false
     this.isRetainRefused = false
+    this.isTold = false
+    this.debt = undefined
     this.#publication = publication
   }
 
@@ -56,6 +64,13 @@ export class Passing implements PassingPublish {
     if (this.#publication === undefined || this.#publication.receivedAtMs === nowMs) return
     this.#publication = this.#publication.restamped(nowMs, this.expirySeconds)
     this.#publication.show(this.view)
+  }
+
+  /** One that was kept, as of the time at which it was published: for whoever is to keep it as what it was then. */
+  backdate(): void {
+    if (this.#publication === undefined) return
+    this.nowMs = this.#publication.receivedAtMs
+    this.expirySeconds = this.view.messageExpiryInterval
   }
 
   /** A copy to keep, the same for all who keep it. */

@@ -15,10 +15,14 @@ export interface RetainedMessages {
   retainedVersions(): Iterable<RetainedVersion>
   retainedVersionOf(topic: string): number | undefined
   retainedMessage(topic: string): Publication | undefined
+  /** Where the topic's message was published, or cleared: the name of another cluster, or `undefined` for this one. */
+  retainedOriginOf(topic: string): string | undefined
   /** Returns whether it was newer than what is there. */
-  applyRetained(change: Publication | { readonly topic: string; readonly version: number }): boolean
+  applyRetained(change: Publication | RetainedDeletion): boolean
   onRetainedChange(listener: () => void): () => void
 }
+
+type RetainedDeletion = { readonly topic: string; readonly version: number; readonly origin: string | undefined }
 
 export interface Questions {
   serve(kind: string, serve: (from: Sender, body: unknown) => Promise<unknown>): void
@@ -46,6 +50,8 @@ const INDEX_MS = 5_000
 const BUCKETS_PER_ASK = 64
 const TOPICS_PER_ASK = 500
 const ANSWER_BYTES = 512 * 1024
+
+type TheirVersion = RetainedVersion & { readonly origin: string | undefined }
 
 type Fetched = readonly [
   bytes: Uint8Array,
@@ -129,12 +135,12 @@ export class RetainedSync {
     return fetched
   }
 
-  async #fetchNewer(node: string, theirs: readonly RetainedVersion[]): Promise<number> {
+  async #fetchNewer(node: string, theirs: readonly TheirVersion[]): Promise<number> {
     const { retained } = this.#ports
     const newer = theirs.filter(({ topic, version }) => version > (retained.retainedVersionOf(topic) ?? -1))
     let applied = 0
-    for (const { topic, version, isDeleted } of newer)
-      if (isDeleted && retained.applyRetained({ topic, version })) applied++
+    for (const { topic, version, isDeleted, origin } of newer)
+      if (isDeleted && retained.applyRetained({ topic, version, origin })) applied++
     let wanted = newer.filter(({ isDeleted }) => !isDeleted).map(({ topic }) => topic)
     while (wanted.length > 0 && !this.#isStopped) {
       const asked = wanted.slice(0, TOPICS_PER_ASK)
@@ -166,7 +172,8 @@ export class RetainedSync {
       const version = retained.retainedVersionOf(topic)
       return version === undefined ? [] : [{ topic, version, isDeleted: retained.retainedMessage(topic) === undefined }]
     })
-    return [known.map((one) => one.topic), known.map((one) => one.version), known.map((one) => one.isDeleted)]
+    const origins = known.map(({ topic, isDeleted }) => (isDeleted ? retained.retainedOriginOf(topic) : undefined))
+    return [known.map((one) => one.topic), known.map((one) => one.version), known.map((one) => one.isDeleted), origins]
   }
 
   async #tellMessages(body: unknown): Promise<unknown> {
@@ -203,14 +210,17 @@ export class RetainedSync {
 }
 
 /** Nothing that comes over the bus is trusted: what is not as it should be is left out. */
-function readVersions(answer: unknown): readonly RetainedVersion[] {
+function readVersions(answer: unknown): readonly TheirVersion[] {
   if (!Array.isArray(answer)) return []
-  const [topics, versions, deleted]: unknown[] = answer
+  const [topics, versions, deleted, from]: unknown[] = answer
+  // A node of an earlier version leaves the origins out.
+  const origins: unknown[] = Array.isArray(from) ? from : []
   if (!Array.isArray(topics) || !Array.isArray(versions) || !Array.isArray(deleted)) return []
-  return topics.flatMap((topic: unknown, at): RetainedVersion[] => {
+  return topics.flatMap((topic: unknown, at): TheirVersion[] => {
     const version: unknown = versions[at]
     const isGood = typeof topic === 'string' && topicNameProblem(topic) === undefined && Number.isSafeInteger(version)
-    return isGood ? [{ topic, version: Number(version), isDeleted: deleted[at] === true }] : []
+    if (!isGood) return []
+    return [{ topic, version: Number(version), isDeleted: deleted[at] === true, origin: textOrNone(origins[at]) }]
   })
 }
 

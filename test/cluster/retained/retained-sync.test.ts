@@ -14,6 +14,8 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} }
 /** The broker's side as far as it matters here: a version is when the message was published. */
 class Store implements RetainedMessages {
   readonly entries = new Map<string, { readonly version: number; readonly publication: Publication | undefined }>()
+  /** Of what was cleared. */
+  readonly origins = new Map<string, string>()
   readonly #listeners = new Set<() => void>()
 
   put(topic: string, version: number, payload: string): void {
@@ -29,14 +31,21 @@ class Store implements RetainedMessages {
     return this.entries.get(topic)?.version
   }
 
+  retainedOriginOf(topic: string): string | undefined {
+    return this.origins.get(topic)
+  }
+
   retainedMessage(topic: string): Publication | undefined {
     return this.entries.get(topic)?.publication
   }
 
-  applyRetained(change: Publication | { readonly topic: string; readonly version: number }): boolean {
+  applyRetained(
+    change: Publication | { readonly topic: string; readonly version: number; readonly origin?: string | undefined },
+  ): boolean {
     const isMessage = change instanceof Publication
     const version = isMessage ? change.receivedAtMs : change.version
     if (version <= (this.retainedVersionOf(change.topic) ?? -1)) return false
+    if (!isMessage && change.origin !== undefined) this.origins.set(change.topic, change.origin)
     this.entries.set(change.topic, { version, publication: isMessage ? change : undefined })
     for (const listener of this.#listeners) listener()
     return true
