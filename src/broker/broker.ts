@@ -15,6 +15,7 @@ import type { Clock } from './clock.ts'
 import type { Logger } from './logger.ts'
 import type { ConnectTerms } from './connection/connect.ts'
 import { Counters } from './counters.ts'
+import { Debts } from './durable/debts.ts'
 import { Journal } from './durable/journal.ts'
 import { load, type LoadedSession } from './durable/load.ts'
 import { restoreBatches } from './durable/restore-batches.ts'
@@ -30,6 +31,7 @@ import {
   type RetainedVersion,
   SharedRetained,
 } from './members/shared-retained.ts'
+import { FromLinks } from './from-links.ts'
 import { FromMembers } from './members/from-members.ts'
 import { deletionVersion } from './members/retained-version.ts'
 import { Spread } from './members/spread.ts'
@@ -68,6 +70,7 @@ export type BrokerOptions = {
 /** Nobody's namespace: what a node without links answers on `$LINK/#`. */
 const closedInlet: LinkInlet = {
   greet: () => undefined,
+  batch: () => undefined,
   subscribe: () => reasonCode.notAuthorized,
   publish: () => reasonCode.notAuthorized,
   closed: () => undefined,
@@ -100,13 +103,15 @@ export class Broker implements BrokerPort {
   readonly passing = new Passing()
   /** The publish that does not come from a client: a will, a message from a link. It may happen while the other one passes. */
   readonly #inner = new Passing()
-  /** What goes to disk, and what has to wait for that. */
   /**
    * Whether of two retained messages of a topic the later one wins, wherever it comes from, and what was cleared is remembered. To be
    * set where other nodes or clusters have the same messages.
    */
   isVersioning = false
+  /** What goes to disk, and what has to wait for that. */
   readonly journal: Journal
+  /** What publishers wait for besides: that links have their messages safe, or room again. */
+  readonly debts = new Debts()
   /** Set when a message of a link was not passed on, because the disk takes nothing: it must not be acknowledged. */
   isPromiseRefused = false
   /** Hands copies to the other nodes of the cluster. */
@@ -117,6 +122,8 @@ export class Broker implements BrokerPort {
   readonly #interest: Interest
   readonly #localInterest: LocalInterest
   readonly #fromMembers: FromMembers
+  /** Batches of peers. */
+  readonly fromLinks: FromLinks
   readonly #memberRoutes: MemberRoutes
   readonly #routes = new WeakMap<RouteSink, SinkRoute>()
   /** Sessions whose wills are due. */
@@ -160,6 +167,18 @@ export class Broker implements BrokerPort {
       table: this.#table,
       pickMember: () => this.#pickMember,
       applyRetained: (retained) => this.#applyRetained(retained),
+    })
+    this.fromLinks = new FromLinks({
+      clock: this.clock,
+      counters: this.counters,
+      journal: this.journal,
+      limits: this.limits,
+      log: this.log,
+      spread: this.spread,
+      index: this.index,
+      isPromise: (delivery, retain) => this.isPromise(delivery, retain),
+      publish: (passing, delivery) => this.publish(passing, delivery),
+      told: (passing, delivery) => this.#told(passing, delivery),
     })
     this.handovers = new Handovers({
       sessions: this.sessions,
@@ -229,6 +248,12 @@ export class Broker implements BrokerPort {
     return receivers
   }
 
+  /** A peer tells a retained message of old: subscribers get it if it is later than what is here. Returns how many receivers it found. */
+  #told(passing: Passing, delivery: Delivery): number {
+    if (!passing.view.retain || !this.#applyRetained(passing.publication)) return 0
+    return this.publish(passing, delivery)
+  }
+
   /** Whether to acknowledge a message for these would promise that it outlasts the process. */
   isPromise({ targets, groups }: Delivery, retain: boolean): boolean {
     return (
@@ -238,9 +263,6 @@ export class Broker implements BrokerPort {
     )
   }
 
-  deliver(message: Message): number {
-    if (topicNameProblem(message.topic) !== undefined) return 0
-    if (this.journal.isFailing && message.qos > 0) {
   /** Whether a client's message of QoS 1 or 2 is not to be taken, because a disk that would have to keep it takes nothing. */
   isUnkeepable(delivery: Delivery, retain: boolean): boolean {
     if (this.journal.isFailing && this.isPromise(delivery, retain)) return true
@@ -249,6 +271,9 @@ export class Broker implements BrokerPort {
     return false
   }
 
+  deliver(message: Message): number {
+    if (topicNameProblem(message.topic) !== undefined) return 0
+    if (this.journal.isFailing && message.qos > 0) {
       this.isPromiseRefused = this.isPromise(this.index.lookup(message.topic), message.retain)
       if (this.isPromiseRefused) return 0
     }
@@ -273,14 +298,14 @@ export class Broker implements BrokerPort {
       return 0
     }
     this.#inner.fromPublication(publication, nowMs)
+    this.#inner.isTold = isTold
     return this.publish(this.#inner, delivery)
   }
 
-    this.#inner.isTold = isTold
   #offer(passing: Passing, sinks: readonly RouteSink[]): void {
     for (const sink of sinks) {
       try {
-        sink.accept(passing)
+        passing.debt = this.debts.join(passing.debt, sink.accept(passing))
       } catch (error) {
         // A link that fails takes neither the publisher nor its other subscribers with it.
         this.log.error({ err: error, link: sink.id, topic: passing.topic }, 'cluster_link_accept_failed')
@@ -658,13 +683,13 @@ export class Broker implements BrokerPort {
     return this.#retained.versionOf(topic)
   }
 
-  retainedMessage(topic: string): Publication | undefined {
-    return this.#retained.store.get(topic)
-  }
   retainedOriginOf(topic: string): string | undefined {
     return this.#retained.originOf(topic)
   }
 
+  retainedMessage(topic: string): Publication | undefined {
+    return this.#retained.store.get(topic)
+  }
 
   /** Called after each change, whoever made it. Returns how to stop it. */
   onRetainedChange(listener: (change: RetainedChange) => void): () => void {
@@ -739,9 +764,6 @@ export class Broker implements BrokerPort {
   *retained(topicFilter: string): Iterable<Message> {
     for (const publication of this.#retainedUnder(topicFilter)) yield publication.toMessage()
   }
-}
-
-/** Whether a subscription would be the same with these options, but for what they ask at the time of SUBSCRIBE alone. */
 
   ownRetained(): Iterable<RetainedVersion> {
     return this.limits.retainer.enable ? this.#retained.own() : []
@@ -753,6 +775,9 @@ export class Broker implements BrokerPort {
     if (publication === undefined || publication.payloadLength === 0) return publication
     return isAlive(publication, this.clock.nowMs(), msg_expiry_interval) ? publication : undefined
   }
+}
+
+/** Whether a subscription would be the same with these options, but for what they ask at the time of SUBSCRIBE alone. */
 function isAlike(
   before: Subscription,
   { noLocal, retainAsPublished, identifier }: SubscriptionOptions,

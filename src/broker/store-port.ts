@@ -1,6 +1,17 @@
 /** What the broker needs of a disk: tables of bytes, changed in whole transactions. `store/` implements it over LMDB. */
 
-export type Table = 'meta' | 'sessions' | 'subscriptions' | 'messages' | 'progress' | 'retained' | 'wills' | 'users'
+export type Table =
+  | 'meta'
+  | 'sessions'
+  | 'subscriptions'
+  | 'messages'
+  | 'progress'
+  | 'retained'
+  | 'wills'
+  | 'users'
+  /** Those of links: `link/durable/`. */
+  | 'outbox'
+  | 'ledgers'
 
 /** A new value for a key of a table, or `undefined` to remove it. */
 export type Change = { readonly table: Table; readonly key: Buffer; readonly value: Buffer | undefined }

@@ -15,6 +15,8 @@ const TABLES: readonly Table[] = [
   'retained',
   'wills',
   'users',
+  'outbox',
+  'ledgers',
 ]
 /** What stands in each table, and how. To be raised when a program that knows the old layout can't read the new one. */
 const LAYOUT = 'isthmus 1'
@@ -66,9 +68,15 @@ export class LmdbStore implements StorePort {
     }
   }
 
-  *entries(table: Table): Iterable<readonly [key: Buffer, value: Buffer]> {
+  entries(table: Table): Iterable<readonly [key: Buffer, value: Buffer]> {
+    return this.entriesAfter(table, undefined)
+  }
+
+  /** Those after a key, in order; from the first one on if there is none. So a table can be read bit by bit. */
+  *entriesAfter(table: Table, after: Buffer | undefined): Iterable<readonly [key: Buffer, value: Buffer]> {
+    const range = after === undefined ? {} : { start: after, exclusiveStart: true }
     try {
-      for (const { key, value } of this.#tables[table].getRange({ snapshot: false }))
+      for (const { key, value } of this.#tables[table].getRange({ ...range, snapshot: false }))
         yield [Buffer.from(key), Buffer.from(value)]
     } catch (error) {
       throw toStoreError(error, this.#file)

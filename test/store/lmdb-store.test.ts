@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import test, { type TestContext } from 'node:test'
@@ -154,4 +154,39 @@ test('a directory that can not be made is named', (t) => {
   const notADirectory = dirname(dirname(file))
   writeFileSync(join(notADirectory, 'data'), '')
   assert.throws(() => LmdbStore.open(file), { code: 'STORE_UNUSABLE', message: /data\/store\.mdb/ })
+})
+
+test('a store that was written before links kept anything opens, and has their tables', async (t) => {
+  const file = temporaryFile(t)
+  mkdirSync(dirname(file), { recursive: true })
+  const old = open<Buffer, Buffer>({
+    path: file,
+    noSubdir: true,
+    maxDbs: 8,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    cache: false,
+  })
+  await old.put(bytes('layout'), bytes('isthmus 1'))
+  for (const name of ['meta', 'sessions', 'subscriptions', 'messages', 'progress', 'retained', 'wills', 'users'])
+    await old.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' }).put(bytes('k'), bytes(name))
+  await old.close()
+  const store = await openStore(t, file)
+  assert.deepEqual(contents(store), ['k=retained'])
+  assert.deepEqual([...store.entries('outbox'), ...store.entries('ledgers')], [])
+  await store.commit([{ table: 'outbox', key: bytes('k'), value: bytes('1') }])
+  assert.equal([...store.entries('outbox')].length, 1)
+})
+
+test('a table is read on after any key, whether that is there or not', async (t) => {
+  const store = await openStore(t, temporaryFile(t))
+  await store.commit(
+    ['a', 'c', 'e'].map((name) => ({ table: 'outbox' as const, key: bytes(name), value: bytes(name) })),
+  )
+  const after = (key: string) => [...store.entriesAfter('outbox', bytes(key))].map(([found]) => found.toString())
+  assert.deepEqual(
+    ['', 'a', 'b', 'c', 'e', 'z'].map((key) => after(key).join('')),
+    ['ace', 'ce', 'ce', 'e', '', ''],
+  )
+  assert.equal([...store.entriesAfter('outbox', undefined)].length, 3)
 })

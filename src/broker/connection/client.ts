@@ -2,7 +2,7 @@
  * A client that was let in: what its PUBLISH packets, acknowledgements, subscriptions come to (MQTT 3.1.1 and 5.0, sections 3 and 4).
  * PUBLISH and its acknowledgements are read and written in place; the other packets are rare and go through `mqtt-packet`.
  */
-import type { LinkClient } from '../../link/broker-port.ts'
+import type { Debt, LinkClient } from '../../link/broker-port.ts'
 import type { PublishView } from '../../packets/publish-view.ts'
 import { PacketFault, reasonCode, refusalWords } from '../../packets/reason-code.ts'
 import { topicFilterProblem } from '../../topics/topic-filter.ts'
@@ -113,17 +113,22 @@ export class Client implements PresentClient, Promiser {
     } else if (qos === 1 && this.isInUse(packetId))
       return this.#answer(0x40, packetId, reasonCode.packetIdentifierInUse, broker.journal.changes)
     passing.fromClient(delivery.topic, session, inbox.readAtMs)
-    if (broker.journal.isFailing && qos > 0 && broker.isPromise(delivery, view.retain))
-      return this.#refusePromise(qos, packetId)
+    if (qos > 0 && broker.isUnkeepable(delivery, view.retain)) return this.#refusePromise(qos, packetId)
     const changesBefore = broker.journal.changes
     const markBefore = broker.spread.mark
     const reason = this.#mayPublish(delivery) ? this.#pass(delivery) : this.deny('publish', delivery.topic)
-    if (qos === 0 || !this.#connection.isOpen) return
-    if (qos === 1) return this.#answer(0x40, packetId, reason, changesBefore, markBefore)
+    const { debt } = passing
+    if (qos === 0 || !this.#connection.isOpen) {
+      // Nobody answers it, so that its publisher is only slowed down.
+      if (debt !== undefined && !debt.isPaid) inbox.wait(debt)
+      return
+    }
+    if (qos === 1) return this.#answer(0x40, packetId, reason, changesBefore, markBefore, debt)
     // MQTT 3.1.1 has no word for a refusal there, so that its client goes on with PUBREL.
     if (reason < 0x80 || this.version < 5) session.awaitRel(packetId)
     if (broker.spread.mark !== markBefore) session.mark = broker.spread.mark
-    this.#answer(0x50, packetId, reason, changesBefore, markBefore)
+    if (debt !== undefined) session.debt = broker.debts.join(session.debt, debt)
+    this.#answer(0x50, packetId, reason, changesBefore, markBefore, debt)
   }
 
   /** What is under `$LINK/` the link's inlet judges. */
@@ -203,7 +208,7 @@ export class Client implements PresentClient, Promiser {
 
   /**
    * Acknowledges at once, or, if something was recorded since, when that is on disk, and if something was handed to other nodes since,
-   * when they have it.
+   * when they have it, and if links owe something for it, when that is paid.
    */
   #answer(
     firstByte: number,
@@ -211,11 +216,13 @@ export class Client implements PresentClient, Promiser {
     reason: number,
     changesBefore: number,
     markBefore = this.broker.spread.mark,
+    debt?: Debt,
   ): void {
     const { journal, spread } = this.broker
     const isKept = journal.changes === changesBefore
     const isThere = spread.mark === markBefore
-    if (isKept && isThere && (this.#promises === undefined || this.#promises.isEmpty))
+    const isPaid = debt === undefined || debt.isPaid
+    if (isKept && isThere && isPaid && (this.#promises === undefined || this.#promises.isEmpty))
       this.#connection.outlet.acknowledge(firstByte, packetId, reason)
     else
       this.#promised.acknowledge(
@@ -224,6 +231,7 @@ export class Client implements PresentClient, Promiser {
         reason,
         isKept ? 0 : journal.gatheringCommit,
         isThere ? 0 : spread.mark,
+        debt,
       )
   }
 
@@ -237,9 +245,11 @@ export class Client implements PresentClient, Promiser {
     const { journal } = this.broker
     const commit = this.session.stored?.changedIn ?? 0
     const { mark } = this.session
-    if (commit <= journal.committed && mark === 0 && (this.#promises === undefined || this.#promises.isEmpty))
+    const debt = this.session.debt?.isPaid === false ? this.session.debt : undefined
+    const isDue = commit <= journal.committed && mark === 0 && debt === undefined
+    if (isDue && (this.#promises === undefined || this.#promises.isEmpty))
       this.#connection.outlet.acknowledge(firstByte, packetId, reason)
-    else this.#promised.acknowledge(firstByte, packetId, reason, commit, mark)
+    else this.#promised.acknowledge(firstByte, packetId, reason, commit, mark, debt)
   }
 
   /** The disk takes nothing, so that nothing can be promised: the message is not taken on. */

@@ -2,8 +2,9 @@
  * What a connection is sent, cut into packets and into turns of the event loop: in one turn it does only so much before others
  * have theirs, and nothing while its owner waits for an answer.
  */
+import type { Debt } from '../../link/broker-port.ts'
 import { Framer, type PacketHandler } from '../../packets/framer.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock, Timer } from '../clock.ts'
 import type { Transport } from './transport.ts'
 
 /**
@@ -12,6 +13,9 @@ import type { Transport } from './transport.ts'
  */
 const TURN_WORK_MAX = 5_000
 export const work = { packet: 5, receiver: 2, retained: 100, newTopic: 150, filter: 1000 } as const
+
+/** Who is slowed down is still heard once in so many milliseconds, lest it seem gone, or find that nobody answers. */
+const SLOW_MS = 1_000
 
 export interface InboxOwner {
   /** One whole packet, as `PacketHandler` has it. Throws `PacketFault`. */
@@ -37,6 +41,9 @@ export class Inbox implements PacketHandler {
   #work = 0
   /** What is left to do of a packet that one turn is too short for. */
   #unfinished: Iterator<void, void> | undefined
+  /** Until when nothing is taken, for the sake of what slows its sender down. */
+  #pause: Timer | undefined
+  #slowedBy: Debt | undefined
   #isClosed = false
 
   /** @param packetBytesMax see `Framer` */
@@ -77,6 +84,24 @@ export class Inbox implements PacketHandler {
     this.#transport.pause()
   }
 
+  /** No packet more until this is paid, or a while is over: so are those slowed down whom no acknowledgement keeps waiting. */
+  wait(debt: Debt): void {
+    if (this.#isClosed || this.#held !== undefined) return
+    this.hold()
+    this.#pause = this.#clock.after(SLOW_MS, this.#goOn)
+    if (debt === this.#slowedBy) return
+    this.#slowedBy = debt
+    debt.whenPaid(this.#goOn)
+  }
+
+  /** Not at once: whoever is paid has work of its own to finish. */
+  readonly #goOn = (): void => {
+    if (this.#pause === undefined) return
+    this.#pause.cancel()
+    this.#pause = undefined
+    this.#owner.nextTurn()
+  }
+
   /** Takes what was held, and reads on unless that is more than one turn again. */
   release(): void {
     const held = this.#held ?? []
@@ -101,6 +126,8 @@ export class Inbox implements PacketHandler {
   /** Nothing more is taken. */
   close(): void {
     this.#isClosed = true
+    this.#pause?.cancel()
+    this.#pause = undefined
     this.#held = undefined
     this.#unfinished = undefined
   }

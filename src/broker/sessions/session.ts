@@ -1,4 +1,5 @@
 /** What the server knows of one client between and during its connections (MQTT 5, 4.1). */
+import type { Debt } from '../../link/broker-port.ts'
 import type { QoS } from '../../packets/message.ts'
 import type { Publication, Publisher } from '../../packets/publication.ts'
 import { PublishForm } from '../../packets/publish-form.ts'
@@ -48,6 +49,8 @@ export class Session {
   stored: StoredSession | undefined
   /** What the last message of QoS 2 from its client waited for at other nodes; 0: nothing ever. */
   mark = 0
+  /** What messages of QoS 2 from its client wait for at links; what is paid of it may be there still. */
+  debt: Debt | undefined
   readonly subscriptions = new Map<string, Subscription>()
   /** What `targetAlone` made for this session. */
   readonly targets = new Map<string, readonly Target[]>()
