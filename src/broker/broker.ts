@@ -15,6 +15,7 @@ import type { Clock } from './clock.ts'
 import type { Logger } from './logger.ts'
 import type { ConnectTerms } from './connection/connect.ts'
 import { Counters } from './counters.ts'
+import { Debts } from './durable/debts.ts'
 import { Journal } from './durable/journal.ts'
 import { load, type LoadedSession } from './durable/load.ts'
 import { restoreBatches } from './durable/restore-batches.ts'
@@ -30,6 +31,7 @@ import {
   type RetainedVersion,
   SharedRetained,
 } from './members/shared-retained.ts'
+import { FromLinks } from './from-links.ts'
 import { FromMembers } from './members/from-members.ts'
 import { deletionVersion } from './members/retained-version.ts'
 import { Spread } from './members/spread.ts'
@@ -68,6 +70,7 @@ export type BrokerOptions = {
 /** Nobody's namespace: what a node without links answers on `$LINK/#`. */
 const closedInlet: LinkInlet = {
   greet: () => undefined,
+  batch: () => undefined,
   subscribe: () => reasonCode.notAuthorized,
   publish: () => reasonCode.notAuthorized,
   closed: () => undefined,
@@ -107,6 +110,8 @@ export class Broker implements BrokerPort {
   isVersioning = false
   /** What goes to disk, and what has to wait for that. */
   readonly journal: Journal
+  /** What publishers wait for besides: that links have their messages safe, or room again. */
+  readonly debts = new Debts()
   /** Set when a message of a link was not passed on, because the disk takes nothing: it must not be acknowledged. */
   isPromiseRefused = false
   /** Hands copies to the other nodes of the cluster. */
@@ -117,6 +122,8 @@ export class Broker implements BrokerPort {
   readonly #interest: Interest
   readonly #localInterest: LocalInterest
   readonly #fromMembers: FromMembers
+  /** Batches of peers. */
+  readonly fromLinks: FromLinks
   readonly #memberRoutes: MemberRoutes
   readonly #routes = new WeakMap<RouteSink, SinkRoute>()
   /** Sessions whose wills are due. */
@@ -256,6 +263,14 @@ export class Broker implements BrokerPort {
     )
   }
 
+  /** Whether a client's message of QoS 1 or 2 is not to be taken, because a disk that would have to keep it takes nothing. */
+  isUnkeepable(delivery: Delivery, retain: boolean): boolean {
+    if (this.journal.isFailing && this.isPromise(delivery, retain)) return true
+    const { sinks } = delivery
+    for (let i = 0; i < sinks.length; i++) if (sinks[i]!.isFailing === true) return true
+    return false
+  }
+
   deliver(message: Message): number {
     if (topicNameProblem(message.topic) !== undefined) return 0
     if (this.journal.isFailing && message.qos > 0) {
@@ -290,7 +305,7 @@ export class Broker implements BrokerPort {
   #offer(passing: Passing, sinks: readonly RouteSink[]): void {
     for (const sink of sinks) {
       try {
-        sink.accept(passing)
+        passing.debt = this.debts.join(passing.debt, sink.accept(passing))
       } catch (error) {
         // A link that fails takes neither the publisher nor its other subscribers with it.
         this.log.error({ err: error, link: sink.id, topic: passing.topic }, 'cluster_link_accept_failed')

@@ -25,14 +25,19 @@ export interface PassingPublish extends LaneMessage {
  */
 export interface Debt {
   readonly isPaid: boolean
-  /** Calls once when it is paid; at once if it is. */
-  whenPaid(call: () => void): void
+  /**
+   * Calls once when it is paid; at once if it is. With an error if the next attempt to pay it fails, because the disk takes nothing:
+   * then it is owed still, and may be paid later. What is owed by a link that is gone counts as paid.
+   */
+  whenPaid(call: (error?: unknown) => void): void
 }
 
 /** Where matching messages go: an outbox. The broker calls it once per message, however many of its routes match. */
 export interface RouteSink {
   /** For the eyes of operators: which link this is. */
   readonly id: string
+  /** Whether what it takes could not be kept now as it has to be: publishers of QoS 1 and 2 are refused. */
+  readonly isFailing?: boolean
   /** Returns what the publisher is to wait for, if anything. */
   accept(publish: PassingPublish): Debt | undefined
 }
@@ -86,6 +91,38 @@ export interface LinkClient {
 }
 
 /**
+ * A batch of a peer that is to be taken: its messages where they lie, one after the other. The broker either leaves it alone, and then
+ * it has never come, or says `begin` and shows itself each message up to the end, whatever becomes of the connection meanwhile.
+ */
+export interface LinkBatch {
+  /** The node that sent it; its batches are taken one after the other. */
+  readonly sender: string
+  /** Name of the cluster that it came from. */
+  readonly origin: string
+  /** Before the first message. From now on the batch counts as taken: if it comes again, it is a duplicate. */
+  begin(): void
+  /** Makes the view show the next message. False after the last one, and then it is done with. */
+  next(view: PublishView): boolean
+  /** Shows the first message again; only before `begin`. */
+  rewind(): void
+  // ---- of the message that is shown
+  readonly publisher: Publisher
+  /** When it was published, by the clock of its cluster, milliseconds since 1970. */
+  readonly publishedAtMs: number
+  /** How long ago that was when it was sent, milliseconds. */
+  readonly ageMs: number
+  /** Whether it is a retained message of old, told because a route appeared, and not one that was just published. */
+  readonly isTold: boolean
+  /** Whether it may come in at all; it is counted either way. To be asked once for each message. */
+  admits(topic: string): boolean
+  /** The message is none: it is counted as such. Instead of `admits`. */
+  refuse(): void
+}
+
+/** `again`: it was taken before, and may be acknowledged when all that came before it is safe. A number: reason code of its PUBACK. */
+export type BatchVerdict = LinkBatch | { readonly type: 'again'; readonly sender: string } | number
+
+/**
  * The far side of the broker's reserved namespace: everything a client does under `$LINK/#` goes here and nowhere else.
  * The namespace is terminal: what throws here is the broker's to log and never falls through to ordinary publishing.
  */
@@ -97,8 +134,13 @@ export interface LinkInlet {
   greet(client: LinkClient, greeting: string): string | undefined | Promise<string | undefined>
   /** SUBSCRIBE under `$LINK/`; returns the SUBACK reason code (granted QoS, or 0x87 and the like). */
   subscribe(client: LinkClient, topicFilter: string, qos: QoS): number
+  /**
+   * PUBLISH under `$LINK/` by a client that was greeted, with a payload that begins with 0xC1 and may be kept and changed; `undefined`
+   * for what is no batch of messages, and is to be published as below.
+   */
+  batch(client: LinkClient, topic: string, payload: Buffer, qos: QoS): BatchVerdict | undefined
   /** PUBLISH under `$LINK/`; returns the reason code of the PUBACK or PUBREC. Not called again for a QoS 2 packet that was seen already. */
   publish(client: LinkClient, message: Message): number
-  /** The connection is gone, for whatever reason. Called once for each client that ever subscribed or published here. */
+  /** The connection is gone, for whatever reason. Called once for each client that ever greeted, subscribed or published here. */
   closed(client: LinkClient): void
 }

@@ -1,10 +1,11 @@
 /** The one publish that is passing through the broker: a view of its bytes, and copies only where somebody keeps it. */
-import type { PassingPublish } from '../../link/broker-port.ts'
+import type { Debt, LinkBatch, PassingPublish } from '../../link/broker-port.ts'
 import type { Message, QoS } from '../../packets/message.ts'
 import { Publication, type Publisher } from '../../packets/publication.ts'
 import { PublishView } from '../../packets/publish-view.ts'
 import type { Session } from './session.ts'
 
+const EXPIRY_SECONDS_MAX = 0xffff_ffff
 const nobody: Publisher = { clientId: '', username: undefined, peerHost: undefined }
 
 export class Passing implements PassingPublish {
@@ -21,6 +22,12 @@ export class Passing implements PassingPublish {
   ownsBytes = false
   /** Whether it asked to be retained and there was no room for it. */
   isRetainRefused = false
+  /** Whether a peer tells it because we want its topic now: it was published before, and is for nobody who has it already. */
+  isTold = false
+  /** What links that took it want its publisher to wait for. */
+  debt: Debt | undefined
+  /** For a copy: when it was published, which for a message from a link is told by a clock of the other cluster. */
+  #publishedAtMs = 0
   #publication: Publication | undefined
 
   /** A publish that a client just sent and that the view shows. */
@@ -29,11 +36,48 @@ export class Passing implements PassingPublish {
     this.session = session
     this.publisher = session.publisher
     this.nowMs = nowMs
+    this.#publishedAtMs = nowMs
     this.expirySeconds = this.view.messageExpiryInterval
     this.origin = undefined
     this.ownsBytes = true
     this.isRetainRefused = false
+    this.isTold = false
+    this.debt = undefined
     this.#publication = undefined
+  }
+
+  /**
+   * One of a batch of a peer, which the view shows; its bytes may be changed. Returns whether it is still alive: that is judged by how
+   * old it was when it was sent, and by our own clock, for the two clusters' clocks may differ.
+   */
+  fromLink(topic: string, { publisher, publishedAtMs, ageMs, origin }: LinkBatch, nowMs: number): boolean {
+    const { view } = this
+    this.topic = topic
+    this.session = undefined
+    this.publisher = publisher
+    this.nowMs = nowMs
+    this.#publishedAtMs = publishedAtMs
+    this.expirySeconds = view.messageExpiryInterval
+    this.origin = origin
+    this.ownsBytes = true
+    this.isRetainRefused = false
+    this.debt = undefined
+    this.#publication = undefined
+    return view.messageExpiryInterval < 0 || this.#age(ageMs)
+  }
+
+  /** What is left of its life is left from now on, and copies tell the same by the time at which it was published. */
+  #age(ageMs: number): boolean {
+    const { view, nowMs } = this
+    const leftMs = view.messageExpiryInterval * 1000 - Math.max(0, ageMs)
+    if (leftMs <= 0) return false
+    this.expirySeconds = Math.ceil(leftMs / 1000)
+    const seconds = Math.ceil((nowMs + leftMs - this.#publishedAtMs) / 1000)
+    // Published at a time at which our clock says that it is over, or so long ago that it can't be written.
+    if (seconds <= 0 || seconds > EXPIRY_SECONDS_MAX) this.#publishedAtMs = nowMs
+    view.messageExpiryInterval = this.#publishedAtMs === nowMs ? this.expirySeconds : seconds
+    view.buffer.writeUInt32BE(view.messageExpiryInterval, view.messageExpiryAt)
+    return true
   }
 
   /** One that was kept: a will, or a message that came over a link. */
@@ -43,16 +87,20 @@ export class Passing implements PassingPublish {
     this.session = undefined
     this.publisher = publication.publisher
     this.nowMs = nowMs
+    this.#publishedAtMs = publication.receivedAtMs
     this.expirySeconds = publication.expirySecondsLeft(nowMs)
     this.origin = publication.origin
     this.ownsBytes = false
     this.isRetainRefused = false
+    this.isTold = false
+    this.debt = undefined
     this.#publication = publication
   }
 
   /** From now on it was published at this time, and what is left of its life counts from there. Not once somebody keeps it. */
   restamp(nowMs: number): void {
     this.nowMs = nowMs
+    this.#publishedAtMs = nowMs
     if (this.#publication === undefined || this.#publication.receivedAtMs === nowMs) return
     this.#publication = this.#publication.restamped(nowMs, this.expirySeconds)
     this.#publication.show(this.view)
@@ -67,13 +115,13 @@ export class Passing implements PassingPublish {
 
   /** A copy to keep, the same for all who keep it. */
   get publication(): Publication {
-    this.#publication ??= new Publication(this.topic, this.view, this.publisher, this.nowMs, this.origin)
+    this.#publication ??= new Publication(this.topic, this.view, this.publisher, this.#publishedAtMs, this.origin)
     return this.#publication.own()
   }
 
   /** The same for whoever is likely to be done with it soon: without a copy, as long as nobody has asked for one. */
   get borrowed(): Publication {
-    this.#publication ??= Publication.borrow(this.topic, this.view, this.publisher, this.nowMs, this.origin)
+    this.#publication ??= Publication.borrow(this.topic, this.view, this.publisher, this.#publishedAtMs, this.origin)
     return this.#publication
   }
 
