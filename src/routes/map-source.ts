@@ -27,7 +27,7 @@ export type MapSourceOptions = {
 
 export class MapSource {
   readonly content: MapContent
-  readonly #message: OpsLimits
+  #message: OpsLimits
   readonly #journal: Journal
   #claim: Claim
   #sentSeq = 0
@@ -60,6 +60,11 @@ export class MapSource {
     if (!this.content.delete(key)) return false
     this.#journal.append(key, null)
     return true
+  }
+
+  /** Of messages from now on: another receiver may take other ones. */
+  limit(message: OpsLimits): void {
+    this.#message = message
   }
 
   /** The source goes on under a higher life: somebody holds what a former one said under the present one or a later one. */
