@@ -7,8 +7,8 @@
  */
 import type { Publisher } from '../packets/publication.ts'
 import type { PublishView } from '../packets/publish-view.ts'
-import { BATCH_FIELDS, FRAME_START, frameKind, runFlag } from './lane-frame.ts'
-import { PackWriter, textBytes, UINT64_BYTES, writeArrayHead, writeBinaryHead, writeUint64 } from './pack-writer.ts'
+import { BATCH_TABLES_AT, runFlag, writeBatchHead } from './lane-frame.ts'
+import { PackWriter, textBytes, writeArrayHead, writeBinaryHead } from './pack-writer.ts'
 
 /** Whose a message is at the receiver. Neither: it is there only to be retained. */
 export type Directive = {
@@ -31,8 +31,8 @@ export interface LaneMessage {
   readonly origin: string | undefined
 }
 
-/** Everything of a frame but publishers, names, runs and messages: heads at their longest. */
-const FIXED_BYTES = 3 + 2 * UINT64_BYTES + 5 + 5 + 5
+/** The heads of publishers, names and runs, at their longest. */
+const TABLE_HEADS_BYTES = 5 + 5 + 5
 /** A run without the names of its groups: flags, count, publisher, time, origin, number of groups, at their longest. */
 const RUN_BYTES = 1 + 4 + 4 + 8 + 4 + 4
 const NAME_INDEX_BYTES = 4
@@ -41,6 +41,8 @@ const EXPIRY_SECONDS_MAX = 0xffff_ffff
 const PACKETS_BYTES_INITIAL = 16_384
 /** Beyond it a time is no date, and the difference of two would not be exact. */
 const TIME_MS_MAX = 2 ** 50
+
+const laneHead = Buffer.alloc(BATCH_TABLES_AT)
 
 export class BatchWriter {
   /** Messages so far. */
@@ -62,11 +64,18 @@ export class BatchWriter {
   #groups: readonly string[] = []
   /** Of the run before, from which the next one's is told as a difference. */
   #timeBeforeMs = 0
+  /** Everything of a frame but publishers, names, runs and messages. */
+  readonly #fixedBytes: number
+
+  /** @param headBytes what stands before the publishers */
+  constructor(headBytes = BATCH_TABLES_AT) {
+    this.#fixedBytes = headBytes + TABLE_HEADS_BYTES
+  }
 
   /** What `finish` will make at most, bytes. */
   get byteLength(): number {
     const { end } = this.#packets
-    return FIXED_BYTES + RUN_BYTES + this.#groups.length * NAME_INDEX_BYTES + this.#metaBytes + end
+    return this.#fixedBytes + RUN_BYTES + this.#groups.length * NAME_INDEX_BYTES + this.#metaBytes + end
   }
 
   get #metaBytes(): number {
@@ -77,14 +86,19 @@ export class BatchWriter {
   costOf(message: LaneMessage, directive: Directive): number {
     const { view, publisher, origin } = message
     let bytes = view.end - view.start
-    if (publisher !== this.#publisher) {
-      const { clientId, username, peerHost } = publisher
-      bytes += 1 + textBytes(clientId) + textBytes(username) + textBytes(peerHost)
-    }
+    if (publisher !== this.#publisher) bytes += publisherBytes(publisher)
     if (this.count > 0 && this.#continues(message, directive)) return bytes
     bytes += RUN_BYTES
     if (origin !== undefined) bytes += textBytes(origin)
     for (const group of directive.groups) bytes += NAME_INDEX_BYTES + textBytes(group)
+    return bytes
+  }
+
+  /** What a frame with nothing but this message takes at most, bytes. */
+  costAlone({ view, publisher, origin }: LaneMessage, { groups }: Directive): number {
+    let bytes = this.#fixedBytes + RUN_BYTES + publisherBytes(publisher) + view.end - view.start
+    if (origin !== undefined) bytes += textBytes(origin)
+    for (const group of groups) bytes += NAME_INDEX_BYTES + textBytes(group)
     return bytes
   }
 
@@ -178,16 +192,18 @@ export class BatchWriter {
       packets.buffer.writeUInt32BE(Math.min(EXPIRY_SECONDS_MAX, expirySeconds), at + view.messageExpiryAt - view.start)
   }
 
-  /** The frame, still without its number (`numberBatch`), in memory of its own. Begins anew. */
+  /** The frame of a lane between members, still without its number (`numberBatch`), in memory of its own. Begins anew. */
   finish(epoch: number): Buffer {
+    writeBatchHead(laneHead, epoch)
+    return this.finishAfter(laneHead)
+  }
+
+  /** The same after another head, which is as long as was said at the beginning. */
+  finishAfter(head: Buffer): Buffer {
     this.#endRun()
     const packets = this.#packets
-    const frame = Buffer.allocUnsafe(FIXED_BYTES + this.#metaBytes + packets.end)
-    frame[0] = FRAME_START
-    frame[1] = 0x90 | BATCH_FIELDS
-    frame[2] = frameKind.batch
-    let at = writeUint64(frame, 3, epoch)
-    at = writeUint64(frame, at, 0)
+    const frame = Buffer.allocUnsafe(this.#fixedBytes + this.#metaBytes + packets.end)
+    let at = head.copy(frame, 0)
     at = writeArrayHead(frame, at, this.#publisherIndexes.size)
     at = this.#publishers.copyTo(frame, at)
     at = writeArrayHead(frame, at, this.#nameIndexes.size)
@@ -214,6 +230,10 @@ export class BatchWriter {
     this.#timeMs = 0
     this.#timeBeforeMs = 0
   }
+}
+
+function publisherBytes({ clientId, username, peerHost }: Publisher): number {
+  return 1 + textBytes(clientId) + textBytes(username) + textBytes(peerHost)
 }
 
 function areEqual(some: readonly string[], others: readonly string[]): boolean {

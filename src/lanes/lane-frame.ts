@@ -15,7 +15,7 @@ import { PackReader } from '../packets/pack-reader.ts'
 import { UINT64_BYTES, writeUint64 } from '../packets/pack-writer.ts'
 
 export const FRAME_START = 0xc1
-export const BATCH_FIELDS = 6
+const BATCH_FIELDS = 6
 const BEGIN_FIELDS = 4
 const ACK_FIELDS = 6
 
@@ -96,6 +96,12 @@ function readAck(epoch: number): LaneAck {
   const expected = reader.uint64()
   const isMissing = reader.boolean()
   return { type: 'ack', epoch, kept, expected, isMissing, boot: reader.text() }
+}
+
+/** The beginning of a batch that has no number yet, in `BATCH_TABLES_AT` bytes. */
+export function writeBatchHead(target: Buffer, epoch: number): void {
+  writeHead(target, BATCH_FIELDS, frameKind.batch, epoch)
+  writeUint64(target, SEQUENCE_AT, 0)
 }
 
 /** Gives a batch its number, before anybody else has seen it. */

@@ -3,7 +3,7 @@
  *
  *     matched = delivered + inflight + queued + dropped(reason) + failed(reason)
  *
- * A message enters once and then only moves, so the sum holds by construction. Not a log: the counters are all there is.
+ * A message enters once and then only moves, so the sum holds by construction. They move by whole batches. Not a log: the counters are all there is.
  */
 
 export type DropReason = 'queue_full' | 'expired' | 'too_large' | 'link_removed' | 'shed_qos0'
@@ -39,6 +39,16 @@ export class Ledger {
   #dropped: Partial<Record<DropReason, number>> = {}
   #failed: Partial<Record<FailReason, number>> = {}
 
+  /** @param kept from before a restart. What waited or flew then enters anew, as far as it was found again (`Outbox.restore`) */
+  constructor(kept?: LedgerSnapshot) {
+    if (kept === undefined) return
+    this.#delivered = kept.delivered
+    this.#retried = kept.retried
+    this.#dropped = { ...kept.dropped }
+    this.#failed = { ...kept.failed }
+    this.#matched = kept.delivered + total(kept.dropped) + total(kept.failed)
+  }
+
   get queued(): number {
     return this.#queued
   }
@@ -47,47 +57,56 @@ export class Ledger {
     return this.#inflight
   }
 
-  /** A message matched a route of the peer and waits to cross. */
-  enterQueued(): void {
-    this.#matched += 1
-    this.#queued += 1
+  /** So many messages matched a route of the peer and wait to cross. */
+  enterQueued(count: number): void {
+    this.#matched += count
+    this.#queued += count
   }
 
-  /** A message matched a route of the peer and was given up before it was ever queued. */
-  enterDropped(reason: DropReason): void {
-    this.#matched += 1
-    this.#drop(reason)
+  /** They matched a route of the peer and were given up before they were ever queued. */
+  enterDropped(count: number, reason: DropReason): void {
+    this.#matched += count
+    this.#drop(count, reason)
   }
 
   /** From the queue to a connection. */
-  send(): void {
-    this.#queued -= 1
-    this.#inflight += 1
+  send(count: number): void {
+    this.#queued -= count
+    this.#inflight += count
   }
 
   /** From a lost connection back to the queue. */
-  putBack(): void {
-    this.#inflight -= 1
-    this.#queued += 1
-    this.#retried += 1
+  putBack(count: number): void {
+    this.#inflight -= count
+    this.#queued += count
+    this.#retried += count
   }
 
-  dropQueued(reason: DropReason): void {
-    this.#queued -= 1
-    this.#drop(reason)
+  dropQueued(count: number, reason: DropReason): void {
+    this.#queued -= count
+    this.#drop(count, reason)
   }
 
-  settle(outcome: Outcome): void {
-    this.#inflight -= 1
+  /** What became of so many messages in flight. */
+  settle(count: number, outcome: Outcome): void {
+    this.#inflight -= count
     switch (outcome.type) {
       case 'delivered':
-        this.#delivered += 1
+        this.#delivered += count
         return
       case 'dropped':
-        return this.#drop(outcome.reason)
+        return this.#drop(count, outcome.reason)
       case 'failed':
-        this.#failed[outcome.reason] = (this.#failed[outcome.reason] ?? 0) + 1
+        this.#failed[outcome.reason] = (this.#failed[outcome.reason] ?? 0) + count
     }
+  }
+
+  /** Gives up all that waits or flies. */
+  dropAll(reason: DropReason): void {
+    const count = this.#queued + this.#inflight
+    this.#queued = 0
+    this.#inflight = 0
+    if (count > 0) this.#drop(count, reason)
   }
 
   /** Forgets what is over; what still waits or flies stays, and is what has matched from now on. */
@@ -111,8 +130,8 @@ export class Ledger {
     }
   }
 
-  #drop(reason: DropReason): void {
-    this.#dropped[reason] = (this.#dropped[reason] ?? 0) + 1
+  #drop(count: number, reason: DropReason): void {
+    this.#dropped[reason] = (this.#dropped[reason] ?? 0) + count
   }
 }
 

@@ -102,7 +102,7 @@ export class MessageOutbox {
     const entry = new OutboxEntry(message, bytes, this.#sequence, expiresMs, queueIndex)
     this.#bytes += bytes
     this.#count += 1
-    this.ledger.enterQueued()
+    this.ledger.enterQueued(1)
     this.#append(entry)
     return queueIndex
   }
@@ -121,7 +121,7 @@ export class MessageOutbox {
       entry.place = 'inflight'
       entry.takenAtMs = nowMs
       queue.flying.pushBack(entry)
-      this.ledger.send()
+      this.ledger.send(1)
       return entry
     }
   }
@@ -131,7 +131,7 @@ export class MessageOutbox {
     if (entry.place !== 'inflight') return
     this.#queue(entry.queueIndex).flying.remove(entry)
     this.#forget(entry)
-    this.ledger.settle(outcome)
+    this.ledger.settle(1, outcome)
   }
 
   /** The connection of a queue is gone: what flew on it waits again, in its old order and before everything else. */
@@ -141,7 +141,7 @@ export class MessageOutbox {
       flying.remove(entry)
       entry.place = 'queued'
       this.#prepend(entry)
-      this.ledger.putBack()
+      this.ledger.putBack(1)
     }
   }
 
@@ -190,7 +190,7 @@ export class MessageOutbox {
   }
 
   #refuse(reason: DropReason): undefined {
-    this.ledger.enterDropped(reason)
+    this.ledger.enterDropped(1, reason)
     return undefined
   }
 
@@ -249,7 +249,7 @@ export class MessageOutbox {
   #drop(entry: OutboxEntry, reason: DropReason): void {
     this.#unlink(entry)
     this.#forget(entry)
-    this.ledger.dropQueued(reason)
+    this.ledger.dropQueued(1, reason)
   }
 
   #forget(entry: OutboxEntry): void {

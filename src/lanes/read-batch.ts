@@ -32,18 +32,21 @@ const view = new PublishView()
 
 class Malformed extends Error {}
 
-/** Of a frame that `readLaneFrame` calls a batch. Never throws for what the frame holds. */
-export function readBatch(frame: Buffer): ReadBatch {
+/**
+ * Of a frame that `readLaneFrame` calls a batch, or of any bytes in which publishers, names, runs and messages follow each other to
+ * their end. Never throws for what they hold.
+ */
+export function readBatch(frame: Buffer, tablesAt = BATCH_TABLES_AT): ReadBatch {
   try {
-    return readMessages(frame)
+    return readMessages(frame, tablesAt)
   } catch (error) {
     if (error instanceof PacketFault || error instanceof Malformed) return { type: 'malformed', reason: error.message }
     throw error
   }
 }
 
-function readMessages(frame: Buffer): ReadBatch {
-  header.show(frame, BATCH_TABLES_AT, frame.length)
+function readMessages(frame: Buffer, tablesAt: number): ReadBatch {
+  header.show(frame, tablesAt, frame.length)
   const publishers = readPublishers()
   const names = readNames()
   const runsBytes = header.binary()

@@ -4,11 +4,10 @@ import { imbalance, Ledger, refusedByPeer } from '../../src/lanes/ledger.ts'
 
 test('a reset forgets what is over and keeps what still waits or flies', () => {
   const ledger = new Ledger()
-  for (let count = 0; count < 4; count += 1) ledger.enterQueued()
-  ledger.enterDropped('queue_full')
-  ledger.send()
-  ledger.send()
-  ledger.settle({ type: 'failed', reason: refusedByPeer(0x97) })
+  ledger.enterQueued(4)
+  ledger.enterDropped(1, 'queue_full')
+  ledger.send(2)
+  ledger.settle(1, { type: 'failed', reason: refusedByPeer(0x97) })
   ledger.reset()
   assert.deepEqual(ledger.snapshot(), {
     matched: 3,
@@ -20,6 +19,32 @@ test('a reset forgets what is over and keeps what still waits or flies', () => {
     retried: 0,
   })
   assert.equal(imbalance(ledger.snapshot()), 0)
+})
+
+test('from a snapshot comes what is over; what waited or flew is not known to be there', () => {
+  const before = new Ledger()
+  before.enterQueued(10)
+  before.send(6)
+  before.settle(2, { type: 'delivered' })
+  before.settle(1, { type: 'failed', reason: refusedByPeer(0x97) })
+  before.dropQueued(3, 'expired')
+  before.putBack(1)
+  const after = new Ledger(before.snapshot())
+  assert.equal(imbalance(after.snapshot()), 0)
+  assert.deepEqual(after.snapshot(), { ...before.snapshot(), matched: 6, inflight: 0, queued: 0 })
+  after.enterQueued(4)
+  assert.deepEqual(after.snapshot(), { ...before.snapshot(), inflight: 0, queued: 4 })
+})
+
+test('all that waits or flies can be given up at once', () => {
+  const ledger = new Ledger()
+  ledger.enterQueued(5)
+  ledger.send(2)
+  ledger.dropAll('link_removed')
+  assert.deepEqual(ledger.snapshot().dropped, { link_removed: 5 })
+  assert.equal(imbalance(ledger.snapshot()), 0)
+  ledger.dropAll('link_removed')
+  assert.deepEqual(ledger.snapshot().dropped, { link_removed: 5 })
 })
 
 test('reasons of a refusal are told apart by code', () => {
