@@ -53,6 +53,12 @@ export type LinkFile = {
   readonly enable?: boolean
   readonly clientid?: string
   readonly pool_size?: number
+  readonly dialect?: 'auto' | 'emqx' | 'native'
+  readonly durable?: boolean
+  readonly overflow?: 'drop_oldest' | 'drop_newest' | 'backpressure'
+  readonly retained?: 'live' | 'sync' | 'off'
+  readonly compression?: 'off' | 'auto'
+  readonly resource_opts?: { readonly max_buffer_bytes?: string; readonly max_buffer_messages?: number }
 }
 
 /** The longest a node may take to say what is waited for. */
