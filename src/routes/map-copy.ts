@@ -5,7 +5,7 @@
  *        ^------------- the changes that it missed ----'
  *
  * Make before break: while it repairs itself, and whoever speaks, nothing is taken away; what the owner turns out not to have any
- * more goes when everything that the owner has is here.
+ * more goes when everything that the owner has is here. Only an owner that takes leave itself has all of it go.
  */
 import type { HashKey } from '../topics/keyed-hash.ts'
 import { BucketRepair } from './bucket-repair.ts'
@@ -28,6 +28,8 @@ export type MapCopyOptions = {
   readonly entriesMax: number
   /** After so long without an answer a question is asked again, milliseconds. */
   readonly answerMs: number
+  /** Pieces on their way at a time; 1 by default. */
+  readonly pullsMax?: number
   readonly hashKey?: HashKey | undefined
   /** To go on from; it is the copy's from now on. */
   readonly content?: MapContent | undefined
@@ -42,9 +44,14 @@ export type CopyState =
   | 'sweeping'
   /** The owner has more entries than a copy may have. */
   | 'too_large'
+  /** Its owner took leave: all that is left is on its way out. */
+  | 'ended'
 
 /** What is asked for next, and of whom. */
 type Need = { readonly type: 'since' | 'pull'; readonly of: Claim }
+
+/** Some of the buckets that differ, and since when a piece of them is on its way. */
+type Pull = { readonly repair: BucketRepair; askedMs: number | undefined }
 
 /** After so many questions without an answer the owner has to speak before it is asked again. */
 const unansweredMax = 5
@@ -53,6 +60,7 @@ export class MapCopy {
   readonly content: MapContent
   readonly #entriesMax: number
   readonly #answerMs: number
+  readonly #pullsMax: number
   readonly #hashKey: HashKey | undefined
   #claim: Claim | undefined
   #seq = 0
@@ -61,16 +69,23 @@ export class MapCopy {
   #isBehind = false
   /** The content differs though no change is missing. */
   #differs = false
-  #repair: BucketRepair | undefined
+  #pulls: readonly Pull[] = []
+  /** Pieces showed the owner's content as it was at this change, or before. */
+  #pieceSeq = 0
   /** What goes at the end of the repair, or is on its way out after it. */
   readonly #leaving = new Set<string>()
   #isTooLarge = false
-  #asked: { readonly need: Need['type']; readonly atMs: number } | undefined
+  /** When changes or digests were asked for that have not come. */
+  #askedMs: number | undefined
   #unanswered = 0
+  #isEnded = false
+  /** Of the buckets of an owner that took leave, the first one that may have something. */
+  #endedBucket = 0
 
-  constructor({ entriesMax, answerMs, hashKey, content }: MapCopyOptions) {
+  constructor({ entriesMax, answerMs, pullsMax = 1, hashKey, content }: MapCopyOptions) {
     this.#entriesMax = entriesMax
     this.#answerMs = answerMs
+    this.#pullsMax = pullsMax
     this.#hashKey = hashKey
     this.content = content ?? new MapContent(hashKey)
   }
@@ -80,40 +95,60 @@ export class MapCopy {
     return this.#claim
   }
 
+  /** The last change that it has. */
+  get seq(): number {
+    return this.#seq
+  }
+
   get state(): CopyState {
+    if (this.#isEnded) return 'ended'
     if (this.#isTooLarge) return 'too_large'
     if (this.#isBehind || this.#differs || this.#claim === undefined) return 'behind'
-    if (this.#repair !== undefined) return 'repairing'
+    if (this.#pulls.length > 0) return 'repairing'
     return this.#leaving.size > 0 ? 'sweeping' : 'in_sync'
   }
 
   /** What it would ask for, if it did not wait for an answer. */
   get need(): Need | undefined {
-    if (this.#isTooLarge || this.#heard === undefined) return undefined
+    if (this.#isEnded || this.#isTooLarge || this.#heard === undefined) return undefined
     if (this.#isBehind || this.#differs) return { type: 'since', of: this.#heard }
-    if (this.#repair !== undefined && this.#claim !== undefined) return { type: 'pull', of: this.#claim }
+    if (this.#pulls.length > 0 && this.#claim !== undefined) return { type: 'pull', of: this.#claim }
     return undefined
   }
 
-  /** A question is on its way, and its answer not overdue. */
+  /** Questions are on their way, as many as may be, and none of their answers overdue. */
   isWaiting(nowMs: number): boolean {
-    return this.#asked !== undefined && nowMs - this.#asked.atMs < this.#answerMs
+    const type = this.need?.type
+    if (type === 'pull') return this.#pulls.every(({ askedMs }) => this.#isRecent(askedMs, nowMs))
+    return type === 'since' && this.#isRecent(this.#askedMs, nowMs)
   }
 
-  /** What to ask now, and whom; `undefined`: nothing is needed, or an answer is on its way. */
+  #isRecent(askedMs: number | undefined, nowMs: number): boolean {
+    return askedMs !== undefined && nowMs - askedMs < this.#answerMs
+  }
+
+  /** What to ask now, and whom; `undefined`: nothing is needed, or answers are on their way. To be called until then. */
   ask(nowMs: number): { readonly question: MapQuestion; readonly of: Claim } | undefined {
     const { need } = this
-    if (need === undefined || this.isWaiting(nowMs)) return undefined
-    if (this.#asked !== undefined) this.#unanswered += 1
-    if (this.#unanswered >= unansweredMax) {
-      // Whoever speaks next is asked, also one with a lower claim: the other one may be gone for good.
-      this.#heard = undefined
-      this.forgetQuestion()
-      return undefined
+    if (need === undefined) return undefined
+    if (need.type === 'since') {
+      if (this.#isRecent(this.#askedMs, nowMs) || !this.#mayAsk(this.#askedMs !== undefined)) return undefined
+      this.#askedMs = nowMs
+      return { question: this.position(), of: need.of }
     }
-    this.#asked = { need: need.type, atMs: nowMs }
-    if (need.type === 'since' || this.#repair === undefined) return { question: this.position(), of: need.of }
-    return { question: { type: 'pull', life: need.of.life, ...this.#repair.next() }, of: need.of }
+    const pull = this.#pulls.find(({ askedMs }) => !this.#isRecent(askedMs, nowMs))
+    if (pull === undefined || !this.#mayAsk(pull.askedMs !== undefined)) return undefined
+    pull.askedMs = nowMs
+    return { question: { type: 'pull', life: need.of.life, ...pull.repair.next() }, of: need.of }
+  }
+
+  #mayAsk(isAgain: boolean): boolean {
+    if (isAgain) this.#unanswered += 1
+    if (this.#unanswered < unansweredMax * Math.max(1, this.#pulls.length)) return true
+    // Whoever speaks next is asked, also one with a lower claim: the other one may be gone for good.
+    this.#heard = undefined
+    this.forgetQuestion()
+    return false
   }
 
   /** What it has; told to somebody who was replaced, it says by whom. */
@@ -123,14 +158,17 @@ export class MapCopy {
 
   /** The connection was lost: no answer will come. */
   forgetQuestion(): void {
-    this.#asked = undefined
+    this.#askedMs = undefined
+    for (const pull of this.#pulls) pull.askedMs = undefined
     this.#unanswered = 0
   }
 
   /** Returns what changed, or `outdated`: somebody with a higher claim has spoken before. */
   take(statement: MapStatement): readonly MapChange[] | 'outdated' {
     const order = this.#claim === undefined ? 1 : compareClaims(statement.claim, this.#claim)
-    if (order < 0) return 'outdated'
+    // Nobody comes back under a claim that took leave.
+    if (order < 0 || (order === 0 && this.#isEnded)) return 'outdated'
+    this.#isEnded = false
     this.#listenTo(statement.claim)
     if (statement.type === 'heartbeat') return this.#hear(statement, order > 0)
     if (statement.type === 'delta') return this.#apply(statement, order > 0)
@@ -138,24 +176,37 @@ export class MapCopy {
     return this.#fill(statement, order > 0)
   }
 
+  /** The owner takes leave: nothing of what it said holds any more, and `work` takes it away. Returns whether it may say so. */
+  end(claim: Claim): boolean {
+    if (this.#claim !== undefined && compareClaims(claim, this.#claim) < 0) return false
+    this.#listenTo(claim)
+    this.#settle(claim, 0)
+    this.#isTooLarge = false
+    this.#isEnded = true
+    this.#endedBucket = 0
+    return true
+  }
+
   /** Nobody asks whoever has been replaced, or waits for an answer of theirs. */
   #listenTo(claim: Claim): void {
     const order = this.#heard === undefined ? 1 : compareClaims(claim, this.#heard)
     if (order < 0) return
-    if (order > 0) this.#asked = undefined
+    if (order > 0) this.#askedMs = undefined
     this.#heard = claim
     this.#unanswered = 0
   }
 
   /** Work is left that waits for nobody. */
   get isBusy(): boolean {
-    return this.#repair === undefined && this.#leaving.size > 0
+    if (this.#isEnded) return this.content.size > 0
+    return this.#leaving.size > 0 && !this.#isBehind && !this.#lacksSome
   }
 
   /** Takes away at most so many of the entries that the owner has not any more. Returns what changed. */
   work(changesMax: number): readonly MapChange[] {
     const changes: MapChange[] = []
     if (!this.isBusy) return changes
+    if (this.#isEnded) return this.#clear(changesMax, changes)
     for (const key of this.#leaving) {
       if (changes.length >= changesMax) break
       this.#leaving.delete(key)
@@ -164,13 +215,28 @@ export class MapCopy {
     return changes
   }
 
+  #clear(changesMax: number, changes: MapChange[]): readonly MapChange[] {
+    for (; this.#endedBucket < bucketCount; this.#endedBucket += 1) {
+      for (const key of Array.from(this.content.bucketEntries(this.#endedBucket).keys())) {
+        if (changes.length >= changesMax) return changes
+        this.#delete(key, changes)
+      }
+    }
+    return changes
+  }
+
+  /** Something that the owner has may not be here: parts of its content have not come, or the changes since its oldest part. */
+  get #lacksSome(): boolean {
+    return this.#pulls.length > 0 || this.#seq < this.#pieceSeq
+  }
+
   #hear({ claim, seq, digest }: MapHeartbeat, isOther: boolean): readonly MapChange[] {
     if (!isOther && seq < this.#seq) return []
     this.#isTooLarge = digest.size > this.#entriesMax
     if (sameDigest(digest, this.content.digest())) this.#settle(claim, seq)
     else if (isOther || seq > this.#seq) this.#isBehind = true
     // While it repairs itself, or something is on its way out, it differs and knows why.
-    else if (this.#repair === undefined && this.#leaving.size === 0) this.#differs = true
+    else if (this.#pulls.length === 0 && this.#leaving.size === 0) this.#differs = true
     return []
   }
 
@@ -180,9 +246,10 @@ export class MapCopy {
     this.#seq = seq
     this.#isBehind = false
     this.#differs = false
-    this.#repair = undefined
+    this.#pulls = []
+    this.#pieceSeq = 0
     this.#leaving.clear()
-    this.#asked = undefined
+    this.#askedMs = undefined
   }
 
   #apply(delta: MapDelta, isOther: boolean): readonly MapChange[] {
@@ -196,12 +263,12 @@ export class MapCopy {
       const value = delta.values[i] ?? undefined
       if (value !== undefined) this.#set(key, value, changes)
       // What stands for it may not have come yet.
-      else if (this.#repair !== undefined) this.#leave(key)
+      else if (this.#lacksSome) this.#leave(key)
       else this.#delete(key, changes)
     }
     this.#seq = Math.max(this.#seq, delta.from + delta.keys.length - 1)
-    if (delta.answer !== 'none' && this.#asked?.need === 'since') {
-      this.#asked = undefined
+    if (delta.answer !== 'none' && this.#askedMs !== undefined) {
+      this.#askedMs = undefined
       this.#isBehind = delta.answer === 'more'
     }
     return changes
@@ -212,7 +279,14 @@ export class MapCopy {
     if (!isWanted || (!isOther && digests.seq < this.#seq)) return []
     const differing = this.#differing(digests)
     this.#settle(digests.claim, digests.seq)
-    if (differing.length > 0) this.#repair = new BucketRepair(differing, this.#hashKey)
+    // So many at a time, each its own part of them: a link with a long way would be idle most of the time.
+    const share = Math.max(1, Math.ceil(differing.length / this.#pullsMax))
+    const pulls: Pull[] = []
+    for (let at = 0; at < differing.length; at += share) {
+      const repair = new BucketRepair(differing.slice(at, at + share), this.#hashKey)
+      pulls.push({ repair, askedMs: undefined })
+    }
+    this.#pulls = pulls
     return []
   }
 
@@ -229,12 +303,14 @@ export class MapCopy {
 
   #fill(piece: MapPiece, isOther: boolean): readonly MapChange[] {
     const changes: MapChange[] = []
-    const repair = this.#repair
-    if (isOther || repair === undefined || !repair.expects(piece)) return changes
-    if (this.#asked?.need === 'pull') this.#asked = undefined
+    const pull = isOther ? undefined : this.#pulls.find(({ repair }) => repair.expects(piece))
+    if (pull === undefined) return changes
+    const { repair } = pull
+    pull.askedMs = undefined
     // Older than what is here: it would undo changes.
     if (piece.seq < this.#seq) return changes
     this.#unanswered = 0
+    this.#pieceSeq = Math.max(this.#pieceSeq, piece.seq)
     let end = 0
     for (const [index, length] of piece.lengths.entries()) {
       const begin = end
@@ -249,7 +325,7 @@ export class MapCopy {
       if (isWhole && repair.isComplete) this.#leaveUnless(repair.named, repair.bucket)
       if (isWhole) repair.advance()
     }
-    if (repair.isDone) this.#repair = undefined
+    if (repair.isDone) this.#pulls = this.#pulls.filter((other) => other !== pull)
     return changes
   }
 

@@ -85,6 +85,11 @@ export class MapSource {
     return delta
   }
 
+  /** Nobody is there to be told what waits: whoever comes asks for what it lacks. */
+  skipUnsent(): void {
+    this.#sentSeq = this.#journal.last
+  }
+
   /** `undefined`: the question was for somebody else. */
   answer(question: MapQuestion): MapDelta | MapDigests | MapPiece | undefined {
     return question.type === 'since' ? this.#answerSince(question) : this.#answerPull(question)
