@@ -1,0 +1,163 @@
+/** A message in the queues of a pool, and the two structures that hold it: a list in order of arrival and a heap by expiry. */
+import type { Message } from '../packets/message.ts'
+import type { Publication } from '../packets/publication.ts'
+import type { OutboxBatch } from './outbox-batch.ts'
+
+/** Handed out by `PoolQueues.take`; whoever holds it settles it or puts its queue back. */
+export class PoolEntry {
+  readonly message: Message
+  /** Of its PUBLISH packet. */
+  readonly bytes: number
+  /** That it came out of. */
+  readonly batch: OutboxBatch
+  /** Order of arrival in all queues. */
+  readonly sequence: number
+  /** By the steady clock; `Infinity` for one that may wait for ever. */
+  readonly expiresAtMs: number
+  queueIndex: number
+  place: 'queued' | 'inflight' | 'gone' = 'queued'
+  /** When it was last taken, by the steady clock. */
+  takenAtMs = 0
+
+  // The links belong to the lists and the heap: one entry stands in at most one list of each kind.
+  previous: PoolEntry | undefined
+  next: PoolEntry | undefined
+  previousQos0: PoolEntry | undefined
+  nextQos0: PoolEntry | undefined
+  heapIndex = -1
+
+  constructor(publication: Publication, batch: OutboxBatch, sequence: number, expiresAtMs: number, queueIndex: number) {
+    this.message = publication.toMessage()
+    this.bytes = publication.byteLength
+    this.batch = batch
+    this.sequence = sequence
+    this.expiresAtMs = expiresAtMs
+    this.queueIndex = queueIndex
+  }
+}
+
+/** Entries in order, each of which can leave from the middle; everything in constant time. */
+export class EntryList {
+  first: PoolEntry | undefined
+  last: PoolEntry | undefined
+  length = 0
+
+  pushBack(entry: PoolEntry): void {
+    entry.previous = this.last
+    entry.next = undefined
+    if (this.last === undefined) this.first = entry
+    else this.last.next = entry
+    this.last = entry
+    this.length += 1
+  }
+
+  pushFront(entry: PoolEntry): void {
+    entry.next = this.first
+    entry.previous = undefined
+    if (this.first === undefined) this.last = entry
+    else this.first.previous = entry
+    this.first = entry
+    this.length += 1
+  }
+
+  remove(entry: PoolEntry): void {
+    if (entry.previous === undefined) this.first = entry.next
+    else entry.previous.next = entry.next
+    if (entry.next === undefined) this.last = entry.previous
+    else entry.next.previous = entry.previous
+    entry.previous = undefined
+    entry.next = undefined
+    this.length -= 1
+  }
+}
+
+/** The same for the QoS 0 entries among them, so that the oldest of these is found without a search. */
+export class Qos0List {
+  first: PoolEntry | undefined
+  last: PoolEntry | undefined
+
+  pushBack(entry: PoolEntry): void {
+    entry.previousQos0 = this.last
+    entry.nextQos0 = undefined
+    if (this.last === undefined) this.first = entry
+    else this.last.nextQos0 = entry
+    this.last = entry
+  }
+
+  pushFront(entry: PoolEntry): void {
+    entry.nextQos0 = this.first
+    entry.previousQos0 = undefined
+    if (this.first === undefined) this.last = entry
+    else this.first.previousQos0 = entry
+    this.first = entry
+  }
+
+  remove(entry: PoolEntry): void {
+    if (entry.previousQos0 === undefined) this.first = entry.nextQos0
+    else entry.previousQos0.nextQos0 = entry.nextQos0
+    if (entry.nextQos0 === undefined) this.last = entry.previousQos0
+    else entry.nextQos0.previousQos0 = entry.previousQos0
+    entry.previousQos0 = undefined
+    entry.nextQos0 = undefined
+  }
+}
+
+/**
+ * The entries that can expire, soonest first: a binary heap from which any entry can leave. With one age for all, which
+ * is the common case, entries come in order and an insertion compares once.
+ */
+export class ExpiryHeap {
+  readonly #entries: PoolEntry[] = []
+
+  get soonest(): PoolEntry | undefined {
+    return this.#entries[0]
+  }
+
+  add(entry: PoolEntry): void {
+    if (entry.expiresAtMs === Number.POSITIVE_INFINITY) return
+    this.#entries.push(entry)
+    this.#rise(entry, this.#entries.length - 1)
+  }
+
+  remove(entry: PoolEntry): void {
+    const index = entry.heapIndex
+    if (index < 0) return
+    entry.heapIndex = -1
+    const last = this.#entries.pop()
+    if (last === undefined || last === entry) return
+    this.#rise(last, index)
+    this.#sink(last, last.heapIndex)
+  }
+
+  #rise(entry: PoolEntry, from: number): void {
+    let index = from
+    while (index > 0) {
+      const parentIndex = (index - 1) >> 1
+      const parent = this.#entries[parentIndex]
+      if (parent === undefined || parent.expiresAtMs <= entry.expiresAtMs) break
+      this.#place(parent, index)
+      index = parentIndex
+    }
+    this.#place(entry, index)
+  }
+
+  #sink(entry: PoolEntry, from: number): void {
+    let index = from
+    for (;;) {
+      const left = this.#entries[2 * index + 1]
+      if (left === undefined) break
+      const right = this.#entries[2 * index + 2]
+      const child = right !== undefined && right.expiresAtMs < left.expiresAtMs ? right : left
+      if (entry.expiresAtMs <= child.expiresAtMs) break
+      const childIndex = child.heapIndex
+      this.#place(child, index)
+      index = childIndex
+    }
+    this.#place(entry, index)
+  }
+
+  #place(entry: PoolEntry, index: number): void {
+    this.#entries[index] = entry
+    entry.heapIndex = index
+  }
+}
