@@ -104,12 +104,11 @@ export class SharedRetained {
   }
 
   /** Each topic whose message was published in this cluster, or that was cleared here. May be gone through while things change. */
-  *own(): Iterable<RetainedVersion> {
-    for (const publication of this.store.all())
-      if (publication.origin === undefined)
-        yield { topic: publication.topic, version: versionOf(publication), isDeleted: false }
+  *own(): Iterable<{ readonly topic: string; readonly atMs: number; readonly isDeleted: boolean }> {
+    for (const { topic, receivedAtMs, origin } of this.store.all())
+      if (origin === undefined) yield { topic, atMs: receivedAtMs, isDeleted: false }
     for (const [topic, { version, origin }] of this.#tombstones)
-      if (origin === undefined) yield { topic, version, isDeleted: true }
+      if (origin === undefined) yield { topic, atMs: msOf(version), isDeleted: true }
   }
 
   /** What this cluster has to tell of a topic: its message, one without payload if it was cleared here, or nothing. */
