@@ -3,6 +3,11 @@
  *
  *     session { connecting -> handshaking -> established { bootstrapping -> syncing <-> degraded } } -> disconnected | refused
  *
+ * To a peer that answers in our own dialect the same is said otherwise: it compares what it has with what we say that there is, and
+ * asks for what it lacks; its word that nothing is lacking is awaited after each heartbeat, and changes go out as they come.
+ *
+ *     established.native { preparing -> catching_up <-> agreed <-> doubted }  beside  { idle -> gathering -> flushing -> idle }
+ *
  * `disconnected` and `refused` lead back to `session` after a pause. One machine owns the connection: it lives exactly as long
  * as the state `session`, so that no timer, heartbeat or batch can outlive it.
  *
@@ -14,12 +19,15 @@
 import { assign, cancel, fromCallback, fromPromise, raise, sendTo, setup, type SnapshotFrom } from 'xstate'
 import { nextDelayMs, waitsLong, type Random } from '../src/link/backoff.ts'
 import {
+  confirmOverdue,
   connectTimedOut,
+  dialectChanged,
   handshakeTimedOut,
   peerSilent,
   tellsOfNewerLife,
   type LinkFailure,
 } from '../src/link/link-failure.ts'
+import type { PeerSide } from '../src/link/native/route-greeting.ts'
 import { maySpeak, nextPatienceMs, type SpeakingFact } from '../src/link/speaking.ts'
 
 /** What the machine tells the session, which holds the connection. */
@@ -28,6 +36,8 @@ export type RouteSessionCommand =
   | { readonly type: 'handshake' }
   /** Prepare to tell everything anew; `forgotten` if the peer knows nothing of what it was told before. */
   | { readonly type: 'begin_bootstrap'; readonly forgotten: boolean }
+  /** Tell a native peer what there is, as soon as we know all of it ourselves: it asks for what it lacks. */
+  | { readonly type: 'begin_native' }
   /** Send the next operations, as many as one message takes, and wait for the PUBACK. */
   | { readonly type: 'send_batch' }
   | { readonly type: 'heartbeat' }
@@ -38,7 +48,16 @@ export type RouteSyncEvent =
   | { readonly type: 'connected' }
   /** SUBACK or PUBACK refused a step of the handshake, or the ack says `{error, ...}`. */
   | { readonly type: 'handshake_refused'; readonly failure: LinkFailure }
-  | { readonly type: 'actor_init_ok'; readonly needBootstrap: boolean }
+  /** `peer`: it answered in our own dialect, and says who it is. */
+  | { readonly type: 'actor_init_ok'; readonly needBootstrap: boolean; readonly peer?: PeerSide }
+  /** It answered in another dialect than the one in which this life speaks. */
+  | { readonly type: 'dialect_changed' }
+  /** Native: the peer was told what there is. */
+  | { readonly type: 'routes_prepared' }
+  /** Native: the peer lacks something, and was told. */
+  | { readonly type: 'routes_asked'; readonly progress: RouteProgress }
+  /** Native: the peer has all that we want. */
+  | { readonly type: 'routes_confirmed' }
   | { readonly type: 'bootstrap_begun'; readonly ops: number }
   /** `pending`: operations that wait now. */
   | { readonly type: 'batch_acked'; readonly ops: number; readonly pending: number }
@@ -54,10 +73,20 @@ export type RouteSyncEvent =
   | { readonly type: 'reconnect' }
   /** The machine to itself. */
   | { readonly type: 'heartbeat_due' }
+  /** The machine to itself: a native peer does not say that it has all. */
+  | { readonly type: 'confirm_overdue' }
   /** The machine to itself: the peer does not hear us, not yet or no longer. */
   | { readonly type: 'out_of_reach' }
   /** The machine to itself: another node may reach the peer that we don't. */
   | { readonly type: 'patience_over' }
+
+/** How far a native peer has come in making its copy of our routes. */
+export type RouteProgress = {
+  /** Since it began to ask. */
+  readonly told: number
+  /** Routes that there are; of those that it has already it is told nothing. */
+  readonly total: number
+}
 
 export type RouteSyncInput = {
   /** The peer. */
@@ -78,6 +107,10 @@ export type RouteSyncContext = RouteSyncInput & {
   /** A bootstrap of this life was completed. The peer's word that it needs none counts only after that. */
   readonly bootstrapped: boolean
   readonly bootstrapLeft: number
+  /** The other end of the connection, if it speaks our own dialect. */
+  readonly peer: PeerSide | undefined
+  /** While a native peer catches up. */
+  readonly progress: RouteProgress | undefined
   /** Pause before the next attempt to connect, and before a refused batch is sent again. */
   readonly delayMs: number
   readonly retryMs: number
@@ -93,6 +126,9 @@ export type RouteSyncFact = {
   readonly phase: RouteSyncPhase
   readonly failure: LinkFailure | undefined
   readonly speaking?: SpeakingFact
+  /** The peer, as it said last who it is; left out for one of another kind. */
+  readonly peer?: PeerSide
+  readonly progress?: RouteProgress
 }
 
 /** Event names are EMQX's. */
@@ -112,6 +148,8 @@ export type RouteSyncLog = {
 export const handshakeMs = 5_000
 const deltaWindowMs = 10
 export const heartbeatMs = 10_000
+/** A native peer confirms each heartbeat: this many may be lost, or wait for a long repair. */
+const confirmMs = 3.5 * heartbeatMs
 const lostBackoff = { msMin: 250, msMax: 5_000 }
 /** EMQX tries a peer that refused again after 5 s. */
 const refusedBackoff = { msMin: 1_000, msMax: 5_000 }
@@ -136,6 +174,9 @@ export const routeSyncMachine = setup({
     canGiveWay: ({ context }) => context.speaking.state === 'holder',
     newerLifeExists: ({ context, event }) =>
       context.speaking.state !== 'alone' && 'failure' in event && tellsOfNewerLife(event.failure),
+    peerIsNative: ({ event }) => event.type === 'actor_init_ok' && event.peer !== undefined,
+    wasToldRoutes: ({ context }) => (context.progress?.told ?? 0) > 0,
+    asksForRoutes: ({ event }) => event.type === 'routes_asked' && event.progress.told > 0,
     // A bootstrap that was cut off leaves a peer that knows this life and lacks routes, so its word alone won't do.
     peerHasOurRoutes: ({ context, event }) =>
       event.type === 'actor_init_ok' && context.bootstrapped && !event.needBootstrap,
@@ -175,9 +216,13 @@ export const routeSyncMachine = setup({
     countBatch: assign(({ context, event }) =>
       event.type === 'batch_acked' ? { bootstrapLeft: Math.max(0, context.bootstrapLeft - event.ops) } : {},
     ),
+    notePeer: assign(({ event }) => (event.type === 'actor_init_ok' ? { peer: event.peer } : {})),
+    noteProgress: assign(({ event }) => (event.type === 'routes_asked' ? { progress: event.progress } : {})),
+    forgetProgress: assign({ progress: undefined }),
     settle: assign({
       bootstrapped: true,
       bootstrapLeft: 0,
+      progress: undefined,
       failure: undefined,
       delayMs: 0,
       retryMs: 0,
@@ -188,10 +233,14 @@ export const routeSyncMachine = setup({
       type: 'begin_bootstrap',
       forgotten: event.type === 'actor_init_ok' && event.needBootstrap,
     })),
+    beginNative: sendTo('session', { type: 'begin_native' }),
     sendBatch: sendTo('session', { type: 'send_batch' }),
     sendHeartbeat: sendTo('session', { type: 'heartbeat' }),
     planHeartbeat: raise({ type: 'heartbeat_due' }, { id: 'heartbeat', delay: heartbeatMs }),
     cancelHeartbeat: cancel('heartbeat'),
+    // The same id: what was planned before is off.
+    awaitConfirm: raise({ type: 'confirm_overdue' }, { id: 'confirm', delay: confirmMs }),
+    cancelConfirm: cancel('confirm'),
   },
   delays: {
     connectTimeout: ({ context }) => context.connectMs,
@@ -212,6 +261,8 @@ export const routeSyncMachine = setup({
     patienceMs: nextPatienceMs(0),
     bootstrapped: false,
     bootstrapLeft: 0,
+    peer: undefined,
+    progress: undefined,
     delayMs: 0,
     retryMs: 0,
     failure: undefined,
@@ -312,9 +363,14 @@ export const routeSyncMachine = setup({
           },
           on: {
             actor_init_ok: [
-              { guard: 'peerHasOurRoutes', target: 'established.syncing' },
-              { target: 'established.bootstrapping', actions: 'beginBootstrap' },
+              { guard: 'peerIsNative', target: 'established.native', actions: 'notePeer' },
+              { guard: 'peerHasOurRoutes', target: 'established.syncing', actions: 'notePeer' },
+              { target: 'established.bootstrapping', actions: ['notePeer', 'beginBootstrap'] },
             ],
+            dialect_changed: {
+              target: '#routeSync.disconnected',
+              actions: ['endLife', 'forgetLife', { type: 'noteFailure', params: dialectChanged() }],
+            },
           },
         },
         established: {
@@ -369,6 +425,82 @@ export const routeSyncMachine = setup({
                   entry: 'sendBatch',
                   after: { batchTimeout: silent() },
                   on: { batch_acked: [{ guard: 'opsPending', target: 'gathering' }, { target: 'idle' }] },
+                },
+              },
+            },
+            native: {
+              type: 'parallel',
+              entry: 'beginNative',
+              exit: ['cancelConfirm', 'forgetProgress'],
+              states: {
+                agreement: {
+                  initial: 'preparing',
+                  on: {
+                    routes_confirmed: '.agreed',
+                    confirm_overdue: {
+                      target: '.doubted',
+                      actions: { type: 'noteFailure', params: confirmOverdue(confirmMs) },
+                    },
+                    batch_refused: { target: '.doubted', actions: { type: 'noteFailure', params: failureOf } },
+                  },
+                  states: {
+                    preparing: {
+                      // Ours alone to do, and a great interest takes its time.
+                      after: { prepareTimeout: silent() },
+                      on: { routes_prepared: 'catching_up', routes_confirmed: {} },
+                    },
+                    catching_up: {
+                      entry: 'awaitConfirm',
+                      on: {
+                        routes_asked: { actions: ['noteProgress', 'awaitConfirm'] },
+                        routes_confirmed: [
+                          { guard: 'wasToldRoutes', target: 'agreed', actions: logBootstrapped() },
+                          { target: 'agreed' },
+                        ],
+                      },
+                    },
+                    agreed: {
+                      entry: [
+                        'settle',
+                        { type: 'log', params: { event: 'cluster_link_routerepl_online' } },
+                        'awaitConfirm',
+                      ],
+                      on: {
+                        routes_confirmed: { actions: 'awaitConfirm' },
+                        routes_asked: {
+                          guard: 'asksForRoutes',
+                          target: 'catching_up',
+                          actions: 'noteProgress',
+                        },
+                      },
+                    },
+                    doubted: {
+                      entry: {
+                        type: 'log',
+                        params: ({ context }) => ({
+                          event: 'cluster_link_routerepl_protocol_error',
+                          ...(context.failure === undefined ? {} : { failure: context.failure }),
+                        }),
+                      },
+                      on: {
+                        confirm_overdue: {},
+                        routes_asked: { guard: 'asksForRoutes', target: 'catching_up', actions: 'noteProgress' },
+                      },
+                    },
+                  },
+                },
+                changes: {
+                  initial: 'idle',
+                  on: { batch_refused: '.idle' },
+                  states: {
+                    idle: { on: { routes_changed: 'gathering' } },
+                    gathering: { after: { deltaWindow: 'flushing' } },
+                    flushing: {
+                      entry: 'sendBatch',
+                      after: { batchTimeout: silent() },
+                      on: { batch_acked: [{ guard: 'opsPending', target: 'gathering' }, { target: 'idle' }] },
+                    },
+                  },
                 },
               },
             },
@@ -442,13 +574,24 @@ export function routeSyncFact({
   value,
   context,
 }: Pick<SnapshotFrom<typeof routeSyncMachine>, 'value' | 'context'>): RouteSyncFact {
-  return { phase: phaseOf(value), failure: context.failure, speaking: context.speaking }
+  const { failure, speaking, peer, progress } = context
+  return {
+    phase: phaseOf(value),
+    failure,
+    speaking,
+    ...(peer === undefined ? {} : { peer }),
+    ...(progress === undefined ? {} : { progress }),
+  }
 }
 
 function phaseOf(value: SnapshotFrom<typeof routeSyncMachine>['value']): RouteSyncPhase {
   if (typeof value === 'string') return value === 'superseded' ? 'disconnected' : value
   const { session } = value
   if (typeof session === 'string') return session
+  if ('native' in session.established) {
+    const { agreement } = session.established.native
+    return agreement === 'agreed' ? 'syncing' : agreement === 'doubted' ? 'degraded' : 'bootstrapping'
+  }
   if ('bootstrapping' in session.established) return 'bootstrapping'
   return 'syncing' in session.established ? 'syncing' : 'degraded'
 }

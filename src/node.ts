@@ -203,6 +203,7 @@ export class Node {
       log,
       nodeName: config.node.name,
       clusterName: config.cluster.name,
+      boot: this.#self.boot,
       nextIncarnation: () => this.#incarnations.nextIncarnation(),
       history: this.#history,
       ...(isMember
@@ -212,6 +213,7 @@ export class Node {
     })
     this.#gate = new LinkGate({
       localCluster: config.cluster.name,
+      self: this.#self,
       // Leases: a wall clock set back or forward must neither prolong nor end them.
       clock: { nowMs: () => clock.steadyMs(), after: (ms, call) => clock.after(ms, call) },
       broker: this.#broker,

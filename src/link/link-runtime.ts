@@ -37,6 +37,8 @@ export type LinkRuntimePorts = {
   readonly log: LinkLog
   readonly nodeName: string
   readonly clusterName: string
+  /** Of this process, for peers that are our like. Left out, we greet nobody. */
+  readonly boot?: string
   /** A number above all that were given for this peer before, also by earlier processes (`nextIncarnation`). */
   readonly nextIncarnation: (peer: string) => number
   /** How the peer is to know the source of our routes: the cluster's name, if there is one. `nodeName`, if nothing else is given. */
@@ -234,6 +236,7 @@ export class LinkRuntime {
   }
 
   #stopLink(config: LinkConfig): void {
+    this.#links.get(config.name)?.shell.sayGoodbye('disabled')
     this.#halt(config.name, stoppedStatus)
     this.#links.get(config.name)?.shell.edit(config)
   }
@@ -258,6 +261,7 @@ export class LinkRuntime {
   #remove(name: string): void {
     const standing = this.#links.get(name)
     if (standing === undefined) return
+    standing.shell.sayGoodbye('deleted')
     this.#supervisor?.send({ type: 'stop_child', id: name })
     const { queued, inflight } = standing.shell.outbox.ledger
     standing.shell.remove()

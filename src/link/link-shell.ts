@@ -21,6 +21,7 @@ import { parseServers } from '../config/address.ts'
 import type { LinkConfig } from '../config/config.ts'
 import { MessageOutbox, type MessageLimits } from '../lanes/message-outbox.ts'
 import type { Message } from '../packets/message.ts'
+import type { GoodbyeReason } from '../routes/route-frames.ts'
 import type { BrokerPort, PassingPublish, RouteSink } from './broker-port.ts'
 import type { Random } from './backoff.ts'
 import type { ConnectionOptions, LinkConnection, OpenConnection, PeerLimits } from './connection.ts'
@@ -31,7 +32,7 @@ import { crashed, type LinkFailure } from './link-failure.ts'
 import type { LinkLog } from './link-log.ts'
 import { OutboxWatch } from './outbox-watch.ts'
 import { RouteLife } from './route-life.ts'
-import { RouteSpeaker } from './route-speaker.ts'
+import { RouteSpeaker, type RouteIdentity } from './route-speaker.ts'
 import { SpeakingClaim } from './speaking-claim.ts'
 import { maySpeak, type Speaking } from './speaking.ts'
 import type { InboundFact, LinkStatus } from './status.ts'
@@ -46,6 +47,8 @@ export type LinkShellPorts = {
   readonly encode: (message: Message) => Buffer
   readonly nodeName: string
   readonly clusterName: string
+  /** Of this process, by which our like tells it from a former one. Left out, we greet nobody. */
+  readonly boot?: string
   /** How the peer is to know the source of our routes: by one name, whichever node of a cluster speaks. */
   readonly actorName?: string
   /** A number above all that were given for this peer before. Asked of a node alone: in a cluster it comes with the right to speak. */
@@ -206,6 +209,11 @@ export class LinkShell {
     }
   }
 
+  /** The peer is to know that the link ends here for good, or until somebody enables it. To be called before the link's actor ends. */
+  sayGoodbye(reason: GoodbyeReason): void {
+    this.#speaker?.leave(reason)
+  }
+
   /** The link is gone: nothing waits any more, and nothing is left to tick. */
   remove(): void {
     this.release()
@@ -240,12 +248,29 @@ export class LinkShell {
       report({ type: 'disconnected', failure: crashed(error) })
       return undefined
     }
-    const { open, log, correlation, clusterName: localCluster, nodeName, actorName } = this.#ports
-    const identity = { localCluster, peer: this.name, actor: actorName ?? nodeName }
+    const { open, log, correlation, clock } = this.#ports
     const connection = this.#connectionOptions(this.#clientIdSuffix('routes'))
-    const speaker = new RouteSpeaker({ open, log, correlation }, identity, this.#life, connection, report)
+    const speaker = new RouteSpeaker(
+      { open, log, correlation, clock },
+      this.#routeIdentity,
+      this.#life,
+      connection,
+      report,
+    )
     this.#speaker = speaker
     return speaker
+  }
+
+  get #routeIdentity(): RouteIdentity {
+    const { clusterName: localCluster, nodeName: node, actorName, boot } = this.#ports
+    const { dialect } = this.#config
+    return {
+      localCluster,
+      peer: this.name,
+      actor: actorName ?? node,
+      ...(boot === undefined || dialect === 'emqx' ? {} : { self: { node, boot } }),
+      nativeOnly: dialect === 'native',
+    }
   }
 
   #closeSession(speaker: RouteSpeaker | undefined): void {
@@ -266,10 +291,11 @@ export class LinkShell {
 
   /** A new incarnation, and all of our interest from the beginning. */
   #beginLife(): RouteLife {
-    const { broker, clock } = this.#ports
+    const { broker, clock, clusterName: cluster } = this.#ports
     return new RouteLife({
       broker,
       clock,
+      cluster,
       topics: this.#config.topics,
       incarnation: this.#claim.nextIncarnation(),
       changed: () => this.#speaker?.routesChanged(),

@@ -27,7 +27,7 @@ export type MapSourceOptions = {
 
 export class MapSource {
   readonly content: MapContent
-  #message: OpsLimits
+  readonly #message: OpsLimits
   readonly #journal: Journal
   #claim: Claim
   #sentSeq = 0
@@ -60,11 +60,6 @@ export class MapSource {
     if (!this.content.delete(key)) return false
     this.#journal.append(key, null)
     return true
-  }
-
-  /** Of messages from now on: another receiver may take other ones. */
-  limit(message: OpsLimits): void {
-    this.#message = message
   }
 
   /** The source goes on under a higher life: somebody holds what a former one said under the present one or a later one. */
@@ -128,7 +123,7 @@ export class MapSource {
     for (const [index, bucket] of buckets.entries()) {
       if (piece.isFull) break
       const { lo, hi } = this.content.bucketDigest(bucket)
-      isWhole = piece.add(bucket, [lo, hi], this.content.bucketEntries(bucket), index === 0 ? offset : 0)
+      isWhole = piece.add(bucket, [lo, hi], this.content.bucketEntries(bucket, index === 0 ? offset : 0))
     }
     const { keys, values, lengths, hashes } = piece
     const claim = this.#claim
@@ -153,14 +148,11 @@ class Piece {
   }
 
   /** Returns whether all the rest of the bucket is in. */
-  add(bucket: number, hashes: readonly number[], entries: ReadonlyMap<string, number>, offset: number): boolean {
+  add(bucket: number, hashes: readonly number[], entries: Iterable<readonly [string, number]>): boolean {
     this.buckets.push(bucket)
     this.hashes.push(...hashes)
     const before = this.keys.length
-    let passed = 0
     for (const [key, value] of entries) {
-      passed += 1
-      if (passed <= offset) continue
       this.#bytes += bytesOf(key)
       const fits = this.keys.length < this.#limits.opsMax && this.#bytes <= this.#limits.bytesMax
       this.isFull = !fits && this.keys.length > 0

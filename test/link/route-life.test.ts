@@ -12,6 +12,7 @@ function begin(count: number) {
   const life = new RouteLife({
     broker: interest,
     clock,
+    cluster: 'cl.a',
     topics: ['t/#'],
     incarnation: 1,
     changed: () => (seen.changes += 1),

@@ -28,7 +28,7 @@ export type PeerSide = {
 }
 
 /** A side that does not say how long a frame may be takes what any broker takes. */
-const frameBytesDefault = 65_536
+const frameBytesDefault = 1_048_576
 const frameBytesMin = 4_096
 
 const word = z.int32()

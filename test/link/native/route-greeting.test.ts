@@ -10,7 +10,7 @@ import {
 } from '../../../src/link/native/route-greeting.ts'
 
 const self = { node: 'a1@host', boot: '00ff' }
-const terms = { frameBytesMax: 1_048_576, hashKey: [1, -2] } as const
+const terms = { frameBytesMax: 90_000, hashKey: [1, -2] } as const
 const ours = ourRouteGreeting('us', self, terms)
 
 test('a greeting for routes and its answer arrive as they were sent', () => {
@@ -26,8 +26,8 @@ test('a source that can do with any hash key says none', () => {
 })
 
 for (const { when, change, expected } of [
-  { when: 'no limit', change: { frameBytesMax: undefined }, expected: { ...ours, frameBytesMax: 65_536 } },
-  { when: 'a limit that nothing fits', change: { frameBytesMax: 1 }, expected: { ...ours, frameBytesMax: 65_536 } },
+  { when: 'no limit', change: { frameBytesMax: undefined }, expected: { ...ours, frameBytesMax: 1_048_576 } },
+  { when: 'a limit that nothing fits', change: { frameBytesMax: 1 }, expected: { ...ours, frameBytesMax: 1_048_576 } },
   { when: 'a hash key that is none', change: { hashKey: ['a', 1.5] }, expected: { ...ours, hashKey: undefined } },
   { when: 'more than we know', change: { colour: 'blue' }, expected: ours },
 ])
