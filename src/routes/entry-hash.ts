@@ -11,6 +11,8 @@ export const bucketCount = 2 ** BUCKET_BITS
 
 /** In place of results: a hash of two numbers would be an object each time. */
 export class EntryHash {
+  /** Of the last key, 32 bits, signed: its bucket and more. */
+  key = 0
   /** Of the last entry, 32 bits each, signed. */
   lo = 0
   hi = 0
@@ -43,7 +45,8 @@ export class EntryHash {
     state[2] = this.#hashKey[0] ^ 0x6c796765
     state[3] = this.#hashKey[1] ^ 0x74656462
     rounds(state, words, wordCount + 3)
-    return outcome(state) & (bucketCount - 1)
+    this.key = outcome(state)
+    return this.key & (bucketCount - 1)
   }
 
   /** Sets `lo` and `hi` to the hash of the last key together with this value, a safe integer. */

@@ -5,10 +5,12 @@
 import type { HashKey } from '../topics/keyed-hash.ts'
 import { emptyDigest, RunningDigest, type Digest } from './digest.ts'
 import { bucketCount, EntryHash } from './entry-hash.ts'
+import { PackedEntries } from './packed-entries.ts'
 
-type Bucket = { readonly entries: Map<string, number>; readonly digest: RunningDigest }
-
-const noEntries: ReadonlyMap<string, number> = new Map()
+class Bucket {
+  readonly entries = new PackedEntries()
+  readonly digest = new RunningDigest()
+}
 
 export class MapContent {
   readonly #buckets: (Bucket | undefined)[] = []
@@ -35,12 +37,17 @@ export class MapContent {
     return this.#buckets[bucket]?.digest ?? emptyDigest
   }
 
-  bucketEntries(bucket: number): ReadonlyMap<string, number> {
-    return this.#buckets[bucket]?.entries ?? noEntries
+  /** All of a bucket but the first ones, so many, in an order that stays as long as the bucket does. Not to be changed meanwhile. */
+  bucketEntries(bucket: number, from = 0): Iterable<readonly [string, number]> {
+    return this.#buckets[bucket]?.entries.entries(from) ?? []
+  }
+
+  bucketKeys(bucket: number): readonly string[] {
+    return this.#buckets[bucket]?.entries.keys() ?? []
   }
 
   get(key: string): number | undefined {
-    return this.#buckets[this.#hash.bucketOf(key)]?.entries.get(key)
+    return this.#buckets[this.#hash.bucketOf(key)]?.entries.get(this.#hash.key, key)
   }
 
   has(key: string): boolean {
@@ -50,14 +57,13 @@ export class MapContent {
   /** Returns whether that changed anything. */
   set(key: string, value: number): boolean {
     const at = this.#hash.bucketOf(key)
-    const bucket = (this.#buckets[at] ??= { entries: new Map(), digest: new RunningDigest() })
-    const before = bucket.entries.get(key)
+    const bucket = (this.#buckets[at] ??= new Bucket())
+    const before = bucket.entries.set(this.#hash.key, key, value)
     if (before === value) return false
     if (before !== undefined) this.#uncount(bucket, before)
     this.#hash.addValue(value)
     bucket.digest.add(this.#hash)
     this.#total.add(this.#hash)
-    bucket.entries.set(key, value)
     return true
   }
 
@@ -65,17 +71,16 @@ export class MapContent {
   delete(key: string): boolean {
     const at = this.#hash.bucketOf(key)
     const bucket = this.#buckets[at]
-    const before = bucket?.entries.get(key)
+    const before = bucket?.entries.delete(this.#hash.key, key)
     if (bucket === undefined || before === undefined) return false
     this.#uncount(bucket, before)
-    bucket.entries.delete(key)
     if (bucket.entries.size === 0) this.#buckets[at] = undefined
     return true
   }
 
   /** Goes on through changes made meanwhile: what is there throughout comes once, what came or went may come or not. */
   *entries(): Generator<readonly [string, number]> {
-    for (let bucket = 0; bucket < bucketCount; bucket += 1) yield* this.bucketEntries(bucket)
+    for (let bucket = 0; bucket < bucketCount; bucket += 1) yield* Array.from(this.bucketEntries(bucket))
   }
 
   /** Of the key that was hashed last. */

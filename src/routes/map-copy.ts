@@ -217,7 +217,7 @@ export class MapCopy {
 
   #clear(changesMax: number, changes: MapChange[]): readonly MapChange[] {
     for (; this.#endedBucket < bucketCount; this.#endedBucket += 1) {
-      for (const key of Array.from(this.content.bucketEntries(this.#endedBucket).keys())) {
+      for (const key of this.content.bucketKeys(this.#endedBucket)) {
         if (changes.length >= changesMax) return changes
         this.#delete(key, changes)
       }
@@ -330,7 +330,7 @@ export class MapCopy {
   }
 
   #leaveUnless(named: ReadonlySet<string>, bucket: number): void {
-    for (const key of this.content.bucketEntries(bucket).keys()) if (!named.has(key)) this.#leaving.add(key)
+    for (const key of this.content.bucketKeys(bucket)) if (!named.has(key)) this.#leaving.add(key)
   }
 
   #leave(key: string): void {
