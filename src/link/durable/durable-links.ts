@@ -1,0 +1,189 @@
+/**
+ * What the links of a node keep beyond the process: the messages of QoS 1 and 2 that wait to cross, under the numbers that they have for
+ * good, and where all messages stand. Read once at the start; each link takes its own, and what no link takes is given up.
+ */
+import type { DropReason, Ledger, LedgerSnapshot } from '../../lanes/ledger.ts'
+import type { KeptBatch } from '../../lanes/outbox-batch.ts'
+import { LedgerBook } from './ledger-book.ts'
+import { type KeptOutbox, LinkKeeper } from './link-keeper.ts'
+import { OutboxJournal, type OutboxJournalOptions } from './outbox-journal.ts'
+import { DamagedOutbox, decodeBatch, decodeLedger, type LedgerCounts, readLedgerKey } from './outbox-records.ts'
+import type { LinkChange, LinkTable, OutboxStore } from './outbox-store.ts'
+
+/** An outbox as far as it comes out of the store. */
+export interface RestorableOutbox extends KeptOutbox {
+  readonly ledger: Ledger
+  restore(batches: readonly KeptBatch[], steadyMs: number, wallMs: number): readonly KeptBatch[]
+}
+
+/** The loop goes on after so many milliseconds of reading. */
+const SLICE_MS = 10
+/** So many damaged records are named one by one. */
+const NAMED_MAX = 10
+
+export class DurableLinks {
+  readonly ledgers = new LedgerBook()
+  readonly #options: OutboxJournalOptions
+  readonly #store: OutboxStore
+  readonly #journal: OutboxJournal
+  readonly #found = new Map<string, KeptBatch[]>()
+
+  constructor(store: OutboxStore, options: OutboxJournalOptions) {
+    this.#store = store
+    this.#options = options
+    this.#journal = new OutboxJournal(store, this.ledgers, options)
+  }
+
+  /** Reads the store, in slices. To be called once, before any link is there. Rejects with `DamagedOutbox`. */
+  async load(): Promise<void> {
+    const damages: string[] = []
+    await this.#each('ledgers', damages, (key, value) => {
+      const { side, link } = readLedgerKey(key)
+      this.ledgers.found(side, link, decodeLedger(key, value))
+    })
+    await this.#each('outbox', damages, (key, value) => {
+      const { link, id, frame } = decodeBatch(key, value)
+      const batches = this.#found.get(link)
+      if (batches === undefined) this.#found.set(link, [{ id, frame }])
+      else batches.push({ id, frame })
+    })
+    if (damages.length > 0) throw new DamagedOutbox(describe(damages))
+  }
+
+  async #each(table: LinkTable, damages: string[], read: (key: Buffer, value: Buffer) => void): Promise<void> {
+    const { clock, defer } = this.#options
+    let after: Buffer | undefined
+    let isWhole = false
+    while (!isWhole) {
+      isWhole = true
+      const untilMs = clock.steadyMs() + SLICE_MS
+      for (const [key, value] of this.#store.entriesAfter(table, after)) {
+        readOne(key, value, read, damages)
+        after = key
+        isWhole = clock.steadyMs() < untilMs
+        if (!isWhole) break
+      }
+      if (!isWhole) await new Promise<void>((resolve) => defer(resolve))
+    }
+  }
+
+  /** A link begins, with what the process before left of it. */
+  link(name: string): DurableLink {
+    const batches = this.#found.get(name) ?? []
+    this.#found.delete(name)
+    const keeper = new LinkKeeper(name, this.#journal, batches)
+    this.#journal.add(keeper)
+    return new DurableLink(keeper, this.ledgers, batches)
+  }
+
+  /** Gives up what no link has asked for: it was configured when the process before ran, and is not now. */
+  dropOthers(): void {
+    for (const name of new Set([...this.#found.keys(), ...this.ledgers.unclaimed('out')])) {
+      const batches = this.#found.get(name)?.length ?? 0
+      const { queued, inflight } = readOutbound(this.ledgers.claim('out', name))
+      this.link(name).remove()
+      const fields = { link: name, queued: queued + inflight, batches, reason: 'link_removed' }
+      if (batches > 0) this.#options.log.warn(fields, 'cluster_link_outbox_lost')
+    }
+    for (const name of this.ledgers.unclaimed('in')) this.ledgers.forget('in', name)
+  }
+
+  /** See `OutboxJournal.carry`. */
+  carry(write: (changes: readonly LinkChange[]) => Promise<void>): Promise<void> {
+    return this.#journal.carry(write)
+  }
+
+  flush(): Promise<void> {
+    return this.#journal.flush()
+  }
+
+  close(): void {
+    this.#journal.close()
+  }
+}
+
+/** One link's share. It exists for every link of a node with a store: one that is not durable any more may have left something. */
+export class DurableLink {
+  readonly keeper: LinkKeeper
+  readonly #ledgers: LedgerBook
+  #batches: readonly KeptBatch[]
+
+  constructor(keeper: LinkKeeper, ledgers: LedgerBook, batches: readonly KeptBatch[]) {
+    this.keeper = keeper
+    this.#ledgers = ledgers
+    this.#batches = batches
+  }
+
+  /** Where its messages stood. What waited then enters the ledger anew when it is restored. */
+  before(): LedgerSnapshot {
+    return readOutbound(this.#ledgers.claim('out', this.keeper.link))
+  }
+
+  /**
+   * Puts what was found back into the outbox, before anything else is in it. What waited and was not on disk, which is of QoS 0, went
+   * with its process: it is counted as shed.
+   * @param before as `before` said
+   * @param landed see `LinkKeeper.attach`
+   */
+  restore(
+    outbox: RestorableOutbox,
+    before: LedgerSnapshot,
+    nowMs: { steady: number; wall: number },
+    landed: () => void,
+  ): void {
+    this.keeper.attach(outbox, landed)
+    const { ledger } = outbox
+    const { matched } = ledger.snapshot()
+    const unread = outbox.restore(this.#batches, nowMs.steady, nowMs.wall)
+    this.#batches = []
+    if (unread.length > 0)
+      throw new DamagedOutbox(
+        `${unread.length} batches of the link ${this.keeper.link} can't be read, the first of them number ${unread[0]!.id}`,
+      )
+    const lost = before.queued + before.inflight - (ledger.snapshot().matched - matched)
+    const reason: DropReason = 'shed_qos0'
+    if (lost > 0) ledger.enterDropped(lost, reason)
+    this.#ledgers.keep('out', this.keeper.link, () => countsOf(ledger.snapshot()))
+  }
+
+  /** The link is gone for good. Its outbox is cleared. */
+  remove(): void {
+    this.keeper.clear()
+    this.#ledgers.forget('out', this.keeper.link)
+  }
+}
+
+function readOne(key: Buffer, value: Buffer, read: (key: Buffer, value: Buffer) => void, damages: string[]): void {
+  try {
+    read(key, value)
+  } catch (error) {
+    if (!(error instanceof DamagedOutbox)) throw error
+    damages.push(error.message)
+  }
+}
+
+function describe(damages: readonly string[]): string {
+  const named = damages.slice(0, NAMED_MAX).join('; ')
+  const more = damages.length > NAMED_MAX ? `; and ${damages.length - NAMED_MAX} more` : ''
+  return `${damages.length} damaged record${damages.length === 1 ? '' : 's'} of links in the store (${named}${more}). Nothing was changed. Put a copy of the store in its place that was made while the node was stopped, or move it away to start with no sessions, queued and retained messages.`
+}
+
+function countsOf({ dropped, failed, ...counts }: LedgerSnapshot): LedgerCounts {
+  return { ...counts, dropped: { ...dropped }, failed: { ...failed } }
+}
+
+/** What an earlier version did not count is 0. */
+function readOutbound(counts: LedgerCounts = {}): LedgerSnapshot {
+  const number = (name: string): number => (typeof counts[name] === 'number' ? counts[name] : 0)
+  const reasons = (name: string): { readonly [reason: string]: number | undefined } =>
+    typeof counts[name] === 'object' ? counts[name] : {}
+  return {
+    matched: number('matched'),
+    delivered: number('delivered'),
+    inflight: number('inflight'),
+    queued: number('queued'),
+    retried: number('retried'),
+    dropped: reasons('dropped'),
+    failed: reasons('failed'),
+  }
+}
