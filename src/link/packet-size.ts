@@ -4,6 +4,11 @@ export function publishPacketBytes(topic: string, payloadBytes: number, qos: 0 |
   return 1 + variableIntegerBytes(remaining) + remaining
 }
 
+/** The largest payload with which such a PUBLISH of QoS 1 becomes no larger than that. */
+export function payloadBytesMax(topic: string, packetBytesMax: number): number {
+  return packetBytesMax - publishPacketBytes(topic, 0, 1) - 3
+}
+
 function variableIntegerBytes(value: number): number {
   if (value < 128) return 1
   if (value < 16_384) return 2

@@ -3,6 +3,8 @@
  * (RFC 6817): a peer that takes longer to answer than it takes at its quickest is busy, perhaps with us. So the portion that may be
  * unacknowledged at once grows while answers come quickly and is halved when they don't; and with live messages about, each portion
  * is followed by a pause as long as the peer was busy. With none about, nobody is kept waiting and it goes as fast as it can.
+ *
+ * One for each connection: what was known of the peer goes with it.
  */
 
 /** What a batch costs: copying its bytes, and the work that each message is besides. */
@@ -68,16 +70,6 @@ export class DrainPace {
         ? Math.max(portionMin, this.#portion / 2)
         : Math.min(portionMax, this.#portion + Math.min(weight, portionMin * 2))
     if (isLive) this.#resumesAtMs = nowMs + Math.min(pauseMsMax, busyMs)
-  }
-
-  /** The connection is gone, and with it what was known of the peer. */
-  disconnected(): void {
-    this.#portion = portionMin * 2
-    this.#flying = 0
-    this.#resumesAtMs = Number.NEGATIVE_INFINITY
-    this.#quickest = Number.POSITIVE_INFINITY
-    this.#quickestBefore = Number.POSITIVE_INFINITY
-    this.#turnsAtMs = Number.NEGATIVE_INFINITY
   }
 
   /** Of two stretches of time, so that a way that has become longer is not compared for ever with what it was once. */

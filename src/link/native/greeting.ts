@@ -75,6 +75,12 @@ export function answerTo({ versions: [lowest, highest], features: theirs }: Gree
   return { version: agreed, features: features.filter((name) => theirs.includes(name)), node, boot } satisfies Answer
 }
 
+/** What the peer answered to our greeting, if it is an answer and to a version that we speak. Never throws. */
+export function agreedAnswer(json: string | undefined): Answer | undefined {
+  const answer = json === undefined ? undefined : decodeAnswer(json)
+  return answer !== undefined && answer.version >= versionMin && answer.version <= versionMax ? answer : undefined
+}
+
 function parse(json: string): unknown {
   if (json.length > charactersMax) return undefined
   try {

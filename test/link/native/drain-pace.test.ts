@@ -77,14 +77,6 @@ test('a batch larger than any portion goes, alone', () => {
   assert.equal(pace.mayDrain(5), true)
 })
 
-test('what flew on a connection that is gone keeps nobody from the next', () => {
-  const pace = new DrainPace()
-  pace.drained(drainWeight(10_000_000, 1))
-  pace.livePassed(0)
-  pace.disconnected()
-  assert.equal(pace.mayDrain(0), true)
-})
-
 test('property: whatever the peer does, once it has answered all, the backlog goes on within a second', () => {
   const answer = fc.record({ tookMs: fc.double({ min: 0, max: 60_000, noNaN: true }), live: fc.boolean() })
   fc.assert(
