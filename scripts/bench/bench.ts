@@ -9,6 +9,12 @@ export type Bench = {
   readonly connections: number
   /** Filters in the table that the topic index is measured with. */
   readonly filters: number
+  /** Which one our linked nodes are to speak. */
+  readonly dialect: 'auto' | 'emqx' | 'native'
+  /** Folder for tables and drawings; `undefined`: none are written. */
+  readonly results: string | undefined
+  /** About the machine, a line each. */
+  readonly host: readonly string[]
   /** Whether a missed budget is to fail the run. */
   readonly check: boolean
   /** Whether our side is to be measured once more under V8's profiler. */

@@ -18,6 +18,10 @@ export type LoadOptions = {
   readonly subscribers: number
   readonly qos: QoS
   readonly topicCount: number
+  /** Of the topics, as many as are subscribed to, the first ones; all if left out. */
+  readonly wantedCount?: number
+  /** What is subscribed to instead of each wanted topic by itself. */
+  readonly wantedFilters?: readonly string[]
   /** At least 8. */
   readonly payloadBytes: number
   /** Of all publishers together. */
@@ -62,7 +66,7 @@ const phases = { probe: 0, warmup: 1, measured: 2 } as const
 export const USERNAME = 'load'
 export const topicName = (index: number): string => `bench/${USERNAME}/${String(index).padStart(6, '0')}`
 
-type Ends = { readonly publishers: readonly Publisher[]; readonly subscribers: readonly Subscriber[] }
+export type Ends = { readonly publishers: readonly Publisher[]; readonly subscribers: readonly Subscriber[] }
 
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const ends = await openEnds(options)
@@ -92,7 +96,8 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   }
 }
 
-async function openEnds(options: LoadOptions): Promise<Ends> {
+/** Who opens them closes them. */
+export async function openEnds(options: Omit<LoadOptions, 'warmupMs' | 'durationMs' | 'pids'>): Promise<Ends> {
   const { qos, keptSessions: isKept } = options
   const topics = Array.from({ length: options.topicCount }, (_, index) => topicName(index))
   const ring = makeRing(topics, qos, options.payloadBytes)
@@ -103,8 +108,8 @@ async function openEnds(options: LoadOptions): Promise<Ends> {
   })
   const subscribers: Subscriber[] = []
   for (let index = 0; index < options.subscribers; index++) {
-    const { subscribePort, publishers } = options
-    subscribers.push(await Subscriber.open(subscribePort, connect('sub', index), topics, qos, publishers))
+    const { subscribePort, publishers, wantedFilters = topics.slice(0, options.wantedCount) } = options
+    subscribers.push(await Subscriber.open(subscribePort, connect('sub', index), wantedFilters, qos, publishers))
   }
   const publishers: Publisher[] = []
   for (let index = 0; index < options.publishers; index++)
@@ -113,11 +118,15 @@ async function openEnds(options: LoadOptions): Promise<Ends> {
 }
 
 /** The part of the window that one publisher has. */
-const share = ({ window, publishers }: LoadOptions): number => Math.max(1, Math.floor(window / publishers))
+const share = ({ window, publishers }: Pick<LoadOptions, 'window' | 'publishers'>): number =>
+  Math.max(1, Math.floor(window / publishers))
 
-/** Publishes until every subscriber has seen every topic: then subscriptions, and routes if there are any, are known. */
-function probe(options: LoadOptions, { publishers, subscribers }: Ends): Promise<void> {
-  const topics = Array.from({ length: options.topicCount }, (_, index) => index)
+/** Publishes until every subscriber has seen every topic that it wants: then subscriptions, and routes if there are any, are known. */
+export function probe(
+  options: Pick<LoadOptions, 'topicCount' | 'wantedCount' | 'window'>,
+  { publishers, subscribers }: Ends,
+): Promise<void> {
+  const topics = Array.from({ length: options.wantedCount ?? options.topicCount }, (_, index) => index)
   const missing = subscribers.map(() => new Set(topics))
   const [publisher] = publishers
   publisher!.beginPhase(phases.probe)
@@ -139,6 +148,7 @@ function probe(options: LoadOptions, { publishers, subscribers }: Ends): Promise
       clearInterval(again)
       clearTimeout(late)
       for (const subscriber of subscribers) subscriber.onMessage = undefined
+      for (const end of [...publishers, ...subscribers]) end.afterRead = () => undefined
       resolve()
     }
     for (const [index, subscriber] of subscribers.entries()) {

@@ -1,4 +1,4 @@
-/** What is measured: our node, two of them linked or in a cluster, Mosquitto, NATS with MQTT, each as fresh processes on free loopback ports. */
+/** What is measured: our node, two of them in a cluster, Mosquitto, NATS with MQTT, each as fresh processes on free loopback ports. Linked pairs are in link/. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -6,7 +6,7 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { startNatsServer } from '../../src/cli/demo/nats-server.ts'
-import { type LinkFile, type NodeFile, type NodeProcess, startNodeProcess } from '../../src/cli/demo/node-process.ts'
+import { type NodeFile, type NodeProcess, startNodeProcess } from '../../src/cli/demo/node-process.ts'
 import { listenOnFreePort } from '../../src/cli/demo/relay.ts'
 import { ISTHMUS_ACL, MOSQUITTO_ACL } from './acl.ts'
 import { Client } from './client.ts'
@@ -16,6 +16,8 @@ export type Peer = {
   readonly publishPort: number
   readonly subscribePort: number
   readonly pids: readonly number[]
+  /** What its subscribers are to ask for instead of each topic by itself, if it can't do that. */
+  readonly wantedFilters?: readonly string[]
   stop(): Promise<void>
 }
 
@@ -25,7 +27,7 @@ export async function startIsthmus(nodeOptions: readonly string[] = [], isGuarde
   const rules = join(directory, 'acl.conf')
   writeFileSync(rules, ISTHMUS_ACL)
   const config = {
-    ...nodeFile('bench', await freePort(), [], directory),
+    ...nodeFile('bench', await freePort(), directory),
     ...(isGuarded ? { authorization: { no_match: 'deny', sources: [{ type: 'file', path: rules }] } } : {}),
   }
   const node = await startNodeProcess(config, directory, nodeOptions)
@@ -40,32 +42,12 @@ export async function startIsthmus(nodeOptions: readonly string[] = [], isGuarde
   }
 }
 
-/** Publishers at the first node, subscribers at the second, which wants `bench/#` of the first. */
-export async function startLinkedPair(nodeOptions: readonly string[] = []): Promise<Peer> {
-  const directory = mkdtempSync(join(tmpdir(), 'isthmus-bench-'))
-  const [near, far] = await Promise.all([freePort(), freePort()])
-  const [sending, receiving] = await Promise.all([
-    startNodeProcess(nodeFile('near', near, [linkFile('far', far, [])], directory), directory, nodeOptions),
-    startNodeProcess(nodeFile('far', far, [linkFile('near', near, ['bench/#'])], directory), directory, nodeOptions),
-  ])
-  await Promise.all([sending.waitForStatus('far', 'running'), receiving.waitForStatus('near', 'running')])
-  return {
-    publishPort: near,
-    subscribePort: far,
-    pids: [sending.pid, receiving.pid],
-    stop: async () => {
-      await Promise.all([sending.stop(), receiving.stop()])
-      rmSync(directory, { recursive: true, force: true })
-    },
-  }
-}
-
 /** Publishers at one node, subscribers at the other. The third process is the NATS between them. */
 export async function startIsthmusCluster(nodeOptions: readonly string[] = []): Promise<Peer> {
   const directory = mkdtempSync(join(tmpdir(), 'isthmus-bench-'))
   const nats = await startNatsServer()
   const start = async (name: string): Promise<NodeProcess> => {
-    const file = nodeFile(name, await freePort(), [], directory)
+    const file = nodeFile(name, await freePort(), directory)
     const config = { ...file, cluster: { name: 'bench', links: [], nats: { servers: [nats.url] } } }
     return startNodeProcess(config, directory, nodeOptions)
   }
@@ -125,7 +107,7 @@ export function findMosquitto(): { readonly path: string; readonly version: stri
 }
 
 /** Settings that favour it; at its defaults it could not be measured. The rest is at its defaults. */
-const MOSQUITTO_SETTINGS = [
+export const MOSQUITTO_SETTINGS = [
   'allow_anonymous true',
   // If root starts it, it would become somebody who may not enter the temporary folder.
   'user root',
@@ -135,6 +117,23 @@ const MOSQUITTO_SETTINGS = [
   'max_inflight_messages 1000',
   'max_queued_messages 0',
 ]
+
+export type Program = { readonly pid: number; stop(): Promise<void> }
+
+/** Says nothing, and does not outlive this process. */
+export function startProgram(path: string, args: readonly string[]): Program {
+  const child = spawn(path, args, { stdio: 'ignore' })
+  const killHard = (): void => void child.kill('SIGKILL')
+  process.once('exit', killHard)
+  const gone = once(child, 'close').finally(() => process.off('exit', killHard))
+  return {
+    pid: child.pid ?? 0,
+    stop: async () => {
+      child.kill('SIGTERM')
+      await gone
+    },
+  }
+}
 
 /** With authorization on. `isDurable`: with `persistence true` and the rest of it at its defaults. */
 export async function startMosquitto(path: string, isDurable: boolean): Promise<Peer> {
@@ -151,31 +150,23 @@ export async function startMosquitto(path: string, isDurable: boolean): Promise<
     `persistence_location ${directory}/`,
   ]
   writeFileSync(configFile, `${lines.join('\n')}\n`)
-  const child = spawn(path, ['-c', configFile], { stdio: 'ignore' })
-  const killHard = (): void => void child.kill('SIGKILL')
-  process.once('exit', killHard)
-  const gone = once(child, 'close').finally(() => process.off('exit', killHard))
+  const program = startProgram(path, ['-c', configFile])
   await untilListening(port)
   return {
     publishPort: port,
     subscribePort: port,
-    pids: [child.pid ?? 0],
+    pids: [program.pid],
     stop: async () => {
-      child.kill('SIGTERM')
-      await gone
+      await program.stop()
       rmSync(directory, { recursive: true, force: true })
     },
   }
 }
 
-function linkFile(name: string, port: number, topics: readonly string[]): LinkFile {
-  return { name, server: `127.0.0.1:${port}`, topics }
-}
-
-function nodeFile(name: string, port: number, links: readonly LinkFile[], directory: string): NodeFile {
+function nodeFile(name: string, port: number, directory: string): NodeFile {
   return {
     node: { name: `${name}@127.0.0.1`, data_dir: join(directory, name) },
-    cluster: { name, links },
+    cluster: { name, links: [] },
     listeners: { tcp: { default: { bind: `127.0.0.1:${port}` } } },
   }
 }
@@ -188,7 +179,7 @@ export async function freePort(): Promise<number> {
 }
 
 /** NATS takes connections before its servers have agreed on where sessions are kept, and closes them. */
-async function untilServing(port: number): Promise<void> {
+export async function untilServing(port: number): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {
       const client = await Client.open(port, { clientId: `probe-${port}`, username: USERNAME, isKept: false }, {})
@@ -201,7 +192,7 @@ async function untilServing(port: number): Promise<void> {
 }
 
 /** Mosquitto says to nobody that it listens, so it is asked. */
-async function untilListening(port: number): Promise<void> {
+export async function untilListening(port: number): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     const socket = connect(port, '127.0.0.1')
     try {

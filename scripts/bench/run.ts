@@ -2,16 +2,20 @@
  * What does a message cost? Our broker beside Mosquitto in the same run, then with what it
  * acknowledges on disk, then a link of two nodes, a cluster of two beside one of NATS with MQTT, idle connections, clients that are too much, the topic index, shared routes, a node that joins, the debug socket.
  *   npm run bench -- [--check] [--profile] [--out FILE] [--only PART[,PART]] [--cell WORDS]...
- *     [--rounds 3] [--seconds 1.5] [--warmup 0.7] [--topics 1000] [--filters 1000000]
- *     [--connections 10000]
+ *     [--rounds 3, of the link 5] [--seconds 1.5] [--warmup 0.7] [--topics 1000] [--filters 1000000]
+ *     [--connections 10000] [--dialect auto] [--results scripts/bench/results]
+ *   npm run bench -- --serve link|mosquitto|nats|aedes [--dialect auto]
  * Figures are CPU time per delivered message, user and system, all threads, of the processes named: medians over the
  * rounds, lowest and highest in brackets. Rounds alternate, so that a noisy neighbour hits both sides; trust the ratio.
  * `--check` exits 1 on a missed budget. `--cell 'QoS 1'` measures only what has these words in its name. `--profile`
  * measures our side once more under V8's profiler and prints where its time goes; that run's figures don't count.
+ * The link's figures go into a table and a drawing in `--results`, unless `--cell` asks for some of them only. `--serve` starts a linked
+ * pair and prints its ports and processes, for another load generator.
  */
 import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import type { Bench, Part } from './bench.ts'
@@ -21,7 +25,8 @@ import { benchIdle } from './idle.ts'
 import { benchInspect } from './inspect.ts'
 import { benchDurable } from './durable.ts'
 import { benchJoin } from './join.ts'
-import { benchLink } from './link.ts'
+import { benchLink } from './link/link.ts'
+import { serve } from './link/serve.ts'
 import { benchOverload } from './overload.ts'
 
 /** In this order. */
@@ -38,6 +43,9 @@ const PARTS: Readonly<Record<string, Part>> = {
   inspect: benchInspect,
 }
 
+/** Of those whose figures are published. The others have 3. */
+const ROUNDS: Readonly<Record<string, number>> = { link: 5 }
+
 const { values } = parseArgs({
   options: {
     check: { type: 'boolean', default: false },
@@ -45,12 +53,15 @@ const { values } = parseArgs({
     out: { type: 'string' },
     only: { type: 'string', default: Object.keys(PARTS).join() },
     cell: { type: 'string', multiple: true, default: [''] },
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string' },
     seconds: { type: 'string', default: '1.5' },
     warmup: { type: 'string', default: '0.7' },
     topics: { type: 'string', default: '1000' },
     filters: { type: 'string', default: '1000000' },
     connections: { type: 'string', default: '10000' },
+    dialect: { type: 'string', default: 'auto' },
+    results: { type: 'string' },
+    serve: { type: 'string' },
   },
 })
 const lines: string[] = []
@@ -62,30 +73,50 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 
-const bench: Bench = {
-  rounds: Number(values.rounds),
-  warmupMs: Number(values.warmup) * 1000,
-  durationMs: Number(values.seconds) * 1000,
-  topicCount: Number(values.topics),
-  filters: Number(values.filters),
-  connections: Number(values.connections),
-  check: values.check,
-  profile: values.profile,
-  isWanted: (cell) => values.cell.some((words) => cell.includes(words)),
-  print,
-  miss: (text) => missed.push(text),
+const dialect = (['auto', 'emqx', 'native'] as const).find((name) => name === values.dialect)
+if (dialect === undefined) {
+  process.stderr.write(`--dialect ${values.dialect}: there is auto, emqx, native\n`)
+  process.exit(2)
 }
 
 // Whoever stops a run stops the brokers that it started: they are ended when this process exits.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+if (values.serve !== undefined) await serve(values.serve, dialect)
+else {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+  await measureAll(dialect)
+}
 
-const load = loadavg().map((average) => average.toFixed(1))
-print(`${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Node ${process.version}`)
-print(`load of the machine before: ${load.join(' ')}`)
-for (const [name, part] of Object.entries(PARTS)) if (only.includes(name)) await part(bench)
-if (values.out !== undefined) writeFileSync(values.out, `${lines.join('\n')}\n`)
-for (const text of missed) process.stderr.write(`budget missed: ${text}\n`)
-if (values.check && missed.length > 0) process.exitCode = 1
+async function measureAll(dialect: Bench['dialect']): Promise<void> {
+  const load = loadavg().map((average) => average.toFixed(1))
+  const host = [
+    `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Node ${process.version}`,
+    `load of the machine before: ${load.join(' ')}`,
+  ]
+  host.forEach(print)
+  const isPartial = values.cell.some((words) => words !== '')
+  for (const [name, part] of Object.entries(PARTS)) {
+    if (!only.includes(name)) continue
+    await part({
+      rounds: Number(values.rounds ?? ROUNDS[name] ?? 3),
+      warmupMs: Number(values.warmup) * 1000,
+      durationMs: Number(values.seconds) * 1000,
+      topicCount: Number(values.topics),
+      filters: Number(values.filters),
+      connections: Number(values.connections),
+      dialect,
+      results: values.results ?? (isPartial ? undefined : join('scripts', 'bench', 'results')),
+      host,
+      check: values.check,
+      profile: values.profile,
+      isWanted: (cell) => values.cell.some((words) => cell.includes(words)),
+      print,
+      miss: (text) => missed.push(text),
+    })
+  }
+  if (values.out !== undefined) writeFileSync(values.out, `${lines.join('\n')}\n`)
+  for (const text of missed) process.stderr.write(`budget missed: ${text}\n`)
+  if (values.check && missed.length > 0) process.exitCode = 1
+}
 
 /** The index has a benchmark of its own, which checks its budgets itself. */
 function benchTopics(bench: Bench): Promise<void> {

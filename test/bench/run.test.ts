@@ -1,7 +1,8 @@
 /** Every benchmark runs to its end on tiny input, so that it cannot rot. Its figures mean nothing here. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { readFileSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -48,10 +49,33 @@ test('the broker that keeps what it acknowledges, and its profile', LINUX, async
   assert.match(output, /bytes to the disk per message: \d+ \| \d+ \| \d+/)
 })
 
-test('the link', LINUX, async () => {
-  const { code, output } = await bench('--only', 'link', '--cell', 'QoS 1')
+test('the link beside others', LINUX, async () => {
+  const results = mkdtempSync(join(tmpdir(), 'isthmus-bench-'))
+  const cells = ['QoS 1, 64 B, 1 publisher', 'QoS 0, 2,000 a second', 'QoS 1, 1024 B, 10 of']
+  const { code, output } = await bench('--only', 'link', '--results', results, ...cells.flatMap((c) => ['--cell', c]))
   assert.equal(code, 0, output)
-  assert.match(output, new RegExp(`link QoS 1 .*sender ${FIGURE} \\+ receiver ${FIGURE}`))
+  for (const who of ['Isthmus', 'Mosquitto [\\d.]+', 'NATS leaf nodes', 'aedes \\+ MQTT.js'])
+    assert.match(output, new RegExp(`QoS 1, 64 B, 1 publisher, CPU us per message: .*${who} ${FIGURE}`))
+  assert.match(output, new RegExp(`QoS 1, 64 B, 1 publisher, durable, .*ratio to Isthmus, in memory ${FIGURE}`))
+  assert.match(output, new RegExp(`QoS 0, 2,000 a second, p99, ms on the way: Isthmus ${FIGURE} .* budget 1.1`))
+  assert.match(output, new RegExp(`QoS 1, 1024 B, 10 of 20 topics wanted, .*: Isthmus ${FIGURE} .* budget 1.05`))
+  assert.doesNotMatch(output, /lost|doubled/)
+  assert.match(readFileSync(join(results, 'link.md'), 'utf8'), /\| QoS 0, 2,000 a second, CPU \|/)
+  assert.match(readFileSync(join(results, 'link.svg'), 'utf8'), /^<svg [^]*<\/svg>\n$/)
+  rmSync(results, { recursive: true })
+})
+
+test('a linked pair stands for whoever wants to measure it, and ends with its input', LINUX, async () => {
+  const child = spawn(process.execPath, ['--enable-source-maps', RUN, '--serve', 'link'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const gone = once(child, 'close')
+  const [line] = await once(child.stdout.setEncoding('utf8'), 'data')
+  const { publishPort, subscribePort, pids } = JSON.parse(String(line)) as Record<string, number & number[]>
+  assert.ok(Number(publishPort) > 0 && Number(subscribePort) > 0 && publishPort !== subscribePort, String(line))
+  for (const pid of pids ?? []) process.kill(pid, 0)
+  child.stdin.end()
+  assert.deepEqual(await gone, [0, null])
 })
 
 test('idle connections', LINUX, async () => {

@@ -7,6 +7,10 @@ export type Relay = {
   readonly port: number
   /** Bytes that passed so far, both directions together. */
   bytes(): number
+  /** Of these, what came back from the target. */
+  bytesBack(): number
+  /** Connections that wait for a target. */
+  waiting(): number
   /** Names the target. Connections that came before wait for it; later calls hold for new connections. */
   pointAt(port: number): void
   /** Accepts connections from now on and does nothing with them, until the next `pointAt`: a peer that hangs. */
@@ -21,18 +25,22 @@ export async function startRelay(): Promise<Relay> {
   const sockets = new Set<Socket>()
   const waiting: Socket[] = []
   let target: number | undefined
-  let bytes = 0
+  let bytesTo = 0
+  let bytesBack = 0
 
   const keep = (socket: Socket): void => {
     sockets.add(socket.setNoDelay(true))
-    socket.on('data', (chunk) => {
-      bytes += chunk.length
-    })
     socket.on('close', () => sockets.delete(socket))
   }
   const join = (near: Socket, port: number): void => {
     const far = connect(port, '127.0.0.1')
     keep(far)
+    far.on('data', (chunk) => {
+      bytesBack += chunk.length
+    })
+    near.on('data', (chunk) => {
+      bytesTo += chunk.length
+    })
     for (const [one, other] of [
       [near, far],
       [far, near],
@@ -51,7 +59,9 @@ export async function startRelay(): Promise<Relay> {
   const port = await listenOnFreePort(server)
   return {
     port,
-    bytes: () => bytes,
+    bytes: () => bytesTo + bytesBack,
+    bytesBack: () => bytesBack,
+    waiting: () => waiting.filter((near) => !near.destroyed).length,
     pointAt: (port) => {
       target = port
       for (const near of waiting.splice(0)) join(near, port)
