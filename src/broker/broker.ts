@@ -1,5 +1,5 @@
 /** The MQTT server of one node: what is published, who gets it, and what links see of both. */
-import type { BrokerPort, InterestChange, LinkInlet, RouteSink } from '../link/broker-port.ts'
+import type { BrokerPort, InterestChange, LinkInlet, OwnRetained, RouteSink } from '../link/broker-port.ts'
 import type { MqttConfig } from '../config/config.ts'
 import type { RetainerConfig } from '../config/retainer-schema.ts'
 import type { Message, QoS } from '../packets/message.ts'
@@ -81,7 +81,7 @@ const nobodyElse: readonly string[] = []
 /** How many subscriptions of a session that is over go in one turn of the event loop. */
 const UNSUBSCRIBED_PER_TURN = 500
 
-export class Broker implements BrokerPort {
+export class Broker implements BrokerPort, OwnRetained {
   readonly limits: Limits
   #pickMember: ((memberCount: number) => number) | undefined
   readonly clock: Clock
@@ -178,7 +178,6 @@ export class Broker implements BrokerPort {
       index: this.index,
       isPromise: (delivery, retain) => this.isPromise(delivery, retain),
       publish: (passing, delivery) => this.publish(passing, delivery),
-      told: (passing, delivery) => this.#told(passing, delivery),
     })
     this.handovers = new Handovers({
       sessions: this.sessions,
@@ -248,12 +247,6 @@ export class Broker implements BrokerPort {
     return receivers
   }
 
-  /** A peer tells a retained message of old: subscribers get it if it is later than what is here. Returns how many receivers it found. */
-  #told(passing: Passing, delivery: Delivery): number {
-    if (!passing.view.retain || !this.#applyRetained(passing.publication)) return 0
-    return this.publish(passing, delivery)
-  }
-
   /** Whether to acknowledge a message for these would promise that it outlasts the process. */
   isPromise({ targets, groups }: Delivery, retain: boolean): boolean {
     return (
@@ -286,11 +279,7 @@ export class Broker implements BrokerPort {
     )
   }
 
-  deliverRetained(publication: Publication): number {
-    return this.#publishKept(publication, this.clock.nowMs(), true)
-  }
-
-  #publishKept(publication: Publication, nowMs: number, isTold = false): number {
+  #publishKept(publication: Publication, nowMs: number): number {
     const delivery = this.index.lookup(publication.topic)
     if (delivery.reserved !== undefined) return 0
     if (publication.expiresAtMs <= nowMs) {
@@ -298,7 +287,6 @@ export class Broker implements BrokerPort {
       return 0
     }
     this.#inner.fromPublication(publication, nowMs)
-    this.#inner.isTold = isTold
     return this.publish(this.#inner, delivery)
   }
 
@@ -765,7 +753,7 @@ export class Broker implements BrokerPort {
     for (const publication of this.#retainedUnder(topicFilter)) yield publication.toMessage()
   }
 
-  ownRetained(): Iterable<RetainedVersion> {
+  ownRetained(): ReturnType<OwnRetained['ownRetained']> {
     return this.limits.retainer.enable ? this.#retained.own() : []
   }
 

@@ -6,25 +6,35 @@
 
 export type InboundRefusal = 'duplicate' | 'not_in_topics' | 'link_disabled' | 'malformed'
 
-export type InboundLedgerSnapshot = { readonly received: number; readonly accepted: number } & Readonly<
-  Record<InboundRefusal, number>
->
+export type InboundLedgerSnapshot = {
+  readonly received: number
+  readonly accepted: number
+  /** Of those received: they may have come before, to a node that can't be asked any more. Beside the sum. */
+  readonly maybe_duplicate: number
+} & Readonly<Record<InboundRefusal, number>>
 
 export class InboundLedger {
   #accepted = 0
+  #maybeDuplicate = 0
   #refused: Record<InboundRefusal, number> = noRefusals()
 
   /** The message was handed to the broker, whether anybody here wanted it or not. */
-  accept(): void {
-    this.#accepted += 1
+  accept(count = 1): void {
+    this.#accepted += count
   }
 
-  refuse(reason: InboundRefusal): void {
-    this.#refused[reason] += 1
+  refuse(reason: InboundRefusal, count = 1): void {
+    this.#refused[reason] += count
+  }
+
+  /** So many of those that are received may have come before. */
+  maybeDuplicate(count: number): void {
+    this.#maybeDuplicate += count
   }
 
   reset(): void {
     this.#accepted = 0
+    this.#maybeDuplicate = 0
     this.#refused = noRefusals()
   }
 
@@ -32,7 +42,7 @@ export class InboundLedger {
   snapshot(): InboundLedgerSnapshot {
     const { duplicate, not_in_topics, link_disabled, malformed } = this.#refused
     const received = this.#accepted + duplicate + not_in_topics + link_disabled + malformed
-    return { received, accepted: this.#accepted, ...this.#refused }
+    return { received, accepted: this.#accepted, maybe_duplicate: this.#maybeDuplicate, ...this.#refused }
   }
 }
 

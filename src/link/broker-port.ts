@@ -1,9 +1,8 @@
 /** What links need of a broker. `broker/` implements it; a sidecar beside another broker is to be a second implementation. */
 import type { LaneMessage } from '../lanes/batch-writer.ts'
 import type { Message, QoS } from '../packets/message.ts'
-import type { Publisher } from '../packets/publication.ts'
+import type { Publication, Publisher } from '../packets/publication.ts'
 import type { PublishView } from '../packets/publish-view.ts'
-import type { Publication } from '../packets/publication.ts'
 
 export type InterestChange = { readonly type: 'added' | 'removed'; readonly topicFilter: string }
 
@@ -52,21 +51,16 @@ export interface BrokerPort {
   removeRoute(topicFilter: string, sink: RouteSink): void
   /** Delivers a message that came over a link: to local subscribers and the retained store, never to a sink. Returns how many subscribers it matched. */
   deliver(message: Message): number
-  /**
-   * A retained message that a peer tells us because we want its topic now, with its origin: kept if it is later than what is here,
-   * and delivered to subscribers only then. Returns how many it matched.
-   */
-  deliverRetained(publication: Publication): number
   retained(topicFilter: string): Iterable<Message>
 }
 
 /** What was retained in this cluster, or cleared: what came over a link is left out. For links that tell their peers of it. */
 export interface OwnRetained {
   /**
-   * Each topic with the version of what it has, which grows with each change; of all topics alike the lower one is the older one. May
-   * be gone through bit by bit: what is there all the while is among them.
+   * Each topic, and when it got what it has, or was cleared, milliseconds since 1970: later for each change of a topic. May be gone
+   * through bit by bit: what is there all the while is among them.
    */
-  ownRetained(): Iterable<{ readonly topic: string; readonly version: number; readonly isDeleted: boolean }>
+  ownRetained(): Iterable<{ readonly topic: string; readonly atMs: number; readonly isDeleted: boolean }>
   /** What there is to tell of a topic: its message, or one without payload if it was cleared. */
   ownRetainedOf(topic: string): Publication | undefined
 }

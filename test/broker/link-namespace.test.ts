@@ -15,6 +15,10 @@ class Inlet implements LinkInlet {
     return undefined
   }
 
+  batch(): undefined {
+    return undefined
+  }
+
   subscribe(client: LinkClient, topicFilter: string, qos: QoS): number {
     this.subscriptions.push({ client, topicFilter, qos })
     return this.answer()

@@ -6,12 +6,16 @@ test('each message stands in one place, and received is all of them', () => {
   const ledger = new InboundLedger()
   ledger.accept()
   ledger.accept()
+  ledger.accept(2)
+  ledger.maybeDuplicate(3)
   for (const reason of ['duplicate', 'not_in_topics', 'link_disabled', 'malformed', 'malformed'] as const)
     ledger.refuse(reason)
+  ledger.refuse('duplicate', 4)
   assert.deepEqual(ledger.snapshot(), {
-    received: 7,
-    accepted: 2,
-    duplicate: 1,
+    received: 13,
+    accepted: 4,
+    maybe_duplicate: 3,
+    duplicate: 5,
     not_in_topics: 1,
     link_disabled: 1,
     malformed: 2,
@@ -22,8 +26,12 @@ test('a reset forgets all, and a snapshot from before stays what it was', () => 
   const ledger = new InboundLedger()
   ledger.refuse('malformed')
   const before = ledger.snapshot()
+  ledger.maybeDuplicate(1)
   ledger.reset()
   ledger.accept()
   assert.equal(before.malformed, 1)
-  assert.deepEqual([ledger.snapshot().received, ledger.snapshot().malformed], [1, 0])
+  assert.deepEqual(
+    [ledger.snapshot().received, ledger.snapshot().malformed, ledger.snapshot().maybe_duplicate],
+    [1, 0, 0],
+  )
 })

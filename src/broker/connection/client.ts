@@ -7,6 +7,7 @@ import type { PublishView } from '../../packets/publish-view.ts'
 import { PacketFault, reasonCode, refusalWords } from '../../packets/reason-code.ts'
 import { topicFilterProblem } from '../../topics/topic-filter.ts'
 import type { Broker } from '../broker.ts'
+import type { Arrival } from '../from-links.ts'
 import type { ConnectionOutlet } from './connection-outlet.ts'
 import type { ConnectTerms } from './connect.ts'
 import { Promises, type Promiser } from '../durable/promises.ts'
@@ -32,6 +33,10 @@ export interface ClientConnection {
   disconnect(reason: number, words: string): void
 }
 
+/** Begins what two nodes of our kind say to each other, and nothing of EMQX's. */
+const NATIVE_FRAME_START = 0xc1
+/** How much of a batch is done before looking whether others are to have their turn (`work`). */
+const BATCH_STEP_WORK = 1_000
 const STORE_FAILS = 'the node can not keep what it would have to promise: its disk takes nothing'
 
 export class Client implements PresentClient, Promiser {
@@ -46,11 +51,20 @@ export class Client implements PresentClient, Promiser {
   /** Acknowledgements that wait for the disk. */
   #promises: Promises | undefined
 
-  constructor(broker: Broker, connection: ClientConnection, admission: Admission, session: Session) {
+  /** @param peer the client as links know it, if it greeted us as the peer of one */
+  constructor(
+    broker: Broker,
+    connection: ClientConnection,
+    admission: Admission,
+    session: Session,
+    peer: LinkPeer | undefined,
+  ) {
     this.broker = broker
     this.#connection = connection
     this.admission = admission
     this.session = session
+    this.#peer = peer
+    peer?.admitted(session)
     this.connectedAtMs = broker.clock.nowMs()
   }
 
@@ -113,6 +127,7 @@ export class Client implements PresentClient, Promiser {
     } else if (qos === 1 && this.isInUse(packetId))
       return this.#answer(0x40, packetId, reasonCode.packetIdentifierInUse, broker.journal.changes)
     passing.fromClient(delivery.topic, session, inbox.readAtMs)
+    if (delivery.reserved === 'link' && this.#publishBatch(delivery.topic)) return
     if (qos > 0 && broker.isUnkeepable(delivery, view.retain)) return this.#refusePromise(qos, packetId)
     const changesBefore = broker.journal.changes
     const markBefore = broker.spread.mark
@@ -314,6 +329,51 @@ export class Client implements PresentClient, Promiser {
     }
   }
 
+  /** A batch of messages of a peer is taken message by message, from where it lies. False for what is none. */
+  #publishBatch(topic: string): boolean {
+    const { fromLinks, linkInlet, passing } = this.broker
+    const { buffer, payloadStart, end, qos, packetId } = passing.view
+    const peer = this.#peer
+    if (peer?.isGreeted !== true || qos === 2 || buffer[payloadStart] !== NATIVE_FRAME_START) return false
+    try {
+      const verdict = linkInlet.batch(peer, topic, buffer.subarray(payloadStart, end), qos)
+      if (verdict === undefined) return false
+      if (typeof verdict === 'number') {
+        if (verdict === reasonCode.notAuthorized) this.deny('publish', topic)
+        this.#answerBatch(qos, packetId, verdict, 0, 0)
+      } else if ('type' in verdict) {
+        const { commit, mark } = fromLinks.safeAfter(verdict.sender)
+        this.#answerBatch(qos, packetId, reasonCode.success, commit, mark)
+      } else {
+        const arrival = fromLinks.begin(verdict, qos)
+        // The peer keeps it, and sends it again over its next connection.
+        if (arrival === undefined) this.promiseBroken()
+        else this.#connection.inbox.do(this.#take(peer, arrival, qos, packetId))
+      }
+    } catch (error) {
+      this.#linkCrashed(error, topic)
+      this.#connection.disconnect(reasonCode.implementationSpecificError, 'internal error')
+    }
+    return true
+  }
+
+  *#take(peer: LinkPeer, arrival: Arrival, qos: number, packetId: number): Generator<void, void> {
+    const { inbox } = this.#connection
+    peer.arrival = arrival
+    for (;;) {
+      inbox.spend(this.broker.fromLinks.step(arrival, BATCH_STEP_WORK))
+      if (arrival.isDone) break
+      yield
+    }
+    peer.arrival = undefined
+    this.#answerBatch(qos, packetId, reasonCode.success, arrival.commit, arrival.mark)
+  }
+
+  #answerBatch(qos: number, packetId: number, reason: number, commit: number, mark: number): void {
+    if (qos === 0 || !this.#connection.isOpen) return
+    this.#promised.acknowledge(0x40, packetId, reason, commit, mark)
+  }
+
   /** Returns the reason code. */
   subscribeLink(topicFilter: string, qos: 0 | 1 | 2): number {
     if (topicFilterProblem(topicFilter) !== undefined) return reasonCode.topicFilterInvalid
@@ -333,7 +393,10 @@ export class Client implements PresentClient, Promiser {
   get #linkPeer(): LinkClient {
     const { transport } = this.#connection
     const disconnect = (reason: number, words = ''): void => this.#connection.disconnect(reason, words)
-    this.#peer ??= new LinkPeer(this.broker, disconnect, this.session, this.admission, transport.remoteAddress)
+    if (this.#peer === undefined) {
+      this.#peer = new LinkPeer(this.broker, disconnect, this.admission, transport.remoteAddress)
+      this.#peer.admitted(this.session)
+    }
     return this.#peer
   }
 }

@@ -8,8 +8,9 @@ import type { Broker } from '../broker.ts'
 import type { Fetched } from '../handover/handovers.ts'
 import { Client, type ClientConnection } from './client.ts'
 import { ConnectionOutlet, type OutletOwner } from './connection-outlet.ts'
-import { expiryMs } from './connect.ts'
-import { parseConnect, parseDisconnect } from './control-packets.ts'
+import { type ConnectTerms, expiryMs } from './connect.ts'
+import { encodeControlPacket, parseConnect, parseDisconnect } from './control-packets.ts'
+import { greet, type Greeted, greetingOf, greetingProperty } from './greet.ts'
 import { type Admission, judgeClient, type Rejection } from './handshake.ts'
 import { Inbox, type InboxOwner } from './inbox.ts'
 import { packetType, versionToAnswer } from './packet-rules.ts'
@@ -180,9 +181,12 @@ export class Connection implements InboxOwner, OutletOwner, ClientConnection {
     const packet = parseConnect(bytes, body)
     this.outlet.version = packet.facts.version
     this.outlet.heed(packet.properties)
+    const greeting = greetingOf(packet)
     const judged = judgeClient(this.#broker, this.transport, packet)
     const admitted =
-      judged instanceof Promise ? judged.then((verdict) => this.#admitOrRefuse(verdict)) : this.#admitOrRefuse(judged)
+      judged instanceof Promise
+        ? judged.then((verdict) => this.#admitOrRefuse(verdict, greeting))
+        : this.#admitOrRefuse(judged, greeting)
     if (admitted === undefined) return
     this.#state = 'authenticating'
     this.inbox.hold()
@@ -199,36 +203,49 @@ export class Connection implements InboxOwner, OutletOwner, ClientConnection {
     }
   }
 
-  /** A promise only where another node has to be asked for the client's session. */
-  #admitOrRefuse(verdict: Admission | Rejection): Promise<void> | undefined {
+  /** A promise only where another node has to be asked: for what a peer sent there, or for the client's session. */
+  #admitOrRefuse(verdict: Admission | Rejection, greeting: string | undefined): Promise<void> | undefined {
     if (!this.isOpen) return undefined
     if (verdict.type === 'refused') {
       this.#refuse(verdict)
       return undefined
     }
-    const { clientId, cleanStart, username } = verdict.terms
+    if (greeting === undefined) return this.#fetchAndAdmit(verdict, undefined)
+    const disconnect = (reason: number, words = ''): void => this.disconnect(reason, words)
+    const greeted = greet(this.#broker, disconnect, verdict, this.transport.remoteAddress, greeting)
+    if (!(greeted instanceof Promise)) return this.#fetchAndAdmit(verdict, greeted)
+    return greeted.then((known) => this.#fetchAndAdmit(verdict, known))
+  }
+
+  #fetchAndAdmit(admission: Admission, greeted: Greeted | undefined): Promise<void> | undefined {
+    if (!this.isOpen) {
+      greeted?.peer.closed()
+      return undefined
+    }
+    const { clientId, cleanStart, username } = admission.terms
     const fetching = this.#broker.handovers.fetch(clientId, { cleanStart, username }, this)
-    if (fetching !== undefined) return this.#admitWith(fetching, verdict)
-    this.#admit(verdict)
+    if (fetching !== undefined) return this.#admitWith(fetching, admission, greeted)
+    this.#admit(admission, greeted)
     return undefined
   }
 
-  async #admitWith(fetching: Promise<Fetched>, admission: Admission): Promise<void> {
+  async #admitWith(fetching: Promise<Fetched>, admission: Admission, greeted: Greeted | undefined): Promise<void> {
     const fetched = await fetching
-    if (!this.isOpen) return
+    if (this.isOpen && fetched.type === 'fetched') return this.#admit(admission, greeted)
+    greeted?.peer.closed()
+    if (!this.isOpen || fetched.type === 'fetched') return
     const { clientId } = admission.terms
-    if (fetched.type === 'fetched') this.#admit(admission)
-    else this.#refuse({ type: 'refused', reason: reasonCode.serverUnavailable, words: fetched.words, clientId })
+    this.#refuse({ type: 'refused', reason: reasonCode.serverUnavailable, words: fetched.words, clientId })
   }
 
-  #admit(admission: Admission): void {
+  #admit(admission: Admission, greeted: Greeted | undefined): void {
     const { terms, identity, access } = admission
     const { counters, log, systemTopics } = this.#broker
     this.outlet.accept(terms)
     this.#state = 'connected'
     const { session, isResumed } = this.#broker.takeSession(terms, identity, access)
     this.#broker.handovers.present(terms.clientId)
-    const client = new Client(this.#broker, this, admission, session)
+    const client = new Client(this.#broker, this, admission, session, greeted?.peer)
     this.#client = client
     session.will = terms.will
     counters.clientsConnected++
@@ -236,7 +253,7 @@ export class Connection implements InboxOwner, OutletOwner, ClientConnection {
     this.outlet.control({
       cmd: 'connack',
       sessionPresent: isResumed,
-      ...(terms.version === 5 ? { reasonCode: 0, properties: terms.connack } : { returnCode: 0 }),
+      ...(terms.version === 5 ? { reasonCode: 0, properties: connackOf(terms, greeted) } : { returnCode: 0 }),
     })
     log.debug(
       { clientid: terms.clientId, peer: this.transport.remoteAddress, session_present: isResumed },
@@ -342,4 +359,12 @@ export class Connection implements InboxOwner, OutletOwner, ClientConnection {
     const session = this.#client?.session
     if (session?.hasWaiting === true) session.drain(this.#broker.clock.nowMs())
   }
+}
+
+/** What the CONNACK tells an MQTT 5 client. A peer whose packets are too small for our answer goes without. */
+function connackOf({ connack, packetBytesMax }: ConnectTerms, greeted: Greeted | undefined): ConnectTerms['connack'] {
+  if (greeted === undefined) return connack
+  const properties = { ...connack, userProperties: { [greetingProperty]: greeted.answer } }
+  const packet = { cmd: 'connack', sessionPresent: false, reasonCode: reasonCode.success, properties } as const
+  return encodeControlPacket(packet, 5).length > packetBytesMax ? connack : properties
 }

@@ -4,6 +4,7 @@ import type { QoS } from '../../packets/message.ts'
 import { encodeMessage, Publication } from '../../packets/publication.ts'
 import type { ClientAccess } from '../access/authorizer.ts'
 import type { Broker } from '../broker.ts'
+import type { Arrival } from '../from-links.ts'
 import type { Admission } from './handshake.ts'
 import type { Session } from '../sessions/session.ts'
 import { reservedNamespace } from '../sessions/subscription.ts'
@@ -16,26 +17,33 @@ export class LinkPeer implements LinkClient {
   readonly certificateCommonName: string | undefined
   readonly #broker: Broker
   readonly #disconnect: LinkClient['disconnect']
-  readonly #session: Session
+  /** Whether it greeted us as a peer, and was answered. */
+  isGreeted = false
+  /** A batch that is not yet taken to its end. */
+  arrival: Arrival | undefined
+  #session: Session | undefined
   readonly #access: ClientAccess
   #isClosed = false
 
   constructor(
     broker: Broker,
     disconnect: LinkClient['disconnect'],
-    session: Session,
     { identity, access }: Pick<Admission, 'identity' | 'access'>,
     remoteAddress: string,
   ) {
     this.#broker = broker
     this.#disconnect = disconnect
-    this.#session = session
     this.#access = access
     this.clientId = identity.clientId
     this.username = identity.username
     this.protocolVersion = identity.protocolVersion
     this.certificateCommonName = identity.certificate?.commonName
     this.remoteAddress = remoteAddress
+  }
+
+  /** The client was let in, and has a session: before that it is sent nothing. */
+  admitted(session: Session): void {
+    this.#session = session
   }
 
   get brokerIsOpen(): boolean {
@@ -48,7 +56,7 @@ export class LinkPeer implements LinkClient {
 
   send(packet: Parameters<LinkClient['send']>[0]): void {
     // The session may go on with another connection, to which none of this is addressed.
-    if (this.#isClosed) return
+    if (this.#isClosed || this.#session === undefined) return
     const { topic, payload, qos, correlationData, responseTopic } = packet
     const nowMs = this.#broker.clock.nowMs()
     const publisher = { clientId: '', username: undefined, peerHost: undefined }
@@ -77,8 +85,10 @@ export class LinkPeer implements LinkClient {
   /** The connection is gone. */
   closed(): void {
     this.#isClosed = true
+    // It counts as taken, and comes no second time.
+    if (this.arrival !== undefined) this.#broker.fromLinks.finish(this.arrival.batch.sender)
     // A session that is kept must not repeat what was said to this connection to the next one.
-    this.#session.unsend((topic) => reservedNamespace(topic) === 'link')
+    this.#session?.unsend((topic) => reservedNamespace(topic) === 'link')
     this.#broker.linkInlet.closed(this)
   }
 }

@@ -50,7 +50,7 @@ export class Passing implements PassingPublish {
    * One of a batch of a peer, which the view shows; its bytes may be changed. Returns whether it is still alive: that is judged by how
    * old it was when it was sent, and by our own clock, for the two clusters' clocks may differ.
    */
-  fromLink(topic: string, { publisher, publishedAtMs, ageMs, origin }: LinkBatch, nowMs: number): boolean {
+  fromLink(topic: string, { publisher, publishedAtMs, ageMs, origin, isTold }: LinkBatch, nowMs: number): boolean {
     const { view } = this
     this.topic = topic
     this.session = undefined
@@ -61,6 +61,7 @@ export class Passing implements PassingPublish {
     this.origin = origin
     this.ownsBytes = true
     this.isRetainRefused = false
+    this.isTold = isTold
     this.debt = undefined
     this.#publication = undefined
     return view.messageExpiryInterval < 0 || this.#age(ageMs)
@@ -108,8 +109,7 @@ export class Passing implements PassingPublish {
 
   /** One that was kept, as of the time at which it was published: for whoever is to keep it as what it was then. */
   backdate(): void {
-    if (this.#publication === undefined) return
-    this.nowMs = this.#publication.receivedAtMs
+    this.nowMs = this.#publishedAtMs
     this.expirySeconds = this.view.messageExpiryInterval
   }
 

@@ -5,6 +5,8 @@ import type { Sharing } from './sharing-port.ts'
 
 export type InboundPorts = {
   readonly localCluster: string
+  /** This process, for peers of our kind; left out, there are none. */
+  readonly self?: { readonly node: string; readonly boot: string }
   /** Leases are measured with it: best one that is never set back. */
   readonly clock: { nowMs(): number; after(ms: number, call: () => void): { cancel(): void } }
   readonly broker: Pick<BrokerPort, 'addRoute' | 'removeRoute' | 'deliver'>

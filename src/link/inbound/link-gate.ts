@@ -4,9 +4,10 @@
  */
 import type { Message, QoS } from '../../packets/message.ts'
 import { reasonCode } from '../../packets/reason-code.ts'
-import type { LinkClient, LinkInlet } from '../broker-port.ts'
+import type { BatchVerdict, LinkClient, LinkInlet } from '../broker-port.ts'
 import { decodeLinkMessage } from '../emqx/link-message.ts'
 import type { InboundFact } from '../status.ts'
+import { BatchInlet } from './batch-inlet.ts'
 import { inboundFact } from './inbound-peer.ts'
 import type { InboundStatus } from './inbound-peer.ts'
 import { InboundPeers } from './inbound-peers.ts'
@@ -26,6 +27,7 @@ export class LinkGate implements LinkInlet {
   readonly #ports: InboundPorts
   readonly #peers: InboundPeers
   readonly #routes: RouteInlet
+  readonly #batches: BatchInlet
   #refusedLoggedAtMs = -Infinity
   /** For whom each connection last tried to speak in vain. */
   readonly #refusedAs = new WeakMap<LinkClient, { readonly peer: string; readonly atMs: number }>()
@@ -34,10 +36,19 @@ export class LinkGate implements LinkInlet {
     this.#ports = ports
     this.#peers = new InboundPeers(ports, (peer, actor) => this.#routes.movedAway(peer, actor))
     this.#routes = new RouteInlet(ports, this.#peers)
+    this.#batches = new BatchInlet(ports, this.#peers, {
+      maySpeak: (client, peer, topic, qos) => this.#maySpeak(client, peer, 'publish', topic, qos),
+      logRefused: (client, peer, reason, words) => this.#logRefused(client, peer, reason, words),
+    })
   }
 
-  greet(): undefined {
-    return undefined
+  greet(client: LinkClient, greeting: string): string | undefined | Promise<string | undefined> {
+    return this.#batches.greet(client, greeting)
+  }
+
+  batch(client: LinkClient, topic: string, payload: Buffer, qos: QoS): BatchVerdict | undefined {
+    const parsed = parseLinkTopic(topic)
+    return parsed.type === 'msg' ? this.#batches.batch(client, topic, parsed.sender, payload, qos) : undefined
   }
 
   /** Who may speak for a peer may wait for its answers; they are sent to nobody but who asked. */
@@ -69,6 +80,7 @@ export class LinkGate implements LinkInlet {
   }
 
   closed(client: LinkClient): void {
+    this.#batches.closed(client)
     this.#routes.closed(client)
   }
 
@@ -76,6 +88,7 @@ export class LinkGate implements LinkInlet {
   linksChanged(): void {
     this.#peers.reconcile((name, words) => this.#routes.disconnectPeer(name, words))
     this.#routes.review((client, peer) => this.#maySpeak(client, peer, 'publish', routeTopic(peer), 1))
+    this.#batches.linksChanged()
   }
 
   /** Leaves no timer behind. Connections are the broker's to close. */

@@ -16,6 +16,11 @@ export function routeTopic(sender: string): string {
   return `${prefix}route/${sender}`
 }
 
+/** Where the nodes of this cluster publish messages. */
+export function messageTopic(sender: string): string {
+  return `${prefix}msg/${sender}`
+}
+
 /** Reads a topic or a filter: one with a wildcard is `other`, since nobody may listen to more than its own answers. */
 export function parseLinkTopic(topic: string): LinkTopic {
   if (!topic.startsWith(prefix) || /[+#]/.test(topic)) return { type: 'other' }

@@ -275,6 +275,7 @@ test('what a link brings while the disk takes nothing is not acknowledged, so th
   const { started, store, clock, broker } = await startWithKept(t)
   broker.linkInlet = {
     greet: () => undefined,
+    batch: () => undefined,
     subscribe: () => 0,
     publish: (_client, message) => {
       broker.deliver({ ...message, topic: message.payload.toString() })

@@ -185,6 +185,7 @@ test('what a link says to a client with a kept session never goes to disk', asyn
   const before = await start(t, store)
   before.broker.linkInlet = {
     greet: () => undefined,
+    batch: () => undefined,
     subscribe: () => 0,
     publish: (client) => {
       for (const topic of ['$LINK/1', '$LINK/2']) client.send({ topic, payload: Buffer.from('x'), qos: 1 })

@@ -270,6 +270,7 @@ test('what a link brings is acknowledged to the peer when the other nodes have i
   const { broker } = nodes.node('a')
   broker.linkInlet = {
     greet: () => undefined,
+    batch: () => undefined,
     subscribe: () => 0,
     publish: (_client, { payload, ...rest }) => {
       broker.deliver({ ...rest, topic: payload.toString(), payload, origin: 'peer' })

@@ -1,0 +1,119 @@
+/** A batch of a peer, on its way from the frame in which it came to the broker: what comes in, and the account of it. */
+import type { BatchCursor } from '../../lanes/batch-cursor.ts'
+import type { InboundLedger } from '../../lanes/inbound-ledger.ts'
+import type { Publisher } from '../../packets/publication.ts'
+import type { PublishView } from '../../packets/publish-view.ts'
+import { PacketFault } from '../../packets/reason-code.ts'
+import type { LinkBatch } from '../broker-port.ts'
+import type { TopicVerdicts } from './topic-verdicts.ts'
+
+export type ArrivingBatchOptions = {
+  readonly sender: string
+  readonly origin: string
+  /** Shows its messages; it has been opened. */
+  readonly cursor: BatchCursor
+  readonly frame: Buffer
+  /** By the sender's clock, milliseconds since 1970. */
+  readonly sentAtMs: number
+  /** Whether messages may be retained here (`retained`). */
+  readonly mayRetain: boolean
+  readonly topics: TopicVerdicts
+  readonly ledger: InboundLedger
+  /** It is going to be taken. */
+  readonly begun: () => void
+  /** All of it was shown; so many messages came in. */
+  readonly ended: (accepted: number) => void
+}
+
+export class ArrivingBatch implements LinkBatch {
+  readonly sender: string
+  readonly origin: string
+  readonly #options: ArrivingBatchOptions
+  readonly #cursor: BatchCursor
+  #hasBegun = false
+  #accepted = 0
+  #notInTopics = 0
+  #malformed = 0
+
+  constructor(options: ArrivingBatchOptions) {
+    this.#options = options
+    this.#cursor = options.cursor
+    this.sender = options.sender
+    this.origin = options.origin
+  }
+
+  begin(): void {
+    this.#hasBegun = true
+    this.#options.begun()
+  }
+
+  rewind(): void {
+    this.#cursor.rewind()
+  }
+
+  next(view: PublishView): boolean {
+    const cursor = this.#cursor
+    while (cursor.next()) {
+      if (this.#show(view)) return true
+      this.refuse()
+    }
+    if (this.#hasBegun) this.#end()
+    return false
+  }
+
+  /** What its sender should not have taken from its publisher is left out, and nothing else with it. */
+  #show(view: PublishView): boolean {
+    const { start, body, end, v5 } = this.#cursor
+    try {
+      view.read(this.#options.frame, start, body, end, v5)
+      if (view.retain && !this.#options.mayRetain && !this.isTold) unretain(view)
+      return true
+    } catch (error) {
+      if (error instanceof PacketFault) return false
+      throw error
+    }
+  }
+
+  #end(): void {
+    const { ledger, ended } = this.#options
+    ledger.accept(this.#accepted)
+    ledger.refuse('not_in_topics', this.#notInTopics)
+    ledger.refuse('malformed', this.#malformed)
+    ended(this.#accepted)
+  }
+
+  get publisher(): Publisher {
+    return this.#cursor.publisher
+  }
+
+  get publishedAtMs(): number {
+    return this.#cursor.timeMs
+  }
+
+  get ageMs(): number {
+    return this.#options.sentAtMs - this.#cursor.timeMs
+  }
+
+  get isTold(): boolean {
+    return !this.#cursor.plain
+  }
+
+  admits(topic: string): boolean {
+    const { topics, mayRetain } = this.#options
+    const isAdmitted = topics.admits(topic)
+    if (isAdmitted) this.#accepted += 1
+    else this.#notInTopics += 1
+    // What is told is there to be retained, and nobody waits for it otherwise.
+    return isAdmitted && (mayRetain || !this.isTold)
+  }
+
+  refuse(): void {
+    this.#malformed += 1
+  }
+}
+
+/** From now on it is a message like any other. */
+function unretain(view: PublishView): void {
+  view.retain = false
+  view.buffer[view.start]! &= ~1
+}
