@@ -91,6 +91,11 @@ export function writeLinkHead(
   target[FLAGS_AT] = 0
 }
 
+/** Gives a batch another number. */
+export function numberLinkBatch(frame: Buffer, sequence: number): void {
+  writeUint64(frame, SEQUENCE_AT, sequence)
+}
+
 /** To be called before each sending, before the frame is compressed. The receiver judges by it what is left of a message's life. */
 export function markSent(frame: Buffer, sentAtMs: number, isResent: boolean): void {
   writeUint64(frame, SENT_AT_AT, Math.max(0, Math.trunc(sentAtMs)))
