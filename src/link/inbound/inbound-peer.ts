@@ -9,7 +9,7 @@ import type { InboundLedgerSnapshot } from '../../lanes/inbound-ledger.ts'
 import { Replica } from '../../routes/replica.ts'
 import type { ActorStatus, ApplyResult, InitResult, ReplicaEffect } from '../../routes/replica.ts'
 import type { RouteOp } from '../../routes/route-op.ts'
-import type { RouteSink } from '../broker-port.ts'
+import type { PeerSink } from '../retained/peer-sink.ts'
 import type { InboundFact } from '../status.ts'
 import type { InboundPorts } from './inbound-ports.ts'
 import { PeerSharing } from './peer-sharing.ts'
@@ -59,7 +59,9 @@ export class InboundPeer {
   readonly #sharing: PeerSharing | undefined
   #admissions = 0
   #routes = 0
-  #sink: RouteSink | undefined
+  #sink: PeerSink | undefined
+  /** Whether the sink hears of routes: `retained = sync`. */
+  #isSyncing = false
   #stopped = false
   /** As it was told last. */
   #stale = false
@@ -89,15 +91,24 @@ export class InboundPeer {
     this.#replica.setTiming(timingOf(link))
     this.#sharing?.setActorTtl(link.actor_ttl)
     this.#attachTo(this.#ports.sinkOf(this.name))
+    this.#setSyncing(link.retained === 'sync')
     if (link.enable && !this.#stopped) this.#sharing?.start()
   }
 
-  #attachTo(sink: RouteSink | undefined): void {
+  /** Routes that are there when a link is told to tell what is retained count as ones that appear. */
+  #setSyncing(yes: boolean): void {
+    const begins = yes && !this.#isSyncing
+    this.#isSyncing = yes
+    if (begins) for (const topicFilter of this.#replica.filters()) this.#sink?.routeAdded?.(topicFilter)
+  }
+
+  #attachTo(sink: PeerSink | undefined): void {
     const former = this.#sink
     if (sink === former) return
     this.#sink = sink
     for (const topicFilter of this.#replica.filters()) {
       if (sink !== undefined) this.#ports.broker.addRoute(topicFilter, sink)
+      if (this.#isSyncing) sink?.routeAdded?.(topicFilter)
       if (former !== undefined) this.#ports.broker.removeRoute(topicFilter, former)
     }
   }
@@ -206,10 +217,12 @@ export class InboundPeer {
       case 'route_added':
         this.#routes += 1
         if (this.#sink !== undefined) broker.addRoute(effect.topicFilter, this.#sink)
+        if (this.#isSyncing) this.#sink?.routeAdded?.(effect.topicFilter)
         return
       case 'route_removed':
         this.#routes -= 1
         if (this.#sink !== undefined) broker.removeRoute(effect.topicFilter, this.#sink)
+        if (this.#isSyncing) this.#sink?.routeRemoved?.(effect.topicFilter)
         return
       case 'actor_stale':
         log.warn({ link: this.name, actor: effect.actor }, 'cluster_link_extrouter_actor_stale')

@@ -1,6 +1,7 @@
 /** What the accepting side of links needs from the rest of the node. */
 import type { LinkConfig } from '../../config/config.ts'
-import type { BrokerPort, RouteSink } from '../broker-port.ts'
+import type { BrokerPort } from '../broker-port.ts'
+import type { PeerSink } from '../retained/peer-sink.ts'
 import type { Sharing } from './sharing-port.ts'
 
 export type InboundPorts = {
@@ -13,7 +14,7 @@ export type InboundPorts = {
   /** The link to this peer as it is configured now. */
   readonly link: (peer: string) => LinkConfig | undefined
   /** The outbox in which messages for the peer gather; `undefined` while there is none. */
-  readonly sinkOf: (peer: string) => RouteSink | undefined
+  readonly sinkOf: (peer: string) => PeerSink | undefined
   /** How large a term may become when it is inflated, bytes: as large as a packet. Left out, as large as one is by default. */
   readonly termBytesMax?: () => number
   /** With the other nodes of the cluster; left out for a node alone. */

@@ -25,6 +25,8 @@ export type MessageGate = {
   readonly enable: boolean
   /** What we want from the peer. */
   readonly topics: readonly string[]
+  /** With `off` nothing that comes from the peer is retained here. */
+  readonly retained?: 'live' | 'sync' | 'off'
 }
 
 /**
@@ -43,7 +45,8 @@ export function judgeMessage(gate: MessageGate, localCluster: string, decode: ()
   if (claimedOrigin === localCluster) {
     return refused('duplicate', reasonCode.noMatchingSubscribers, `${message.topic} came from here`)
   }
-  return { type: 'accepted', message: { ...message, origin: gate.name } }
+  const retain = message.retain && gate.retained !== 'off'
+  return { type: 'accepted', message: { ...message, retain, origin: gate.name } }
 }
 
 const malformedCodes: Readonly<Record<MalformedMessage, number>> = {
