@@ -180,12 +180,13 @@ export class Outbox {
     if (message.view.messageExpiryInterval >= 0)
       expiryMs = message.nowMs + message.expirySeconds * 1_000 - wallMs + steadyMs
     if (expiryMs <= steadyMs || ageMsMax <= 0) return this.#refuse('expired')
-    const open = this.#openFor(message)
+    const open = this.#openFor(message, directive)
     const refused = this.#prepare(open, message, directive, steadyMs)
     if (refused !== undefined) return this.#refuse(refused)
     if (open.messages === 0) open.begin(steadyMs, wallMs - steadyMs, ageMsMax)
     open.add(message, directive, expiryMs)
-    if (open === this.#openBacklog) this.#publishers.add(message.publisher.clientId, this.#turn, this.#firstTurn)
+    if (open === this.#openBacklog && directive.plain)
+      this.#publishers.add(message.publisher.clientId, this.#turn, this.#firstTurn)
     this.#count += 1
     this.ledger.enterQueued(1)
     return 'taken'
@@ -196,7 +197,9 @@ export class Outbox {
     return reason
   }
 
-  #openFor({ view, publisher }: LaneMessage): OpenBatch {
+  #openFor({ view, publisher }: LaneMessage, { plain }: Directive): OpenBatch {
+    // What is told of old hurries nobody, but is not to be lost either; what its publisher says now need not wait for it.
+    if (!plain) return this.#openBacklog
     if (view.qos === 0) return this.#openQos0
     if (!this.#isConnected) return this.#openBacklog
     if (this.#live.bytes + this.#openLive.writer.byteLength > LIVE_BYTES_MAX) return this.#openBacklog
@@ -232,7 +235,7 @@ export class Outbox {
   }
 
   #makeRoom({ writer }: OpenBatch, message: LaneMessage, directive: Directive): DropReason | undefined {
-    const isQos0 = message.view.qos === 0
+    const isQos0 = message.view.qos === 0 && directive.plain
     const refused = isQos0 ? 'shed_qos0' : 'queue_full'
     if (isQos0 && this.#overflow !== 'drop_oldest') return refused
     const [flying, again] = [this.#flying, this.#again]

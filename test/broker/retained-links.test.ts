@@ -209,10 +209,7 @@ test('a message of a peer is of the same age on all nodes of a cluster, and a li
     }
     assert.deepEqual([...broker.ownRetained()], [])
     assert.equal(broker.retainedOriginOf('gone'), 'far')
-    assert.deepEqual(
-      [...broker.retainedVersions()].map(({ topic, version }) => [topic, version]).toSorted(),
-      [...a.retainedVersions()].map(({ topic, version }) => [topic, version]).toSorted(),
-    )
+    for (const { topic, version } of a.retainedVersions()) assert.equal(broker.retainedVersionOf(topic), version)
   }
   // Told again on the other node it is known.
   deliverFromPeer(b, 'far', 'told', [message(atMs, 'x', '1', { properties })])

@@ -19,8 +19,8 @@ export type RetainedTellerPorts = {
   readonly mayTell: () => boolean
   /** Whether the peer knows versions: it can be told of what was cleared without troubling anybody. */
   readonly knowsVersions: () => boolean
-  /** Messages that wait to cross the link. */
-  readonly waiting: () => number
+  /** Whether the link carries what it has without much of it waiting. */
+  readonly hasRoom: () => boolean
   /** Takes one that is to cross; it is read at once. */
   readonly tell: (message: LaneMessage) => void
 }
@@ -42,8 +42,6 @@ const toldPerTick = 200
 const bytesPerTick = 128 * 1024
 /** Some milliseconds of work. */
 const stepsPerTick = 2_000
-/** With so many that wait to cross, none is added. */
-const waitingMax = 1_000
 
 export class RetainedTeller {
   readonly #ports: RetainedTellerPorts
@@ -98,9 +96,9 @@ export class RetainedTeller {
   }
 
   #tick(): void {
-    const { mayTell, waiting, knowsVersions } = this.#ports
+    const { mayTell, hasRoom, knowsVersions } = this.#ports
     if (!mayTell()) return
-    if (waiting() >= waitingMax) return this.#arm(busyMs)
+    if (!hasRoom()) return this.#arm(busyMs)
     if (!this.#plan.isRunning) this.#begin(knowsVersions())
     if (!this.#plan.look(stepsPerTick)) this.#tellSome()
     if (this.#plan.routeCount > 0) this.#arm(tickMs)

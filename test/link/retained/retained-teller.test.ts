@@ -22,7 +22,7 @@ function start() {
     log: { debug: log, info: log, warn: log, error: log },
     mayTell: () => link.isUp,
     knowsVersions: () => link.knowsVersions,
-    waiting: () => link.waiting,
+    hasRoom: () => link.waiting < 1_000,
     tell: (message) => {
       const writer = new BatchWriter()
       writer.add(message, toldDirective)
