@@ -1,10 +1,10 @@
 /**
- * Carries the messages of one queue of an outbox over one connection. The data plane: no actor sees a message, and nothing is
- * allocated for one but its encoded bytes.
+ * Carries the messages of one queue of a pool over one connection, in EMQX's dialect. The data plane: no actor sees a message, and
+ * nothing is allocated for one but its encoded bytes.
  */
 import { refusedByPeer } from '../lanes/ledger.ts'
-import type { OutboxEntry } from '../lanes/outbox-entry.ts'
-import type { MessageOutbox } from '../lanes/message-outbox.ts'
+import type { PoolEntry } from '../lanes/pool-entry.ts'
+import type { PoolQueues } from '../lanes/pool-queues.ts'
 import type { Message } from '../packets/message.ts'
 import type { LinkConnection, PeerLimits } from './connection.ts'
 import type { LinkClock } from './link-clock.ts'
@@ -58,7 +58,7 @@ export class InflightWindow {
 }
 
 export type ForwarderPorts = {
-  readonly outbox: MessageOutbox
+  readonly queues: PoolQueues
   readonly queueIndex: number
   readonly connection: LinkConnection
   readonly limits: PeerLimits
@@ -91,11 +91,11 @@ export class Forwarder {
 
   /** Sends what waits, as far as windows and socket allow. To be called whenever any of them may have changed. */
   pump(): void {
-    const { outbox, queueIndex, connection, window, clock } = this.#ports
+    const { queues, queueIndex, connection, window, clock } = this.#ports
     while (this.#open && connection.writable && this.#inflight < this.#inflightMax) {
-      if (outbox.waiting(queueIndex) === 0) return
+      if (queues.waiting(queueIndex) === 0) return
       if (window.isFull) return window.wait(this)
-      const entry = outbox.take(queueIndex, clock.steadyMs())
+      const entry = queues.take(queueIndex, clock.steadyMs())
       if (entry === undefined) return
       this.#send(entry)
     }
@@ -106,22 +106,22 @@ export class Forwarder {
     if (!this.#open) return
     this.#open = false
     this.#timer?.cancel()
-    this.#ports.outbox.putBack(this.#ports.queueIndex)
+    this.#ports.queues.putBack(this.#ports.queueIndex)
     this.#ports.window.forget(this)
     this.#ports.window.leave(this.#inflight)
   }
 
-  #send(entry: OutboxEntry): void {
-    const { outbox, connection, limits, topic, encode } = this.#ports
+  #send(entry: PoolEntry): void {
+    const { queues, connection, limits, topic, encode } = this.#ports
     const { message } = entry
     const qos = message.qos === 0 || limits.qosMax === 0 ? 0 : 1
     const payload = encode(message)
     if (publishPacketBytes(topic, payload.length, qos) > limits.packetBytesMax) {
-      return outbox.settle(entry, { type: 'dropped', reason: 'too_large' })
+      return queues.settle(entry, { type: 'dropped', reason: 'too_large' })
     }
     if (qos === 0) {
       connection.publish({ topic, payload, qos })
-      return outbox.settle(entry, { type: 'delivered' })
+      return queues.settle(entry, { type: 'delivered' })
     }
     this.#owe()
     connection.publish({ topic, payload, qos }, (reasonCode) => this.#answered(entry, reasonCode))
@@ -134,11 +134,11 @@ export class Forwarder {
     this.#timer ??= clock.after(ackMs, () => this.#checkSilence())
   }
 
-  #answered(entry: OutboxEntry, reasonCode: number): void {
+  #answered(entry: PoolEntry, reasonCode: number): void {
     if (!this.#open) return
-    const { outbox, window, left } = this.#ports
+    const { queues, window, left } = this.#ports
     const delivered = reasonCode < 0x80
-    outbox.settle(entry, delivered ? { type: 'delivered' } : { type: 'failed', reason: refusedByPeer(reasonCode) })
+    queues.settle(entry, delivered ? { type: 'delivered' } : { type: 'failed', reason: refusedByPeer(reasonCode) })
     this.#inflight -= 1
     window.leave(1)
     this.pump()
@@ -147,9 +147,9 @@ export class Forwarder {
 
   /** One timer for all: it looks how long the oldest has waited, and either gives up or waits for it. */
   #checkSilence(): void {
-    const { outbox, queueIndex, clock, ackMs, gaveUp } = this.#ports
+    const { queues, queueIndex, clock, ackMs, gaveUp } = this.#ports
     this.#timer = undefined
-    const takenAtMs = outbox.oldestTakenAtMs(queueIndex)
+    const takenAtMs = queues.oldestTakenAtMs(queueIndex)
     if (!this.#open || takenAtMs === undefined) return
     const leftMs = takenAtMs + ackMs - clock.steadyMs()
     if (leftMs <= 0) return gaveUp(peerSilent(ackMs))

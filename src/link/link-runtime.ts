@@ -10,6 +10,7 @@ import type { LinkEvent } from '../../actors/link.ts'
 import type { LinkConfig } from '../config/config.ts'
 import type { LedgerSnapshot } from '../lanes/ledger.ts'
 import type { Message } from '../packets/message.ts'
+import { nextIncarnation } from '../routes/incarnation.ts'
 import { TransitionHistory, type ActorName, type Transition } from '../transitions/transition-history.ts'
 import type { BrokerPort, RouteSink } from './broker-port.ts'
 import type { Random } from './backoff.ts'
@@ -17,6 +18,7 @@ import { openConnection, type OpenConnection } from './connection.ts'
 import { encodeLinkMessage, messageId } from './emqx/link-message.ts'
 import type { LinkClock } from './link-clock.ts'
 import type { LinkLog } from './link-log.ts'
+import type { SenderView } from './link-sender.ts'
 import { LinkShell } from './link-shell.ts'
 import { reconcile, type LinkStep } from './reconciler.ts'
 import type { Speaking } from './speaking.ts'
@@ -55,6 +57,8 @@ export type LinkRuntimePorts = {
   readonly correlation?: () => string
   /** A message as the peer is to get it: EMQX's term, if nothing else is given. */
   readonly encode?: (message: Message) => Buffer
+  /** Calls after what the event loop has at hand: `setImmediate`, if nothing else is given. */
+  readonly defer?: (call: () => void) => void
   /** Where the actors of links are seen among those of the node; one of their own, if nothing else is given. */
   readonly history?: TransitionHistory
 }
@@ -63,7 +67,7 @@ type Standing = { readonly shell: LinkShell; started: boolean; status: LinkStatu
 
 export class LinkRuntime {
   readonly #ports: LinkRuntimePorts
-  readonly #effects: Required<Pick<LinkRuntimePorts, 'open' | 'correlation' | 'encode'>>
+  readonly #effects: Required<Pick<LinkRuntimePorts, 'open' | 'correlation' | 'encode' | 'defer'>>
   readonly #links = new Map<string, Standing>()
   readonly #history: TransitionHistory
   #desired: readonly LinkConfig[] = []
@@ -71,6 +75,8 @@ export class LinkRuntime {
   #supervisor: Actor<typeof supervisorMachine> | undefined
   #slot: number | undefined
   #coordinationLost = false
+  /** Of the outbox that was made last. */
+  #outboxEpoch = 0
   #stopped = false
 
   constructor(ports: LinkRuntimePorts) {
@@ -80,6 +86,7 @@ export class LinkRuntime {
       open: openConnection,
       correlation: () => randomBytes(8).toString('hex'),
       encode: emqxEncoder(ports.clock),
+      defer: setImmediate,
     }
     this.#history = ports.history ?? new TransitionHistory(() => ports.clock.nowMs())
   }
@@ -113,6 +120,11 @@ export class LinkRuntime {
 
   ledger(peer: string): LedgerSnapshot | undefined {
     return this.#links.get(peer)?.shell.outbox.ledger.snapshot()
+  }
+
+  /** What is spoken with the peer, what waits for it, and what is saved by compressing. */
+  senderView(peer: string): SenderView | undefined {
+    return this.#links.get(peer)?.shell.sender.view()
   }
 
   resetLedger(peer: string): void {
@@ -214,6 +226,7 @@ export class LinkRuntime {
     return new LinkShell(config, {
       ...this.#effects,
       ...this.#ports,
+      outboxEpoch: () => (this.#outboxEpoch = nextIncarnation(this.#ports.clock.nowMs(), this.#outboxEpoch)),
       slotNow: () => this.#slot,
       coordinationLost: () => this.#coordinationLost,
       announce: (status) => this.#setStatus(name, status),
@@ -335,7 +348,7 @@ export class LinkRuntime {
   async #drain(drainMs: number): Promise<void> {
     const { clock } = this.#ports
     const untilMs = clock.steadyMs() + drainMs
-    while (clock.steadyMs() < untilMs && [...this.#links.values()].some(({ shell }) => shell.canDrain)) {
+    while (clock.steadyMs() < untilMs && [...this.#links.values()].some(({ shell }) => shell.sender.canDrain)) {
       await new Promise<void>((resolve) => void clock.after(10, resolve))
     }
   }

@@ -19,18 +19,18 @@ import {
 } from '../../actors/route-sync.ts'
 import { parseServers } from '../config/address.ts'
 import type { LinkConfig } from '../config/config.ts'
-import { MessageOutbox, type MessageLimits } from '../lanes/message-outbox.ts'
+import { Outbox } from '../lanes/outbox.ts'
 import type { Message } from '../packets/message.ts'
 import type { GoodbyeReason } from '../routes/route-frames.ts'
-import type { BrokerPort, PassingPublish, RouteSink } from './broker-port.ts'
+import type { BrokerPort, RouteSink } from './broker-port.ts'
 import type { Random } from './backoff.ts'
-import type { ConnectionOptions, LinkConnection, OpenConnection, PeerLimits } from './connection.ts'
-import { Forwarder, InflightWindow } from './forwarder.ts'
+import type { ConnectionOptions, OpenConnection } from './connection.ts'
 import { endingChildren } from './end-children.ts'
 import type { LinkClock } from './link-clock.ts'
 import { crashed, type LinkFailure } from './link-failure.ts'
 import type { LinkLog } from './link-log.ts'
-import { OutboxWatch } from './outbox-watch.ts'
+import { LinkSender, limitsOf } from './link-sender.ts'
+import { encodeGreeting, ourGreeting } from './native/greeting.ts'
 import { RouteLife } from './route-life.ts'
 import { RouteSpeaker, type RouteIdentity } from './route-speaker.ts'
 import { SpeakingClaim } from './speaking-claim.ts'
@@ -45,6 +45,9 @@ export type LinkShellPorts = {
   readonly open: OpenConnection
   readonly correlation: () => string
   readonly encode: (message: Message) => Buffer
+  readonly defer: (call: () => void) => void
+  /** Above that of every outbox that this node had for the peer before. */
+  readonly outboxEpoch: () => number
   readonly nodeName: string
   readonly clusterName: string
   /** Of this process, by which our like tells it from a former one. Left out, we greet nobody. */
@@ -63,59 +66,39 @@ export type LinkShellPorts = {
   readonly tell: (event: LinkEvent) => void
 }
 
-/** One connection of the pool, from the attempt to its end. */
-type PoolMember = {
-  readonly queueIndex: number
-  readonly connection: LinkConnection
-  forwarder: Forwarder | undefined
-}
-
 /** Different failures of one connection in a row that are worth a line each: a peer that is away fails in two ways or three. */
 const failuresLoggedMax = 8
 
 export class LinkShell {
   readonly name: string
-  readonly outbox: MessageOutbox
+  readonly sender: LinkSender
   readonly sink: RouteSink
   inbound: InboundFact = { state: 'absent' }
   #config: LinkConfig
   readonly #ports: LinkShellPorts
-  readonly #window: InflightWindow
-  readonly #watch: OutboxWatch
   /** The failures that were logged since the last success, by who had them. */
   readonly #logged = new Map<string, Set<string>>()
   readonly #claim: SpeakingClaim
   #life: RouteLife | undefined
   #speaker: RouteSpeaker | undefined
-  readonly #members = new Set<PoolMember>()
-  /** By queue: those of connections that are up. */
-  readonly #forwarders = new Map<number, Forwarder>()
 
   constructor(config: LinkConfig, ports: LinkShellPorts) {
     this.name = config.name
     this.#config = config
     this.#ports = ports
-    this.outbox = new MessageOutbox(limitsOf(config), config.pool_size)
-    this.#window = new InflightWindow(config.resource_opts.inflight_window)
-    this.#watch = new OutboxWatch(this.outbox, ports.clock, (aboveHighWaterMark) =>
-      ports.tell({ type: 'outbox_changed', outbox: { aboveHighWaterMark } }),
-    )
+    this.sender = this.#newSender()
     this.#claim = new SpeakingClaim(config.name, ports, () =>
       ports.tell({ type: 'speaking_changed', speaking: this.#claim.fact }),
     )
-    this.sink = { id: `link:${config.name}`, accept: (publish) => this.#accept(publish) }
+    this.sink = { id: `link:${config.name}`, accept: (publish) => this.sender.accept(publish) }
   }
 
   get config(): LinkConfig {
     return this.#config
   }
 
-  /** Something waits or flies, on a connection that is up. */
-  get canDrain(): boolean {
-    for (const queueIndex of this.#forwarders.keys()) {
-      if (this.outbox.waiting(queueIndex) + this.outbox.inflight(queueIndex) > 0) return true
-    }
-    return false
+  get outbox(): Outbox {
+    return this.sender.outbox
   }
 
   /** The routes that the peer should have of us. */
@@ -136,8 +119,7 @@ export class LinkShell {
   /** What is to be restarted by it, the caller restarts. */
   edit(config: LinkConfig): void {
     this.#config = config
-    this.outbox.limit(limitsOf(config))
-    this.#window.resize(config.resource_opts.inflight_window)
+    this.sender.edit(config)
   }
 
   settings(): LinkSettings {
@@ -152,7 +134,7 @@ export class LinkShell {
       link: this.name,
       settings: this.settings(),
       inbound: this.inbound,
-      outbox: { aboveHighWaterMark: this.#watch.aboveHighWaterMark },
+      outbox: { aboveHighWaterMark: this.sender.aboveHighWaterMark },
       speaking: this.#claim.fact,
       coordinationLost: this.#ports.coordinationLost(),
       random,
@@ -180,8 +162,8 @@ export class LinkShell {
     const member = poolMemberMachine.provide({
       actors: {
         client: fromCallback<PoolMemberEvent, { readonly index: number }>(({ sendBack, input: { index } }) => {
-          const member = this.#openMember(index, sendBack)
-          return () => this.#closeMember(member)
+          const member = this.sender.openMember(index, sendBack)
+          return () => this.sender.closeMember(member)
         }),
       },
       actions: { log: (_args, line) => this.#logForwarding(line) },
@@ -204,9 +186,7 @@ export class LinkShell {
       this.#speaker = undefined
       this.#endLife()
     }
-    if (plane !== 'routeSync') {
-      for (const member of this.#members) this.#closeMember(member)
-    }
+    if (plane !== 'routeSync') this.sender.closeAll()
   }
 
   /** The peer is to know that the link ends here for good, or until somebody enables it. To be called before the link's actor ends. */
@@ -218,23 +198,14 @@ export class LinkShell {
   remove(): void {
     this.release()
     this.relinquish()
-    this.outbox.clear()
-    this.#watch.stop()
+    this.sender.remove()
   }
 
   /** Ends all timers; what waits stays in the ledger. */
   stop(): void {
     this.release()
     this.relinquish()
-    this.#watch.stop()
-  }
-
-  #accept(publish: PassingPublish): undefined {
-    if (!this.#config.enable) return
-    const { clock } = this.#ports
-    const queueIndex = this.outbox.push(publish, clock.steadyMs(), clock.nowMs())
-    if (queueIndex !== undefined) this.#forwarders.get(queueIndex)?.pump()
-    this.#watch.look()
+    this.sender.stop()
   }
 
   /** `undefined` if the right to speak was lost just now: that the actor has yet to hear of it changes nothing. */
@@ -302,62 +273,27 @@ export class LinkShell {
     })
   }
 
-  #openMember(index: number, report: (event: PoolMemberEvent) => void): PoolMember {
-    this.outbox.reshape(this.#config.pool_size)
-    const ended = (failure: LinkFailure) => {
-      this.#closeMember(member)
-      report({ type: 'disconnected', failure })
-    }
-    const connection = this.#ports.open(this.#connectionOptions(this.#clientIdSuffix(index)), {
-      up: (limits) => {
-        const forwarder = this.#startForwarder(member, limits, ended)
-        report({ type: 'connected', dialect: 'emqx' })
-        forwarder.pump()
-        this.#watch.look()
-      },
-      down: ended,
-      drained: () => {
-        member.forwarder?.pump()
-        this.#watch.look()
-      },
-    })
-    const member: PoolMember = { queueIndex: index - 1, connection, forwarder: undefined }
-    this.#members.add(member)
-    return member
-  }
-
-  #startForwarder(member: PoolMember, limits: PeerLimits, gaveUp: (failure: LinkFailure) => void): Forwarder {
-    const { clock, clusterName, encode } = this.#ports
-    const { queueIndex, connection } = member
-    const forwarder = new Forwarder({
-      outbox: this.outbox,
-      queueIndex,
-      connection,
-      limits,
-      window: this.#window,
-      topic: `$LINK/cluster/msg/${clusterName}`,
-      encode,
+  #newSender(): LinkSender {
+    const { clock, clusterName, encode, defer, open, tell, outboxEpoch } = this.#ports
+    const config = this.#config
+    const outbox = new Outbox({ epoch: outboxEpoch(), limits: limitsOf(config), overflow: config.overflow })
+    return new LinkSender(config, outbox, {
       clock,
-      inflightMax: this.#config.max_inflight,
-      ackMs: this.#config.retry_interval,
-      left: () => this.#watch.look(),
-      gaveUp,
+      clusterName,
+      encode,
+      defer,
+      open: (index, listener) =>
+        open({ ...this.#connectionOptions(this.#clientIdSuffix(index)), ...this.#greeting }, listener),
+      crossedMark: (aboveHighWaterMark) => tell({ type: 'outbox_changed', outbox: { aboveHighWaterMark } }),
+      connected: (index) => void this.#logged.delete(`member ${index}`),
     })
-    member.forwarder = forwarder
-    this.#logged.delete(`member ${queueIndex + 1}`)
-    this.#forwarders.set(queueIndex, forwarder)
-    return forwarder
   }
 
-  /** Once is enough: a second call finds nothing, also if another member has the queue by then. */
-  #closeMember(member: PoolMember): void {
-    if (!this.#members.delete(member)) return
-    const { queueIndex, connection, forwarder } = member
-    connection.close()
-    if (forwarder === undefined) return
-    if (this.#forwarders.get(queueIndex) === forwarder) this.#forwarders.delete(queueIndex)
-    forwarder.close()
-    this.#watch.look()
+  /** Of connections that carry messages. */
+  get #greeting(): Pick<ConnectionOptions, 'greeting'> {
+    const { clusterName, nodeName, boot } = this.#ports
+    if (boot === undefined || this.#config.dialect === 'emqx') return {}
+    return { greeting: encodeGreeting(ourGreeting(clusterName, nodeName, boot)) }
   }
 
   #connectionOptions(suffix: string): ConnectionOptions {
@@ -405,9 +341,4 @@ export class LinkShell {
     const level = again ? 'debug' : logLevel
     this.#ports.log[level]({ link: this.name, ...fields, cause, reason, reason_code: reasonCode }, event)
   }
-}
-
-function limitsOf({ resource_opts }: LinkConfig): MessageLimits {
-  const { max_buffer_bytes, max_buffer_messages, request_ttl } = resource_opts
-  return { bytesMax: max_buffer_bytes, countMax: max_buffer_messages, ageMsMax: request_ttl }
 }

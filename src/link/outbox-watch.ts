@@ -1,20 +1,30 @@
 /** Looks after an outbox when nothing moves: sweeps what expires, and tells when it passes its high-water mark. */
-import type { MessageOutbox } from '../lanes/message-outbox.ts'
 import type { LinkClock } from './link-clock.ts'
 
 const highWaterMark = 0.8
 /** Lower, so that an outbox at the mark does not tell at each message. */
 const lowWaterMark = 0.6
 
+/** Where messages expire. */
+type Expiring = { readonly nextExpiryMs: number; sweep(steadyMs: number): number }
+
 export class OutboxWatch {
-  readonly #outbox: MessageOutbox
+  readonly #outbox: Expiring & { readonly fill: number }
+  readonly #queues: Expiring
   readonly #clock: LinkClock
   readonly #told: (aboveHighWaterMark: boolean) => void
   #above = false
   #sweep: { readonly atMs: number; readonly timer: { cancel(): void } } | undefined
 
-  constructor(outbox: MessageOutbox, clock: LinkClock, told: (aboveHighWaterMark: boolean) => void) {
+  /** @param queues what was taken out of the outbox and still belongs to it */
+  constructor(
+    outbox: Expiring & { readonly fill: number },
+    queues: Expiring,
+    clock: LinkClock,
+    told: (aboveHighWaterMark: boolean) => void,
+  ) {
     this.#outbox = outbox
+    this.#queues = queues
     this.#clock = clock
     this.#told = told
   }
@@ -40,11 +50,12 @@ export class OutboxWatch {
 
   /** A timer that comes too early only looks again, so it is replaced for an earlier expiry alone. */
   #arm(): void {
-    const atMs = this.#outbox.nextExpiryMs
+    const atMs = Math.min(this.#outbox.nextExpiryMs, this.#queues.nextExpiryMs)
     if (atMs === Number.POSITIVE_INFINITY || (this.#sweep !== undefined && this.#sweep.atMs <= atMs)) return
     this.#sweep?.timer.cancel()
     const timer = this.#clock.after(Math.max(0, atMs - this.#clock.steadyMs()), () => {
       this.#sweep = undefined
+      this.#queues.sweep(this.#clock.steadyMs())
       this.#outbox.sweep(this.#clock.steadyMs())
       this.look()
     })

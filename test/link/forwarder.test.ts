@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
 import { imbalance } from '../../src/lanes/ledger.ts'
-import { MessageOutbox, queueOf } from '../../src/lanes/message-outbox.ts'
+import { Outbox } from '../../src/lanes/outbox.ts'
+import { PoolQueues, queueOf } from '../../src/lanes/pool-queues.ts'
 import type { LinkConnection, OutgoingPublish } from '../../src/link/connection.ts'
 import { Forwarder, InflightWindow } from '../../src/link/forwarder.ts'
 import { message, passing } from './link-fixture.ts'
@@ -33,14 +34,17 @@ const inflightMax = 3
 class Pool {
   readonly clock = new ManualClock()
   readonly window = new InflightWindow(windowMax)
-  readonly outbox: MessageOutbox
+  readonly outbox: Outbox
+  readonly queues: PoolQueues
   readonly arrived: string[] = []
   readonly gaveUp: number[] = []
   readonly #members: { connection: FakeConnection; forwarder: Forwarder }[]
 
   constructor(size: number) {
     const limits = { bytesMax: 100_000, countMax: 1_000, ageMsMax: Number.POSITIVE_INFINITY }
-    this.outbox = new MessageOutbox(limits, size)
+    this.outbox = new Outbox({ epoch: 1, limits, overflow: 'drop_oldest' })
+    this.queues = new PoolQueues(this.outbox, size)
+    this.outbox.connected()
     this.#members = Array.from({ length: size }, (_, queueIndex) => this.#open(queueIndex))
   }
 
@@ -55,11 +59,10 @@ class Pool {
   }
 
   push(from: string, serial: number): void {
-    const queue = this.outbox.push(
-      passing(message('t', { from, payload: Buffer.from(`${from} ${serial}`) })),
-      this.clock.nowMs(),
-    )
-    if (queue !== undefined) this.member(queue).forwarder.pump()
+    const publish = passing(message('t', { from, payload: Buffer.from(`${from} ${serial}`) }))
+    this.outbox.accept(publish, { plain: true, groups: [] }, this.clock.steadyMs(), this.clock.nowMs())
+    this.queues.refill(() => true, this.clock.steadyMs(), this.clock.nowMs())
+    for (const { forwarder } of this.#members) forwarder.pump()
   }
 
   /** The peer gets the oldest message that it has not answered, and answers. */
@@ -81,7 +84,7 @@ class Pool {
   #open(queueIndex: number) {
     const connection = new FakeConnection()
     const forwarder = new Forwarder({
-      outbox: this.outbox,
+      queues: this.queues,
       queueIndex,
       connection,
       limits: { receiveMaximum: 65_535, packetBytesMax: Number.POSITIVE_INFINITY, qosMax: 2 },
@@ -126,7 +129,7 @@ test('property: all arrive, in order, within both windows, whatever happens to t
           forwarder.pump()
         }
         assert.ok(pool.inflight <= windowMax)
-        for (let index = 0; index < 3; index += 1) assert.ok(pool.outbox.inflight(index) <= inflightMax)
+        for (let index = 0; index < 3; index += 1) assert.ok(pool.queues.inflight(index) <= inflightMax)
         assert.equal(imbalance(pool.outbox.ledger.snapshot()), 0)
       }
       for (let index = 0; index < 3; index += 1) pool.reconnect(index)
@@ -179,7 +182,7 @@ test('a forwarder without a connection sends nothing', () => {
   pool.push('a', 1)
   forwarder.pump()
   assert.deepEqual(connection.sent, [])
-  assert.equal(pool.outbox.waiting(0), 1)
+  assert.equal(pool.queues.waiting(0), 1)
 })
 
 test('a connection that found the common window full sends once there is room again', () => {

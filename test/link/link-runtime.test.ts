@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
+import { setImmediate as endOfTurn } from 'node:timers/promises'
 import type { LinkConfig } from '../../src/config/config.ts'
 import { imbalance } from '../../src/lanes/ledger.ts'
 import { decodeLinkMessage } from '../../src/link/emqx/link-message.ts'
@@ -457,6 +458,7 @@ test('messages wait for a peer that is not there, within the limits, and expire 
   const brief = { properties: { messageExpiryInterval: 20 }, timestampMs: clock.nowMs() }
   sink?.accept(passing(message('brief', brief)))
   assert.deepEqual(runtime.ledger('cl.b')?.dropped, { queue_full: 2 })
+  await endOfTurn()
   clock.advance(20_000)
   assert.deepEqual(runtime.ledger('cl.b')?.dropped, { queue_full: 2, expired: 1 })
   assert.equal(runtime.ledger('cl.b')?.queued, 4)

@@ -1,6 +1,7 @@
 /** What the configuration of a link says reaches the peer, or holds towards it, also after an edit. */
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
+import { setImmediate as endOfTurn } from 'node:timers/promises'
 import type { LinkConfig } from '../../src/config/config.ts'
 import { Acceptor, isPublish, type Received } from './acceptor.ts'
 import { behaving } from './behaving.ts'
@@ -21,10 +22,11 @@ async function start(t: TestContext, changes: (config: LinkConfig) => Partial<Li
   const config = { ...base, ...changes(base) }
   run.runtime.apply([config])
   await run.status(running)
-  const inflightOf = (count: number) => {
+  const inflightOf = async (count: number) => {
     for (let index = 0; index < count; index += 1) {
       run.runtime.sinkOf('cl.b')?.accept(passing(message(`${index}`, { from: `device-${index}` })))
     }
+    await endOfTurn()
     return run.runtime.ledger('cl.b')?.inflight
   }
   return { ...run, acceptor, config, inflightOf }
@@ -50,7 +52,7 @@ for (const { when, credentials } of [
 
 test('no more than max_inflight is unacknowledged on one connection', async (t) => {
   const { inflightOf } = await start(t, () => ({ max_inflight: 3 }))
-  assert.equal(inflightOf(10), 3)
+  assert.equal(await inflightOf(10), 3)
 })
 
 const window = (inflight_window: number) => (config: LinkConfig) => ({
@@ -60,7 +62,7 @@ const window = (inflight_window: number) => (config: LinkConfig) => ({
 
 test('no more than inflight_window is unacknowledged on all connections, and an edit that widens it lets more go', async (t) => {
   const { config, inflightOf, runtime, status } = await start(t, window(2))
-  assert.equal(inflightOf(20), 2)
+  assert.equal(await inflightOf(20), 2)
   runtime.apply([{ ...config, ...window(6)(config) }])
   await status(running)
   while ((runtime.ledger('cl.b')?.inflight ?? 0) < 6) await new Promise((resolve) => setImmediate(resolve))

@@ -1,0 +1,326 @@
+/**
+ * What sends the messages of one link: its outbox, which outlives everything else here, and the connections of its pool as they come
+ * and go. Each connection finds out anew what the peer speaks:
+ *
+ *     native  one connection carries the batches as they are (`LaneForwarder`)
+ *     emqx    batches are unpacked, a few at a time, and spread over all connections by publisher (`PoolQueues`, `Forwarder`)
+ */
+import type { PoolMemberEvent, SpokenDialect } from '../../actors/forwarding.ts'
+import type { LinkConfig } from '../config/config.ts'
+import type { Directive, LaneMessage } from '../lanes/batch-writer.ts'
+import { Outbox, type OutboxLimits } from '../lanes/outbox.ts'
+import { PoolQueues } from '../lanes/pool-queues.ts'
+import type { Message } from '../packets/message.ts'
+import type { Debt, PassingPublish } from './broker-port.ts'
+import type { ConnectionListener, LinkConnection, PeerLimits } from './connection.ts'
+import { Forwarder, InflightWindow } from './forwarder.ts'
+import type { LinkClock } from './link-clock.ts'
+import { notNative, type LinkFailure } from './link-failure.ts'
+import { BacklogMeter, type Backlog } from './native/backlog-meter.ts'
+import { DeflateChoice, type DeflateCounters } from './native/deflate-choice.ts'
+import { agreedAnswer, type Answer, type Feature } from './native/greeting.ts'
+import { LaneForwarder } from './native/lane-forwarder.ts'
+import { OutboxWatch } from './outbox-watch.ts'
+import { payloadBytesMax } from './packet-size.ts'
+
+export type LinkSenderPorts = {
+  readonly clock: LinkClock
+  readonly clusterName: string
+  readonly encode: (message: Message) => Buffer
+  /** Calls after what the event loop has at hand, in the same turn if it can. */
+  readonly defer: (call: () => void) => void
+  /** Under the ClientID of this member of the pool, which counts from 1. */
+  readonly open: (index: number, listener: ConnectionListener) => LinkConnection
+  readonly crossedMark: (aboveHighWaterMark: boolean) => void
+  /** A member of the pool is connected. */
+  readonly connected: (index: number) => void
+}
+
+/** What is to be seen of it. */
+export type SenderView = {
+  /** What is spoken just now; left out while no connection is up. */
+  readonly dialect?: SpokenDialect
+  /** What gathered while there was no connection, or more than could be sent. Left out if there is none. */
+  readonly backlog?: Backlog
+  /** Left out before anything was sent to a peer that takes compressed batches from us. */
+  readonly compression?: DeflateCounters
+}
+
+/** One connection of the pool, from the attempt to its end. */
+export type PoolMember = {
+  readonly index: number
+  readonly connection: LinkConnection
+  carrier: Forwarder | LaneForwarder | undefined
+}
+
+/** A message of a link is for all who subscribed there. */
+const everybody: Directive = { plain: true, groups: [] }
+const retainBit = 1
+
+export class LinkSender {
+  readonly outbox: Outbox
+  readonly #ports: LinkSenderPorts
+  #config: LinkConfig
+  readonly #queues: PoolQueues
+  readonly #window: InflightWindow
+  readonly #watch: OutboxWatch
+  readonly #meter = new BacklogMeter()
+  readonly #deflate = new DeflateChoice()
+  readonly #members = new Set<PoolMember>()
+  /** Of EMQX's dialect, by queue: those of connections that are up. */
+  readonly #forwarders = new Map<number, Forwarder>()
+  /** Of ours: the one connection that carries everything. */
+  #native: LaneForwarder | undefined
+  #isTurnOpen = false
+  /** When the turn began in which messages come now, by the steady clock. */
+  #turnMs = 0
+
+  constructor(config: LinkConfig, outbox: Outbox, ports: LinkSenderPorts) {
+    this.#config = config
+    this.#ports = ports
+    this.outbox = outbox
+    this.#queues = new PoolQueues(outbox, config.pool_size)
+    outbox.takenBy(this.#queues)
+    this.#window = new InflightWindow(config.resource_opts.inflight_window)
+    this.#watch = new OutboxWatch(outbox, this.#queues, ports.clock, ports.crossedMark)
+  }
+
+  get aboveHighWaterMark(): boolean {
+    return this.#watch.aboveHighWaterMark
+  }
+
+  /** `undefined` while no connection is up. */
+  get dialect(): SpokenDialect | undefined {
+    if (this.#native !== undefined) return 'native'
+    return this.#forwarders.size > 0 ? 'emqx' : undefined
+  }
+
+  /** Something waits or flies, on a connection that is up. */
+  get canDrain(): boolean {
+    if (this.#native !== undefined) return this.outbox.count > 0
+    if (this.#forwarders.size === 0) return false
+    if (this.outbox.waiting > 0) return true
+    for (const queueIndex of this.#forwarders.keys())
+      if (this.#queues.waiting(queueIndex) + this.#queues.inflight(queueIndex) > 0) return true
+    return false
+  }
+
+  view(): SenderView {
+    const { outbox, dialect } = this
+    const { backlog: messages, count, bytes } = outbox
+    const backlogBytes = messages === 0 ? 0 : Math.round((bytes * messages) / Math.max(1, count))
+    const backlog = this.#meter.view(messages, backlogBytes, this.#ports.clock.steadyMs())
+    const compression = this.#deflate.counters()
+    return {
+      ...(dialect === undefined ? {} : { dialect }),
+      ...(backlog === undefined ? {} : { backlog }),
+      ...(compression.bytesBefore === 0 ? {} : { compression }),
+    }
+  }
+
+  /** Holds at once; what needs other connections, its caller sees to. */
+  edit(config: LinkConfig): void {
+    this.#config = config
+    this.outbox.limit(limitsOf(config), config.overflow)
+    this.#window.resize(config.resource_opts.inflight_window)
+    this.#watch.look()
+  }
+
+  /** Takes a message that matched. What it leads to, this turn's end does for all of them. */
+  accept(publish: PassingPublish): Debt | undefined {
+    if (!this.#config.enable) return undefined
+    this.#beginTurn()
+    if (publish.retain && this.#config.retained === 'off') this.#acceptUnretained(publish)
+    else this.outbox.accept(publish, everybody, this.#turnMs, publish.nowMs)
+    return undefined
+  }
+
+  /** Takes one that is not published just now. It is read at once. */
+  tell(message: LaneMessage, directive: Directive): void {
+    this.#beginTurn()
+    this.outbox.accept(message, directive, this.#turnMs, this.#ports.clock.nowMs())
+  }
+
+  /** Sends what can be sent, now. */
+  pump(): void {
+    if (this.#native !== undefined) this.#native.pump()
+    else this.#pumpPool()
+    this.#watch.look()
+  }
+
+  /** Starts to connect and returns at once. */
+  openMember(index: number, report: (event: PoolMemberEvent) => void): PoolMember {
+    const ended = (failure: LinkFailure) => {
+      this.closeMember(member)
+      report({ type: 'disconnected', failure })
+    }
+    const connection = this.#ports.open(index, {
+      up: (limits, greeting) => {
+        const answer = this.#config.dialect === 'emqx' ? undefined : agreedAnswer(greeting)
+        if (answer === undefined && this.#config.dialect === 'native') return ended(notNative())
+        if (answer === undefined) this.#startEmqx(member, limits, ended)
+        else this.#startNative(member, limits, answer, ended)
+        this.#ports.connected(index)
+        report({ type: 'connected', dialect: answer === undefined ? 'emqx' : 'native' })
+        this.pump()
+      },
+      down: ended,
+      drained: () => this.pump(),
+    })
+    const member: PoolMember = { index, connection, carrier: undefined }
+    this.#members.add(member)
+    return member
+  }
+
+  /** Once is enough: a second call finds nothing, also if another member has taken its place by then. */
+  closeMember(member: PoolMember): void {
+    if (!this.#members.delete(member)) return
+    const { connection, carrier } = member
+    connection.close()
+    if (carrier === undefined) return
+    for (const [queueIndex, forwarder] of this.#forwarders)
+      if (forwarder === carrier) this.#forwarders.delete(queueIndex)
+    if (carrier === this.#native) this.#native = undefined
+    carrier.close()
+    if (this.dialect === undefined) this.outbox.disconnected()
+    this.#watch.look()
+  }
+
+  closeAll(): void {
+    for (const member of this.#members) this.closeMember(member)
+  }
+
+  /** Ends all timers; what waits stays in the ledger. */
+  stop(): void {
+    this.closeAll()
+    this.#watch.stop()
+  }
+
+  /** The link is gone: nothing waits any more, and nothing is left to tick. */
+  remove(): void {
+    this.closeAll()
+    this.outbox.clear()
+    this.#watch.stop()
+  }
+
+  /** The message goes on as one like any other: nobody there is to retain it. Its bytes are lent to us for this call. */
+  #acceptUnretained(publish: PassingPublish): void {
+    const { buffer, start } = publish.view
+    const firstByte = buffer[start]!
+    buffer[start] = firstByte & ~retainBit
+    this.outbox.accept(publish, everybody, this.#turnMs, publish.nowMs)
+    buffer[start] = firstByte
+  }
+
+  /** Messages that come in one turn of the event loop leave together at its end, and not before: so they share a packet. */
+  #beginTurn(): void {
+    if (this.#isTurnOpen) return
+    this.#isTurnOpen = true
+    this.#turnMs = this.#ports.clock.steadyMs()
+    this.#ports.defer(this.#endTurn)
+  }
+
+  readonly #endTurn = (): void => {
+    this.#isTurnOpen = false
+    this.pump()
+  }
+
+  #pumpPool(): void {
+    if (this.#forwarders.size === 0) return
+    const { clock } = this.#ports
+    const refilled = this.#queues.refill((queue) => this.#forwarders.has(queue), clock.steadyMs(), clock.nowMs())
+    for (const forwarder of this.#forwarders.values()) forwarder.pump()
+    // What went at once leaves room for more, in another turn: others want theirs.
+    if (refilled && this.outbox.waiting > 0) this.#beginTurn()
+  }
+
+  #startEmqx(member: PoolMember, limits: PeerLimits, gaveUp: (failure: LinkFailure) => void): void {
+    if (this.#forwarders.size === 0) {
+      this.#queues.reshape(this.#config.pool_size)
+      this.outbox.connected()
+    }
+    const queueIndex = member.index - 1
+    member.carrier = this.#forwarder(member, queueIndex, limits, () => this.#pumpPool(), gaveUp)
+    this.#forwarders.set(queueIndex, member.carrier)
+  }
+
+  /** @param left called when messages have left for good */
+  #forwarder(
+    { connection }: PoolMember,
+    queueIndex: number,
+    limits: PeerLimits,
+    left: () => void,
+    gaveUp: (failure: LinkFailure) => void,
+  ): Forwarder {
+    return new Forwarder({
+      queues: this.#queues,
+      queueIndex,
+      connection,
+      limits,
+      window: this.#window,
+      topic: this.#topic,
+      encode: this.#ports.encode,
+      clock: this.#ports.clock,
+      inflightMax: this.#config.max_inflight,
+      ackMs: this.#config.retry_interval,
+      left: () => {
+        left()
+        this.#watch.look()
+      },
+      gaveUp,
+    })
+  }
+
+  /** All other connections of the pool are of no more use. */
+  #startNative(member: PoolMember, limits: PeerLimits, answer: Answer, gaveUp: (failure: LinkFailure) => void): void {
+    for (const other of this.#members) if (other !== member) this.closeMember(other)
+    const begin = () => {
+      member.carrier?.close()
+      this.#forwarders.clear()
+      this.outbox.connected(payloadBytesMax(this.#topic, limits.packetBytesMax))
+      member.carrier = this.#native = this.#laneForwarder(member.connection, limits, answer, gaveUp)
+    }
+    this.#queues.reshape(1)
+    if (this.#queues.count === 0) return begin()
+    // What was unpacked for EMQX's dialect is older than all that waits, and some of it may have been sent so: it goes first, the
+    // same way. Whoever speaks ours takes it, too.
+    const turn = () => {
+      if (this.#queues.count > 0) return
+      begin()
+      this.pump()
+    }
+    member.carrier = this.#forwarder(member, 0, limits, turn, gaveUp)
+    member.carrier.pump()
+    turn()
+  }
+
+  #laneForwarder(
+    connection: LinkConnection,
+    limits: PeerLimits,
+    { features }: Answer,
+    gaveUp: (failure: LinkFailure) => void,
+  ): LaneForwarder {
+    const mayDeflate = features.includes('deflate' satisfies Feature)
+    return new LaneForwarder({
+      outbox: this.outbox,
+      connection,
+      limits,
+      topic: this.#topic,
+      clock: this.#ports.clock,
+      ackMs: this.#config.retry_interval,
+      deflate: () => (mayDeflate && this.#config.compression === 'auto' ? this.#deflate : undefined),
+      meter: this.#meter,
+      left: () => this.#watch.look(),
+      gaveUp,
+    })
+  }
+
+  get #topic(): string {
+    return `$LINK/cluster/msg/${this.#ports.clusterName}`
+  }
+}
+
+export function limitsOf({ resource_opts }: LinkConfig): OutboxLimits {
+  const { max_buffer_bytes, max_buffer_messages, request_ttl } = resource_opts
+  return { bytesMax: max_buffer_bytes, countMax: max_buffer_messages, ageMsMax: request_ttl }
+}
