@@ -24,6 +24,8 @@ export interface OutboxBatch extends KeptBatch {
 
 /** Where a durable link has its batches of QoS 1 and 2. What is said within one turn is to reach the disk together, or not at all. */
 export interface BatchKeeper {
+  /** Left out: always. Otherwise whether what is sealed from now on is to be kept; what was kept before is forgotten as ever. */
+  readonly isKeeping?: boolean
   /** It was sealed, or changed since: the frame kept last under its id is the one that counts. Answered by `Outbox.kept`. */
   keep(batch: OutboxBatch): void
   /** It is done with. */

@@ -154,6 +154,10 @@ export class Outbox {
     return this.#openLive.messages + this.#openBacklog.messages + this.#openQos0.messages > 0
   }
 
+  get #isKeeping(): boolean {
+    return this.#keeper !== undefined && this.#keeper.isKeeping !== false
+  }
+
   /** When a waiting message expires next, by the steady clock; `Infinity` if none ever does. */
   get nextExpiryMs(): number {
     let soonestMs = this.#expiry.soonest?.expiresMs ?? Number.POSITIVE_INFINITY
@@ -340,7 +344,7 @@ export class Outbox {
       lastExpiryMs,
       wallAheadMs,
       isResent: false,
-      isKept: isQos0 || this.#keeper === undefined,
+      isKept: isQos0 || !this.#isKeeping,
       turn: this.#turn,
     })
     if (lane === 1) this.#turn += 1
@@ -423,7 +427,7 @@ export class Outbox {
       if (batch === undefined) {
         if (open === undefined || open.messages === 0) return undefined
         // What a keeper is to have is sealed when it asks for it.
-        if (this.#keeper !== undefined && open !== this.#openQos0) return undefined
+        if (this.#isKeeping && open !== this.#openQos0) return undefined
         this.#seal(open, steadyMs)
       } else if (!batch.isKept) return undefined
       else if (batch.expiresMs <= steadyMs) this.#expire(batch, steadyMs)
@@ -591,7 +595,7 @@ export class Outbox {
     const { list, epoch, lane, agedMs, wallAheadMs, isResent, turn, place } = batch
     if (list === undefined) return
     const pieces = cutBatch(batch, this.#frameBytesMax)
-    const isKept = this.#keeper === undefined || batch.sequence === 0
+    const isKept = !this.#isKeeping || batch.sequence === 0
     let messages = 0
     let lastId = 0
     for (const piece of pieces) {

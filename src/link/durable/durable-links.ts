@@ -2,7 +2,7 @@
  * What the links of a node keep beyond the process: the messages of QoS 1 and 2 that wait to cross, under the numbers that they have for
  * good, and where all messages stand. Read once at the start; each link takes its own, and what no link takes is given up.
  */
-import type { DropReason, Ledger, LedgerSnapshot } from '../../lanes/ledger.ts'
+import type { Ledger, LedgerSnapshot } from '../../lanes/ledger.ts'
 import type { KeptBatch } from '../../lanes/outbox-batch.ts'
 import { LedgerBook } from './ledger-book.ts'
 import { type KeptOutbox, LinkKeeper } from './link-keeper.ts'
@@ -102,11 +102,14 @@ export class DurableLinks {
   }
 }
 
-/** One link's share. It exists for every link of a node with a store: one that is not durable any more may have left something. */
+/** One link's share. Every link of a node with a store has one: what is not durable any more may have left something. */
 export class DurableLink {
   readonly keeper: LinkKeeper
   readonly #ledgers: LedgerBook
   #batches: readonly KeptBatch[]
+  #outbox: RestorableOutbox | undefined
+  /** What waited or flew when the process before last wrote it down. */
+  #waited = 0
 
   constructor(keeper: LinkKeeper, ledgers: LedgerBook, batches: readonly KeptBatch[]) {
     this.keeper = keeper
@@ -114,39 +117,54 @@ export class DurableLink {
     this.#batches = batches
   }
 
-  /** Where its messages stood. What waited then enters the ledger anew when it is restored. */
-  before(): LedgerSnapshot {
-    return readOutbound(this.#ledgers.claim('out', this.keeper.link))
+  /** To be called first. Returns where the messages of the link stood: for its ledger, which they enter anew when they are restored. */
+  begin(isDurable: boolean): LedgerSnapshot | undefined {
+    this.keeper.isKeeping = isDurable
+    const counts = this.#ledgers.claim('out', this.keeper.link)
+    if (counts === undefined || !isDurable) return undefined
+    const before = readOutbound(counts)
+    this.#waited = before.queued + before.inflight
+    return before
   }
 
   /**
    * Puts what was found back into the outbox, before anything else is in it. What waited and was not on disk, which is of QoS 0, went
-   * with its process: it is counted as shed.
-   * @param before as `before` said
+   * with its process: it is counted as shed. Throws `DamagedOutbox`.
    * @param landed see `LinkKeeper.attach`
    */
   restore(
     outbox: RestorableOutbox,
-    before: LedgerSnapshot,
-    nowMs: { steady: number; wall: number },
+    nowMs: { readonly steady: number; readonly wall: number },
     landed: () => void,
   ): void {
+    this.#outbox = outbox
     this.keeper.attach(outbox, landed)
     const { ledger } = outbox
     const { matched } = ledger.snapshot()
-    const unread = outbox.restore(this.#batches, nowMs.steady, nowMs.wall)
+    const [unread] = outbox.restore(this.#batches, nowMs.steady, nowMs.wall)
     this.#batches = []
-    if (unread.length > 0)
-      throw new DamagedOutbox(
-        `${unread.length} batches of the link ${this.keeper.link} can't be read, the first of them number ${unread[0]!.id}`,
-      )
-    const lost = before.queued + before.inflight - (ledger.snapshot().matched - matched)
-    const reason: DropReason = 'shed_qos0'
-    if (lost > 0) ledger.enterDropped(lost, reason)
-    this.#ledgers.keep('out', this.keeper.link, () => countsOf(ledger.snapshot()))
+    if (unread !== undefined)
+      throw new DamagedOutbox(describe([`outbox ${this.keeper.link} ${unread.id}: no batch of this link`]))
+    const lost = this.#waited - (ledger.snapshot().matched - matched)
+    if (lost > 0) ledger.enterDropped(lost, 'shed_qos0')
+    this.#keepLedger()
   }
 
-  /** The link is gone for good. Its outbox is cleared. */
+  /** What was kept before and is to be kept no more is still delivered, and goes from the disk when it is. */
+  edit(isDurable: boolean): void {
+    if (isDurable === this.keeper.isKeeping) return
+    this.keeper.isKeeping = isDurable
+    this.#keepLedger()
+  }
+
+  #keepLedger(): void {
+    const ledger = this.#outbox?.ledger
+    if (ledger !== undefined && this.keeper.isKeeping)
+      this.#ledgers.keep('out', this.keeper.link, () => countsOf(ledger.snapshot()))
+    else this.#ledgers.forget('out', this.keeper.link)
+  }
+
+  /** The link is gone for good. */
   remove(): void {
     this.keeper.clear()
     this.#ledgers.forget('out', this.keeper.link)

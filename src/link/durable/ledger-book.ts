@@ -16,11 +16,14 @@ const nothing: LedgerChanges = { changes: [], written: [] }
 
 export class LedgerBook {
   readonly #accounts = new Map<string, Account>()
+  /** Of which there is a record, or one was on its way to the disk. */
+  readonly #recorded = new Set<string>()
   /** As they were found at the start, until somebody asks. */
   readonly #found = new Map<string, LedgerCounts>()
 
   found(side: LedgerSide, link: string, counts: LedgerCounts): void {
     this.#found.set(nameOf(side, link), counts)
+    this.#recorded.add(nameOf(side, link))
   }
 
   /** What stood on the disk when the node started; only once. */
@@ -38,9 +41,8 @@ export class LedgerBook {
   /** It is kept no more, nor what was found of it. */
   forget(side: LedgerSide, link: string): void {
     this.#found.delete(nameOf(side, link))
-    const account = this.#accounts.get(nameOf(side, link))
-    if (account === undefined) this.#accounts.set(nameOf(side, link), { ...goneAccount(side, link) })
-    else account.isGone = true
+    if (this.#recorded.has(nameOf(side, link))) this.#accounts.set(nameOf(side, link), goneAccount(side, link))
+    else this.#accounts.delete(nameOf(side, link))
   }
 
   /** Links of which something was found that nobody has asked for. */
@@ -60,11 +62,12 @@ export class LedgerBook {
     if (this.#accounts.size === 0) return nothing
     const changes: LinkChange[] = []
     const written: { account: Account; json: string | undefined }[] = []
-    for (const account of this.#accounts.values()) {
+    for (const [name, account] of this.#accounts) {
       const json = account.isGone ? undefined : jsonOf(account)
       if (!all && !account.isGone && json === account.onDisk) continue
       changes.push({ table: 'ledgers', key: account.key, value: json === undefined ? undefined : encodeLedger(json) })
       written.push({ account, json })
+      this.#recorded.add(name)
     }
     return { changes, written }
   }
@@ -73,7 +76,11 @@ export class LedgerBook {
     for (const { account, json } of written) {
       account.onDisk = json
       if (json !== undefined) continue
-      for (const [name, one] of this.#accounts) if (one === account) this.#accounts.delete(name)
+      for (const [name, one] of this.#accounts) {
+        if (one !== account) continue
+        this.#accounts.delete(name)
+        this.#recorded.delete(name)
+      }
     }
   }
 }

@@ -36,6 +36,7 @@ export class LinkKeeper implements BatchKeeper {
   readonly #owner: KeeperOwner
   #outbox: KeptOutbox | undefined
   #landed: () => void = () => undefined
+  #isKeeping = true
   /** Whether messages wait in an open batch for the next commit. */
   #hasTaken = false
   /** By their numbers: what the next commit writes. */
@@ -61,16 +62,32 @@ export class LinkKeeper implements BatchKeeper {
     this.#landed = landed
   }
 
+  get isKeeping(): boolean {
+    return this.#isKeeping
+  }
+
+  /** Whether what is sealed from now on is to be kept. What it was given before it keeps until that is done with. */
+  set isKeeping(isKeeping: boolean) {
+    if (isKeeping === this.#isKeeping) return
+    this.#isKeeping = isKeeping
+    if (isKeeping) this.touch()
+  }
+
   /** Whether the last commit failed. */
   get isFailing(): boolean {
-    return this.#owner.isFailing
+    return this.isKeeping && this.#owner.isFailing
   }
 
   /** The outbox took a message of QoS 1 or 2. Returns what its publisher is to wait for. */
   taken(): Debt {
+    this.touch()
+    return this.#owner.debt
+  }
+
+  /** There may be something in an open batch that is to be kept. */
+  touch(): void {
     this.#hasTaken = true
     this.#owner.changed()
-    return this.#owner.debt
   }
 
   /** What is paid when all that the outbox has taken is on the disk; `undefined` if it is. */
@@ -79,6 +96,7 @@ export class LinkKeeper implements BatchKeeper {
   }
 
   keep(batch: OutboxBatch): void {
+    if (!this.#isKeeping && !this.#recorded.has(batch.id)) return
     this.#pending.set(batch.id, batch)
     this.#owner.changed()
   }
