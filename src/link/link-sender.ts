@@ -8,7 +8,7 @@
 import type { PoolMemberEvent, SpokenDialect } from '../../actors/forwarding.ts'
 import type { LinkConfig } from '../config/config.ts'
 import type { Directive, LaneMessage } from '../lanes/batch-writer.ts'
-import { Outbox, type OutboxLimits } from '../lanes/outbox.ts'
+import type { Outbox, OutboxLimits } from '../lanes/outbox.ts'
 import { PoolQueues } from '../lanes/pool-queues.ts'
 import type { Message } from '../packets/message.ts'
 import type { Debt, PassingPublish } from './broker-port.ts'
