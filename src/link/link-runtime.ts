@@ -12,7 +12,9 @@ import type { LedgerSnapshot } from '../lanes/ledger.ts'
 import type { Message } from '../packets/message.ts'
 import { nextIncarnation } from '../routes/incarnation.ts'
 import { TransitionHistory, type ActorName, type Transition } from '../transitions/transition-history.ts'
-import type { BrokerPort, RouteSink } from './broker-port.ts'
+import type { BrokerPort, OwnRetained } from './broker-port.ts'
+import type { PeerSink } from './retained/peer-sink.ts'
+import type { RetainedProgress } from './retained/retained-teller.ts'
 import type { Random } from './backoff.ts'
 import { openConnection, type OpenConnection } from './connection.ts'
 import { encodeLinkMessage, messageId } from './emqx/link-message.ts'
@@ -34,6 +36,8 @@ import {
 
 export type LinkRuntimePorts = {
   readonly broker: Pick<BrokerPort, 'interest' | 'onInterest'>
+  /** For links with `retained = sync`. */
+  readonly retained?: OwnRetained
   readonly clock: LinkClock
   readonly random: Random
   readonly log: LinkLog
@@ -106,7 +110,7 @@ export class LinkRuntime {
   }
 
   /** The outbox of a link, for the peer's routes. The same object as long as the link is configured, through all edits. */
-  sinkOf(peer: string): RouteSink | undefined {
+  sinkOf(peer: string): PeerSink | undefined {
     return this.#links.get(peer)?.shell.sink
   }
 
@@ -129,6 +133,11 @@ export class LinkRuntime {
 
   resetLedger(peer: string): void {
     this.#links.get(peer)?.shell.outbox.ledger.reset()
+  }
+
+  /** How far the peer was told of what is retained here; `undefined` unless its link does that. */
+  retainedProgress(peer: string): RetainedProgress | undefined {
+    return this.#links.get(peer)?.shell.retainedProgress
   }
 
   /** How many routes the peer should have of us. */

@@ -287,6 +287,7 @@ export class LinkSender {
     const turn = () => {
       if (this.#queues.count > 0) return
       begin()
+      this.#ports.connected(member.index)
       this.pump()
     }
     member.carrier = this.#forwarder(member, 0, limits, turn, gaveUp)

@@ -22,7 +22,7 @@ import type { LinkConfig } from '../config/config.ts'
 import { Outbox } from '../lanes/outbox.ts'
 import type { Message } from '../packets/message.ts'
 import type { GoodbyeReason } from '../routes/route-frames.ts'
-import type { BrokerPort, RouteSink } from './broker-port.ts'
+import type { BrokerPort, OwnRetained } from './broker-port.ts'
 import type { Random } from './backoff.ts'
 import type { ConnectionOptions, OpenConnection } from './connection.ts'
 import { endingChildren } from './end-children.ts'
@@ -31,6 +31,9 @@ import { crashed, type LinkFailure } from './link-failure.ts'
 import type { LinkLog } from './link-log.ts'
 import { LinkSender, limitsOf } from './link-sender.ts'
 import { encodeGreeting, ourGreeting } from './native/greeting.ts'
+import { RetainedTeller, type RetainedProgress } from './retained/retained-teller.ts'
+import { toldDirective } from './retained/told-message.ts'
+import type { PeerSink } from './retained/peer-sink.ts'
 import { RouteLife } from './route-life.ts'
 import { RouteSpeaker, type RouteIdentity } from './route-speaker.ts'
 import { SpeakingClaim } from './speaking-claim.ts'
@@ -39,6 +42,8 @@ import type { InboundFact, LinkStatus } from './status.ts'
 
 export type LinkShellPorts = {
   readonly broker: Pick<BrokerPort, 'interest' | 'onInterest'>
+  /** What peers are told of under routes that appear, with `retained = sync`. Left out, there is nothing to tell. */
+  readonly retained?: OwnRetained
   readonly clock: LinkClock
   readonly random: Random
   readonly log: LinkLog
@@ -68,17 +73,21 @@ export type LinkShellPorts = {
 
 /** Different failures of one connection in a row that are worth a line each: a peer that is away fails in two ways or three. */
 const failuresLoggedMax = 8
+/** Nothing more is told of old while so many messages wait behind live ones, or so much of the outbox is in use. */
+const toldWaitingMax = 1_000
+const toldFillMax = 0.5
 
 export class LinkShell {
   readonly name: string
   readonly sender: LinkSender
-  readonly sink: RouteSink
+  readonly sink: PeerSink
   inbound: InboundFact = { state: 'absent' }
   #config: LinkConfig
   readonly #ports: LinkShellPorts
   /** The failures that were logged since the last success, by who had them. */
   readonly #logged = new Map<string, Set<string>>()
   readonly #claim: SpeakingClaim
+  readonly #teller: RetainedTeller | undefined
   #life: RouteLife | undefined
   #speaker: RouteSpeaker | undefined
 
@@ -87,10 +96,15 @@ export class LinkShell {
     this.#config = config
     this.#ports = ports
     this.sender = this.#newSender()
-    this.#claim = new SpeakingClaim(config.name, ports, () =>
-      ports.tell({ type: 'speaking_changed', speaking: this.#claim.fact }),
-    )
-    this.sink = { id: `link:${config.name}`, accept: (publish) => this.sender.accept(publish) }
+    this.#claim = new SpeakingClaim(config.name, ports, () => this.#speakingChanged())
+    const teller = ports.retained === undefined ? undefined : this.#newTeller(ports.retained)
+    this.#teller = teller
+    this.sink = {
+      id: `link:${config.name}`,
+      accept: (publish) => this.sender.accept(publish),
+      routeAdded: (topicFilter) => teller?.routeAdded(topicFilter),
+      routeRemoved: (topicFilter) => teller?.routeRemoved(topicFilter),
+    }
   }
 
   get config(): LinkConfig {
@@ -99,6 +113,11 @@ export class LinkShell {
 
   get outbox(): Outbox {
     return this.sender.outbox
+  }
+
+  /** How far the peer was told of what is retained here; `undefined` unless the link does that. */
+  get retainedProgress(): RetainedProgress | undefined {
+    return this.#config.retained === 'sync' ? this.#teller?.progress : undefined
   }
 
   /** The routes that the peer should have of us. */
@@ -114,6 +133,7 @@ export class LinkShell {
   /** Leaves it to the other nodes to speak. */
   relinquish(): void {
     this.#claim.release()
+    this.#teller?.abandon()
   }
 
   /** What is to be restarted by it, the caller restarts. */
@@ -208,6 +228,29 @@ export class LinkShell {
     this.sender.stop()
   }
 
+  #speakingChanged(): void {
+    const { fact } = this.#claim
+    this.#ports.tell({ type: 'speaking_changed', speaking: fact })
+    if (maySpeak(fact)) this.#teller?.wake()
+    else this.#teller?.abandon()
+  }
+
+  /** Who speaks for the cluster tells the peer, too: once is enough. */
+  #newTeller(source: OwnRetained): RetainedTeller {
+    const { clock, log } = this.#ports
+    return new RetainedTeller({
+      link: this.name,
+      source,
+      clock,
+      log,
+      mayTell: () =>
+        this.#config.retained === 'sync' && maySpeak(this.#claim.fact) && this.sender.dialect !== undefined,
+      knowsVersions: () => this.sender.dialect === 'native',
+      hasRoom: () => this.outbox.backlog < toldWaitingMax && this.outbox.fill < toldFillMax,
+      tell: (message) => this.sender.tell(message, toldDirective),
+    })
+  }
+
   /** `undefined` if the right to speak was lost just now: that the actor has yet to hear of it changes nothing. */
   #openSession(report: (event: RouteSyncEvent) => void): RouteSpeaker | undefined {
     if (!maySpeak(this.#claim.fact)) return undefined
@@ -285,7 +328,10 @@ export class LinkShell {
       open: (index, listener) =>
         open({ ...this.#connectionOptions(this.#clientIdSuffix(index)), ...this.#greeting }, listener),
       crossedMark: (aboveHighWaterMark) => tell({ type: 'outbox_changed', outbox: { aboveHighWaterMark } }),
-      connected: (index) => void this.#logged.delete(`member ${index}`),
+      connected: (index) => {
+        this.#logged.delete(`member ${index}`)
+        this.#teller?.wake()
+      },
     })
   }
 
