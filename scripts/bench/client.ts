@@ -12,6 +12,7 @@ export const packetType = {
   pubrel: 6,
   pubcomp: 7,
   suback: 9,
+  unsuback: 11,
   pingresp: 13,
 } as const
 

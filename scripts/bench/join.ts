@@ -20,15 +20,14 @@ import type { Bench } from './bench.ts'
 import { Client, packetType } from './client.ts'
 import { cpuUs } from './cpu.ts'
 import { USERNAME } from './load.ts'
-import { PINGREQ, subscribePacket } from './mqtt-bytes.ts'
+import { subscribeMany } from './many-filters.ts'
+import { PINGREQ } from './mqtt-bytes.ts'
 import { freePort } from './peers.ts'
 
 const COMPLETE_BUDGET_MS = 5_000
 const TURN_BUDGET_MS = 20
 const PING_EVERY_MS = 3
 const LOOK_EVERY_MS = 10
-const CLIENTS = 10
-const FILTERS_PER_SUBSCRIBE = 500
 const TURNS = ['--import', fileURLToPath(new URL('turns.js', import.meta.url))]
 
 type Member = { readonly name: string; readonly file: NodeFile; process: NodeProcess }
@@ -46,13 +45,13 @@ export async function benchJoin(bench: Bench): Promise<void> {
     for (const name of ['first', 'second']) {
       const member = await start(await fileOf(name, nats.url, directory), directory)
       members.push(member)
-      clients.push(...(await subscribeMany(member, count, false)))
+      clients.push(...(await subscribeMany(member.process.mqttPort, name, count, false)))
     }
     await Promise.all(members.map((member) => untilRoutes(member, 2 * count)))
     const third = await fileOf('third', nats.url, directory)
     await measure(bench, 'a third node joins', members, 2 * count, () => start(third, directory))
     const comer = members.at(-1)!
-    for (const client of await subscribeMany(comer, count, true)) client.close()
+    for (const client of await subscribeMany(comer.process.mqttPort, comer.name, count, true)) client.close()
     await Promise.all(members.map((member) => untilRoutes(member, 3 * count)))
     await comer.process.kill()
     members.pop()
@@ -112,28 +111,6 @@ async function fileOf(name: string, natsUrl: string, directory: string): Promise
     listeners: { tcp: { default: { bind: `127.0.0.1:${await freePort()}` } } },
     debug: { socket: join(directory, `${name}.sock`) },
   }
-}
-
-/** What several nodes say of themselves has other words, but for a few. */
-function filterOf(node: string, index: number): string {
-  return index % 10 === 0 ? `${node}/${index % 1_000}/+/${index}/#` : `${node}/${index % 1_000}/device/${index}/state`
-}
-
-async function subscribeMany({ name, process }: Member, count: number, isKept: boolean): Promise<Client[]> {
-  const clients: Client[] = []
-  for (let at = 0; at < CLIENTS; at++) {
-    const client = await Client.open(process.mqttPort, { clientId: `${name}-${at}`, username: USERNAME, isKept }, {})
-    clients.push(client)
-    const filters = Array.from({ length: Math.ceil((count - at) / CLIENTS) }, (_, nth) =>
-      filterOf(name, at + nth * CLIENTS),
-    )
-    for (let from = 0; from < filters.length; from += FILTERS_PER_SUBSCRIBE) {
-      const granted = client.next(packetType.suback)
-      client.socket.write(subscribePacket(1, filters.slice(from, from + FILTERS_PER_SUBSCRIBE), 0))
-      await granted
-    }
-  }
-  return clients
 }
 
 /** Resolves when its table of routes has so many filters. */

@@ -17,6 +17,10 @@ export function subscribePacket(packetId: number, topicFilters: readonly string[
   return packet(0x82, uint16(packetId), ...topicFilters.flatMap((filter) => [text(filter), Buffer.from([qos])]))
 }
 
+export function unsubscribePacket(packetId: number, topicFilters: readonly string[]): Buffer {
+  return packet(0xa2, uint16(packetId), ...topicFilters.map(text))
+}
+
 export const PINGREQ = Buffer.from([0xc0, 0])
 export const DISCONNECT = Buffer.from([0xe0, 0])
 

@@ -26,6 +26,7 @@ import { benchInspect } from './inspect.ts'
 import { benchDurable } from './durable.ts'
 import { benchJoin } from './join.ts'
 import { benchLink } from './link/link.ts'
+import { benchRoutes } from './link/routes.ts'
 import { serve } from './link/serve.ts'
 import { benchOverload } from './overload.ts'
 
@@ -34,6 +35,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   broker: benchBroker,
   durable: benchDurable,
   link: benchLink,
+  routes: benchRoutes,
   cluster: benchCluster,
   idle: benchIdle,
   overload: benchOverload,

@@ -78,6 +78,24 @@ test('a linked pair stands for whoever wants to measure it, and ends with its in
   assert.deepEqual(await gone, [0, null])
 })
 
+test('very many routes of a link', LINUX, async () => {
+  const results = mkdtempSync(join(tmpdir(), 'isthmus-bench-'))
+  const { code, output } = await bench('--only', 'routes', '--filters', '2000', '--results', results)
+  assert.equal(code, 0, output)
+  for (const [what, unit] of [
+    ['bootstrap', 's'],
+    ['bootstrap, longest turn', 'ms'],
+    ['bootstrap, p99 of messages meanwhile', 'ms'],
+    ['resync, 1,000 changed', 's'],
+    ['resync, 1,000 changed, on the link', 'KiB'],
+  ])
+    assert.match(output, new RegExp(`2,000 routes: ${what}, ${unit}: Isthmus ${FIGURE} \\| budget`))
+  assert.match(output, new RegExp(`forwarding, .*ratio to Isthmus, 20 routes ${FIGURE}, budget 1.2`))
+  assert.doesNotMatch(output, /NaN|lost/)
+  assert.match(readFileSync(join(results, 'routes.md'), 'utf8'), /memory, replica, kept \| B per route/)
+  rmSync(results, { recursive: true })
+})
+
 test('idle connections', LINUX, async () => {
   const { code, output } = await bench('--only', 'idle', '--connections', '100')
   assert.equal(code, 0, output)
