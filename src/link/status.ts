@@ -1,6 +1,8 @@
 /** What a link is worth just now, in one word and with reasons for people. A pure function of what its parts report. */
 import type { ForwardingFact } from '../../actors/forwarding.ts'
-import type { RouteSyncFact } from '../../actors/route-sync.ts'
+import type { RouteProgress, RouteSyncFact } from '../../actors/route-sync.ts'
+import type { PeerSide } from './native/route-greeting.ts'
+import type { GoodbyeReason } from '../routes/route-frames.ts'
 import { speakerOf } from './speaking.ts'
 
 export type LinkState = 'running' | 'connecting' | 'bootstrapping' | 'degraded' | 'stopped' | 'failed'
@@ -10,6 +12,10 @@ export type LinkStatus = {
   readonly reasons: readonly string[]
   /** In a cluster: the node that tells the peer what all of them want, if one is known to. */
   readonly speaker?: string
+  /** Who the peer says that it is, if it speaks our own dialect. */
+  readonly peer?: PeerSide
+  /** While a peer of our own dialect learns what we want. */
+  readonly progress?: RouteProgress
 }
 
 /** What the peer does to us, as the accepting side sees it. */
@@ -25,6 +31,8 @@ export type InboundFact =
   | { readonly state: 'late' }
   /** All of the peer's actors are silent: their routes still gather messages. */
   | { readonly state: 'stale' }
+  /** The peer said goodbye: its link to us is disabled or deleted, and nothing is wrong. */
+  | { readonly state: 'left'; readonly reason: GoodbyeReason }
   /** The peer tried, and we said no. */
   | { readonly state: 'refused'; readonly reason: string }
 
@@ -75,9 +83,21 @@ export function statusOf(facts: LinkFacts): LinkStatus {
     ...outboxReasons(facts.outbox),
     ...(facts.coordinationLost === true ? [coordinationLostReason] : []),
   ]
-  const speaker = speakerOf(facts.routeSync.speaking)
-  const state = stateOf(facts, reasons.length > 0)
-  return speaker === undefined ? { state, reasons } : { state, reasons, speaker }
+  const { speaking, peer, progress } = facts.routeSync
+  const speaker = speakerOf(speaking)
+  return {
+    // That we can't reach a peer that took its leave is no trouble.
+    ...(facts.inbound.state === 'left'
+      ? leftStatus(facts.inbound.reason)
+      : { state: stateOf(facts, reasons.length > 0), reasons }),
+    ...(speaker === undefined ? {} : { speaker }),
+    ...(peer === undefined ? {} : { peer }),
+    ...(progress === undefined ? {} : { progress }),
+  }
+}
+
+function leftStatus(reason: GoodbyeReason): LinkStatus {
+  return { state: 'connecting', reasons: [`the peer has ${reason} its link to us`] }
 }
 
 function stateOf({ routeSync, forwarding }: LinkFacts, troubled: boolean): LinkState {
@@ -135,6 +155,15 @@ function outboxReasons({ aboveHighWaterMark }: OutboxFact): string[] {
 
 export function sameStatus(one: LinkStatus, other: LinkStatus): boolean {
   return (
-    one.state === other.state && one.speaker === other.speaker && one.reasons.join('\n') === other.reasons.join('\n')
+    one.state === other.state &&
+    one.speaker === other.speaker &&
+    one.reasons.join('\n') === other.reasons.join('\n') &&
+    samePeer(one.peer, other.peer) &&
+    one.progress?.told === other.progress?.told &&
+    one.progress?.total === other.progress?.total
   )
+}
+
+function samePeer(one: PeerSide | undefined, other: PeerSide | undefined): boolean {
+  return one?.node === other?.node && one?.version === other?.version
 }

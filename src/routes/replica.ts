@@ -49,6 +49,8 @@ export type CleanReason =
   | 'link_gone'
   /** The node that it speaks to says so. */
   | 'elsewhere'
+  /** It said goodbye. */
+  | 'goodbye'
 
 export type InitResult =
   | { readonly type: Exclude<Verdict['type'], 'outdated'>; readonly effects: readonly ReplicaEffect[] }
@@ -117,8 +119,9 @@ export class Replica {
   /**
    * An actor introduces itself on a new connection. It need not bootstrap if the result is `resumed`.
    * @param isDoubtful what we have of it came by another node, and may not be all
+   * @param keeps it compares what we have with what it wants, and names what differs alone: nothing is swept
    */
-  init(name: string, incarnation: number, nowMs: number, isDoubtful = false): InitResult {
+  init(name: string, incarnation: number, nowMs: number, isDoubtful = false, keeps = false): InitResult {
     const known = this.#actors.get(name)
     const record = known === undefined ? undefined : { ...recordOf(known), isDoubtful }
     const verdict = judgeActorInit(record, { incarnation, untilMs: nowMs + this.#timing.actorTtlMs }, nowMs)
@@ -127,7 +130,9 @@ export class Replica {
     const actor = known ?? newActor(name)
     this.#actors.set(name, actor)
     const effects: ReplicaEffect[] = []
-    if (verdict.type === 'reincarnated' || verdict.type === 'revived') this.#retire(actor, effects)
+    if (keeps) actor.routes.absorb()
+    else if (verdict.type === 'reincarnated' || verdict.type === 'revived') this.#retire(actor, effects)
+    if (keeps) actor.sweepAtMs = undefined
     actor.incarnation = incarnation
     actor.elsewhere = undefined
     actor.initMs = nowMs
@@ -230,6 +235,14 @@ export class Replica {
     const actor = this.#actors.get(name)
     const effects: ReplicaEffect[] = []
     if (actor?.elsewhere !== undefined) this.#clean(actor, 'elsewhere', effects)
+    return effects
+  }
+
+  /** The actor wants nothing any more, and says so. */
+  leave(name: string): readonly ReplicaEffect[] {
+    const actor = this.#actors.get(name)
+    const effects: ReplicaEffect[] = []
+    if (actor !== undefined) this.#clean(actor, 'goodbye', effects)
     return effects
   }
 

@@ -8,8 +8,12 @@ import { InboundLedger } from '../../lanes/inbound-ledger.ts'
 import type { InboundLedgerSnapshot } from '../../lanes/inbound-ledger.ts'
 import { Replica } from '../../routes/replica.ts'
 import type { ActorStatus, ApplyResult, InitResult, ReplicaEffect } from '../../routes/replica.ts'
+import type { GoodbyeReason, RouteReply, RouteStatement } from '../../routes/route-frames.ts'
 import type { RouteOp } from '../../routes/route-op.ts'
+import type { HashKey } from '../../topics/keyed-hash.ts'
 import type { PeerSink } from '../retained/peer-sink.ts'
+import type { PeerSide } from '../native/route-greeting.ts'
+import { RouteListener } from '../native/route-listener.ts'
 import type { InboundFact } from '../status.ts'
 import type { InboundPorts } from './inbound-ports.ts'
 import { PeerSharing } from './peer-sharing.ts'
@@ -30,6 +34,10 @@ export type InboundStatus = {
   readonly lastRefusal: Refusal | undefined
   /** It was let in, and then turned away. */
   readonly dismissed: boolean
+  /** It said goodbye, and has not come back. */
+  readonly farewell: GoodbyeReason | undefined
+  /** Who it was that introduced itself last, if it speaks our own dialect. */
+  readonly side: PeerSide | undefined
   /** Milliseconds since 1970; `undefined` if no message was ever accepted. */
   readonly lastMessageAtMs: number | undefined
   readonly messages: InboundLedgerSnapshot
@@ -37,7 +45,8 @@ export type InboundStatus = {
 
 /** The same in the words of the link's status. */
 export function inboundFact(status: InboundStatus): InboundFact {
-  const { actors, admissions, stale, late, dismissed, lastRefusal } = status
+  const { actors, admissions, stale, late, dismissed, lastRefusal, farewell } = status
+  if (farewell !== undefined && (actors.length === 0 || stale)) return { state: 'left', reason: farewell }
   if (actors.length > 0 && !stale && !dismissed) return late ? { state: 'late' } : { state: 'live', admissions }
   if (lastRefusal !== undefined) return { state: 'refused', reason: lastRefusal.words }
   return { state: stale ? 'stale' : 'absent' }
@@ -54,6 +63,10 @@ export class InboundPeer {
   /** An actor of it lost its connection because it may not speak; its routes stay for as long as a silent one's. */
   isDismissed = false
   lastMessageAtMs: number | undefined
+  side: PeerSide | undefined
+  #farewell: GoodbyeReason | undefined
+  /** Those of its actors that speak our own dialect, by name. */
+  readonly #listeners = new Map<string, RouteListener>()
   readonly #ports: InboundPorts
   readonly #replica: Replica
   readonly #sharing: PeerSharing | undefined
@@ -80,7 +93,10 @@ export class InboundPeer {
     if (sharing !== undefined) {
       this.#sharing = new PeerSharing(link.name, link.actor_ttl, ports, sharing, this.#replica, {
         obey: (effects) => this.#obey(effects),
-        movedAway,
+        movedAway: (actor) => {
+          this.#forgetListener(actor)
+          movedAway(actor)
+        },
         landedElsewhere: () => this.#landedElsewhere(),
       })
     }
@@ -114,11 +130,49 @@ export class InboundPeer {
   }
 
   init(actor: string, incarnation: number): InitResult['type'] {
+    return this.#init(actor, incarnation, undefined)
+  }
+
+  /**
+   * As `init`, of an actor that speaks our own dialect.
+   * @param hashKey what `hashKeyFor` said, or the actor
+   */
+  initNative(
+    actor: string,
+    incarnation: number,
+    hashKey: HashKey,
+    send: (reply: RouteReply) => void,
+  ): InitResult['type'] {
+    return this.#init(actor, incarnation, { hashKey, send })
+  }
+
+  /** With which our copy of the actor's routes is digested; `undefined` if there is none. */
+  hashKeyOf(actor: string): HashKey | undefined {
+    return this.#listeners.get(actor)?.hashKey
+  }
+
+  #init(
+    actor: string,
+    incarnation: number,
+    native: { readonly hashKey: HashKey; readonly send: (reply: RouteReply) => void } | undefined,
+  ): InitResult['type'] {
+    const wasElsewhere = this.#sharing?.isElsewhere(actor) ?? false
     const isDoubtful = this.#sharing?.isDoubtful(actor) ?? false
-    const result = this.#replica.init(actor, incarnation, this.#ports.clock.nowMs(), isDoubtful)
+    const isNative = native !== undefined
+    const result = this.#replica.init(actor, incarnation, this.#ports.clock.nowMs(), isDoubtful, isNative)
     if ('effects' in result) {
       this.#admissions += 1
-      this.#sharing?.landed(actor, incarnation, result.type === 'resumed')
+      this.#farewell = undefined
+      const known = this.#listeners.get(actor)
+      // What another node heard meanwhile, or was said in the other dialect, it does not have; and to go back is not in its nature.
+      const isOld = wasElsewhere || !isNative || (known?.life ?? 0) > incarnation
+      if (isOld) this.#forgetListener(actor)
+      const listener = isNative ? this.#listenerOf(actor, native.hashKey) : undefined
+      const isNew = listener !== known
+      if (native !== undefined) listener?.connected(native.hashKey, native.send)
+      this.#landed(actor, incarnation, result.type === 'resumed' || isNative, () => {
+        if (isNew && this.#listeners.get(actor) === listener) listener?.prepare()
+      })
       this.#obey(result.effects)
       // Another node turned out to know better.
       if (this.#sharing?.isElsewhere(actor) === true) return 'outdated'
@@ -142,8 +196,54 @@ export class InboundPeer {
     return this.#applied(this.#replica.heartbeat(actor, incarnation, this.#ports.clock.nowMs()))
   }
 
+  /** What an actor says in our own dialect. */
+  hear(actor: string, incarnation: number, statement: RouteStatement): ApplyResult['type'] {
+    const alive = this.heartbeat(actor, incarnation)
+    if (alive !== 'applied') return alive
+    const heard = this.#listeners.get(actor)?.take(statement) ?? 'outdated'
+    return heard === 'heard' ? 'applied' : heard
+  }
+
   disconnected(actor: string, incarnation: number): void {
     this.#replica.disconnected(actor, incarnation)
+    this.#listeners.get(actor)?.disconnected()
+  }
+
+  #landed(actor: string, incarnation: number, isComplete: boolean, adopted: () => void): void {
+    if (this.#sharing === undefined) adopted()
+    else this.#sharing.landed(actor, incarnation, isComplete, adopted)
+  }
+
+  #listenerOf(actor: string, hashKey: HashKey): RouteListener {
+    const known = this.#listeners.get(actor)
+    if (known !== undefined) return known
+    const listener = new RouteListener(
+      {
+        clock: this.#ports.clock,
+        pairs: () => this.#replica.pairsOf(actor),
+        apply: (ops) => {
+          const incarnation = this.#replica.actor(actor)?.incarnation
+          return incarnation !== undefined && this.apply(actor, incarnation, ops) === 'applied'
+        },
+        left: (reason) => this.#left(actor, reason),
+      },
+      hashKey,
+    )
+    this.#listeners.set(actor, listener)
+    return listener
+  }
+
+  #forgetListener(actor: string): void {
+    this.#listeners.get(actor)?.stop()
+    this.#listeners.delete(actor)
+  }
+
+  #left(actor: string, reason: GoodbyeReason): void {
+    this.#forgetListener(actor)
+    this.#farewell = reason
+    this.#ports.log.info({ link: this.name, actor, reason }, 'cluster_link_goodbye')
+    this.#obey(this.#replica.leave(actor))
+    this.#ports.changed(this.name)
   }
 
   /**
@@ -161,6 +261,7 @@ export class InboundPeer {
   /** The node stops: time no longer matters to the peer's routes. */
   stop(): void {
     this.#stopped = true
+    for (const listener of this.#listeners.values()) listener.stop()
     this.#sharing?.stop()
     this.#disarm()
   }
@@ -174,6 +275,8 @@ export class InboundPeer {
       late: this.#replica.late,
       lastRefusal: this.lastRefusal,
       dismissed: this.isDismissed,
+      farewell: this.#farewell,
+      side: this.side,
       lastMessageAtMs: this.lastMessageAtMs,
       messages: this.ledger.snapshot(),
     }
@@ -181,6 +284,7 @@ export class InboundPeer {
 
   #landedElsewhere(): void {
     this.#admissions += 1
+    this.#farewell = undefined
     this.lastRefusal = undefined
     this.isDismissed = false
     this.#ports.changed(this.name)
@@ -232,6 +336,7 @@ export class InboundPeer {
         log.debug({ link: this.name, actor: effect.actor, routes: effect.routes }, 'cluster_link_extrouter_actor_swept')
         return
       case 'actor_cleaned':
+        this.#forgetListener(effect.actor)
         this.#sharing?.cleaned(effect.actor)
         log.info(
           { link: this.name, actor: effect.actor, reason: effect.reason },

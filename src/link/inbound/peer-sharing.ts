@@ -47,6 +47,8 @@ type Owned = {
   work: { cancel(): void } | undefined
   /** What the actor said that the map does not have yet, if that is the work. */
   later: (readonly RouteOp[])[] | undefined
+  /** Waits until the replica has all that the former owner said. */
+  adopted: (() => void) | undefined
 }
 
 /** What another node says of an actor. */
@@ -146,15 +148,21 @@ export class PeerSharing {
   /**
    * The actor was let in here: its map is ours from now on.
    * @param isComplete it names nothing again: what the map holds is what it wants
+   * @param adopted called when the replica has all that the former owner said
    */
-  landed(actor: string, incarnation: number, isComplete: boolean): void {
+  landed(actor: string, incarnation: number, isComplete: boolean, adopted?: () => void): void {
     const before = this.#owned.get(actor)
-    if (before !== undefined) return this.#landedAgain(before, incarnation)
+    if (before !== undefined) {
+      this.#landedAgain(before, incarnation)
+      if (before.work === undefined) adopted?.()
+      else before.adopted = adopted
+      return
+    }
     const life = landingLife(incarnation, this.#foreign.get(actor)?.life, this.#sharing.random())
     const map = this.#own(actor, life)
-    if (map === undefined) return
+    if (map === undefined) return adopted?.()
     this.#foreign.delete(actor)
-    const owned: Owned = { map, incarnation, life, state: undefined, work: undefined, later: undefined }
+    const owned: Owned = { map, incarnation, life, state: undefined, work: undefined, later: undefined, adopted }
     this.#owned.set(actor, owned)
     map.onSuperseded((by) => this.#superseded(actor, map, by))
     const isNew = map.size === 0
@@ -255,6 +263,9 @@ export class PeerSharing {
     for (let count = 0; count < sliceMax; count += 1) {
       if (steps.next().done !== true) continue
       this.tellStates()
+      const { adopted } = owned
+      owned.adopted = undefined
+      adopted?.()
       return
     }
     if (this.#stopWatching === undefined) return

@@ -2,12 +2,19 @@
 import { reasonCode } from '../../packets/reason-code.ts'
 import type { SpeakerRefusal } from './judge-speaker.ts'
 
-/** The three that EMQX knows, and sends in an ack. */
-export type InitRejection = 'unknown_cluster' | 'bad_remote_cluster_link_name' | 'cluster_link_disabled'
+/** The three that EMQX knows, and sends in an ack; and one of ours. */
+export type InitRejection =
+  | 'unknown_cluster'
+  | 'bad_remote_cluster_link_name'
+  | 'cluster_link_disabled'
+  /** `dialect = native`, and the peer does not greet us in it. */
+  | 'native_dialect_required'
 
 /** What ends a route connection. */
 export type RouteFault =
   | 'malformed_term'
+  /** Of the native dialect. */
+  | 'malformed_frame'
   /** An `actor_init` that leaves us no way to answer. */
   | 'no_response_topic'
   | 'actor_init_twice'
@@ -54,6 +61,8 @@ export function rejectionWords(
       return `there is no link to ${sender} here`
     case 'bad_remote_cluster_link_name':
       return `the peer's link calls us ${localKnownAs ?? 'by no name'}, and this is ${localCluster}`
+    case 'native_dialect_required':
+      return 'the peer does not speak the native dialect, and the link has dialect = native'
     case 'cluster_link_disabled':
     default:
       return `the link to ${sender} is disabled here`

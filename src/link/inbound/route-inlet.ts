@@ -6,7 +6,18 @@ import type { Message } from '../../packets/message.ts'
 import { reasonCode } from '../../packets/reason-code.ts'
 import { topicNameProblem } from '../../topics/topic-filter.ts'
 import type { LinkClient } from '../broker-port.ts'
+import { randomBytes } from 'node:crypto'
+import { decodeRouteFrame, encodeRouteFrame, frameStart, type RouteStatement } from '../../routes/route-frames.ts'
+import type { HashKey } from '../../topics/keyed-hash.ts'
 import { decodeRouteMessage, encodeRouteMessage } from '../emqx/route-ops.ts'
+import {
+  decodeRouteGreeting,
+  encodeRouteGreeting,
+  peerSide,
+  routeAnswerTo,
+  type RouteAnswer,
+  type RouteGreeting,
+} from '../native/route-greeting.ts'
 import type { ActorInit, ActorInitAck, Heartbeat, RouteBatch } from '../emqx/route-ops.ts'
 import type { InboundPeer } from './inbound-peer.ts'
 import type { InboundPeers } from './inbound-peers.ts'
@@ -16,13 +27,28 @@ import type { InitRejection, RouteFault } from './refusal.ts'
 import { termLimits } from './term-limits.ts'
 
 /** An actor of a peer that introduced itself on a connection. */
-type RouteSession = { readonly peer: string; readonly actor: string; readonly incarnation: number }
+type RouteSession = {
+  readonly peer: string
+  readonly actor: string
+  readonly incarnation: number
+  /** It speaks our own dialect. */
+  readonly isNative: boolean
+}
 
 type Outcome =
   /** Taken, or not worth an answer. */
   | { readonly type: 'done' }
   | { readonly type: 'ack'; readonly ack: ActorInitAck; readonly to: ReplyTo }
   | { readonly type: 'fault'; readonly reason: RouteFault; readonly words: string }
+
+/** Both sides speak our own dialect. */
+type Agreement = {
+  readonly greeting: RouteGreeting
+  readonly answer: RouteAnswer
+  readonly hashKey: HashKey
+}
+
+const frameBytesDefault = 1_048_576
 
 type ReplyTo = { readonly responseTopic: string; readonly correlationData: Buffer }
 
@@ -98,6 +124,7 @@ export class RouteInlet {
   }
 
   #serve(client: LinkClient, sender: string, publish: Message): Outcome {
+    if (publish.payload[0] === frameStart) return this.#frame(client, sender, publish.payload)
     const message = decodeRouteMessage(publish.payload, termLimits(this.#ports))
     switch (message.type) {
       case 'actor_init':
@@ -127,15 +154,45 @@ export class RouteInlet {
       this.#reject(client, sender, reason, init.targetCluster)
       return { type: 'ack', to, ack: { ...ack, result: 'error', reason } }
     }
-    const verdict = peer.init(init.actor, init.incarnation)
+    const native = this.#agree(peer, init)
+    if (native === undefined && this.#ports.link(sender)?.dialect === 'native') {
+      this.#reject(client, sender, 'native_dialect_required', init.targetCluster)
+      return { type: 'ack', to, ack: { ...ack, result: 'error', reason: 'native_dialect_required' } }
+    }
+    const verdict =
+      native === undefined
+        ? peer.init(init.actor, init.incarnation)
+        : peer.initNative(init.actor, init.incarnation, native.hashKey, (reply) =>
+            this.#tell(client, to.responseTopic, encodeRouteFrame(reply)),
+          )
     if (verdict === 'outdated') return fault('outdated_incarnation', `${init.actor} lives on in a newer incarnation`)
     if (verdict === 'full') return fault('too_many_actors', `no room for ${init.actor} among the peer's actors`)
-    this.#admit(client, peer, init)
-    return { type: 'ack', to, ack: { ...ack, result: 'ok', needBootstrap: verdict !== 'resumed' } }
+    this.#admit(client, peer, init, native)
+    const greeting = native === undefined ? {} : { greeting: encodeRouteGreeting(native.answer) }
+    return { type: 'ack', to, ack: { ...ack, result: 'ok', needBootstrap: verdict !== 'resumed', ...greeting } }
   }
 
-  #admit(client: LinkClient, peer: InboundPeer, { actor, incarnation }: ActorInit): void {
-    this.#sessions.set(client, { peer: peer.name, actor, incarnation })
+  /** What we answer to a greeting; `undefined` if the peer is to be spoken to as an EMQX is. */
+  #agree(peer: InboundPeer, { actor, greeting: json }: ActorInit): Agreement | undefined {
+    const { self } = this.#ports
+    const greeting = decodeRouteGreeting(json)
+    if (self === undefined || greeting === undefined || this.#ports.link(peer.name)?.dialect === 'emqx')
+      return undefined
+    // The peer's, if it has one already; or ours, so that what we have need not be sorted anew.
+    const hashKey = greeting.hashKey ?? peer.hashKeyOf(actor) ?? randomHashKey()
+    const frameBytesMax = this.#ports.termBytesMax?.() ?? frameBytesDefault
+    const answer = routeAnswerTo(greeting, self, { frameBytesMax, hashKey })
+    return answer === undefined ? undefined : { greeting, answer, hashKey }
+  }
+
+  #admit(
+    client: LinkClient,
+    peer: InboundPeer,
+    { actor, incarnation }: ActorInit,
+    native: Agreement | undefined,
+  ): void {
+    this.#sessions.set(client, { peer: peer.name, actor, incarnation, isNative: native !== undefined })
+    peer.side = native === undefined ? undefined : peerSide(native.answer, native.greeting)
     peer.lastRefusal = undefined
     peer.isDismissed = false
     this.#ports.log.info({ link: peer.name, actor, incarnation, clientid: client.clientId }, 'cluster_link_actor_init')
@@ -161,6 +218,30 @@ export class RouteInlet {
     const peer = this.#peers.of(sender)
     if (peer === undefined || this.#ports.link(sender)?.enable !== true) return fault('link_gone', 'the link is gone')
     return applied(session.actor, applyTo(peer, session, message))
+  }
+
+  #frame(client: LinkClient, sender: string, payload: Buffer): Outcome {
+    const session = this.#sessions.get(client)
+    if (session === undefined) return fault('routes_before_init', 'routes before an actor_init')
+    if (!session.isNative) return fault('malformed_frame', 'a frame of a dialect that was not agreed on')
+    if (session.peer !== sender) return fault('another_actor', `${sender} on the connection of ${session.actor}`)
+    const frame = decodeRouteFrame(payload, sender)
+    if (frame.type === 'malformed') return fault('malformed_frame', frame.reason)
+    if (frame.type === 'since' || frame.type === 'pull' || frame.type === 'confirm') {
+      return fault('malformed_frame', `${frame.type} from a source of routes`)
+    }
+    return this.#statement(sender, session, frame)
+  }
+
+  #statement(sender: string, { actor, incarnation }: RouteSession, statement: RouteStatement): Outcome {
+    const peer = this.#peers.of(sender)
+    if (peer === undefined || this.#ports.link(sender)?.enable !== true) return fault('link_gone', 'the link is gone')
+    if (statement.claim.life !== incarnation) return fault('malformed_frame', 'routes of another incarnation')
+    return applied(actor, peer.hear(actor, incarnation, statement))
+  }
+
+  #tell(client: LinkClient, topic: string, payload: Buffer): void {
+    if (!this.#gone.has(client)) client.send({ topic, payload, qos: 1 })
   }
 
   /** After the PUBACK, which is written when the present call returns. */
@@ -190,6 +271,11 @@ export class RouteInlet {
     this.closed(client)
     client.disconnect(disconnectCode(reason), words)
   }
+}
+
+function randomHashKey(): HashKey {
+  const bytes = randomBytes(8)
+  return [bytes.readInt32LE(0), bytes.readInt32LE(4)]
 }
 
 function replyTo({ properties }: Message): ReplyTo | undefined {

@@ -1,0 +1,175 @@
+/**
+ * Hears what one actor of a native peer wants: keeps a copy of its routes over all of its connections, and over its incarnations, so
+ * that only what differs need be told. What changes in the copy goes on as operations on routes, in order.
+ *
+ *     preparing (the copy begins with the routes that are known already) -> hearing -> left (goodbye)
+ */
+import type { RoutePair } from '../../routes/actor-routes.ts'
+import { MapContent } from '../../routes/map-content.ts'
+import type { MapChange } from '../../routes/map-protocol.ts'
+import { RouteCopy } from '../../routes/route-copy.ts'
+import type { GoodbyeReason, RouteReply, RouteStatement } from '../../routes/route-frames.ts'
+import type { RouteOp } from '../../routes/route-op.ts'
+import type { HashKey } from '../../topics/keyed-hash.ts'
+
+export type RouteListenerPorts = {
+  readonly clock: { nowMs(): number; after(ms: number, call: () => void): { cancel(): void } }
+  /** What is known of the actor's routes already: from other nodes, or as it said them in another dialect. */
+  readonly pairs: () => Iterable<RoutePair>
+  /** Returns false if no more can be taken; the connection is at its end then. */
+  readonly apply: (ops: readonly RouteOp[]) => boolean
+  /** The actor said goodbye, and nothing of it is left. */
+  readonly left: (reason: GoodbyeReason) => void
+}
+
+export type HeardResult = 'heard' | 'outdated' | 'full'
+
+/** As of EMQX's actors. */
+const routesMax = 5_000_000
+/** After so long without an answer a question is asked again, milliseconds: a piece may have a long way. */
+const answerMs = 5_000
+const pullsMax = 4
+/** How often it is looked whether an answer is overdue, milliseconds. */
+const lookMs = 1_000
+/** Some milliseconds of work. */
+const sliceMax = 1_000
+
+export class RouteListener {
+  readonly #ports: RouteListenerPorts
+  #hashKey: HashKey
+  /** `undefined` while it is being prepared. */
+  #copy: RouteCopy | undefined
+  /** What was said last while nothing could be heard, of all that can't be asked for. */
+  #early: RouteStatement | undefined
+  #send: ((reply: RouteReply) => void) | undefined
+  #farewell: GoodbyeReason | undefined
+  #work: { cancel(): void } | undefined
+  #look: { cancel(): void } | undefined
+
+  constructor(ports: RouteListenerPorts, hashKey: HashKey) {
+    this.#ports = ports
+    this.#hashKey = hashKey
+  }
+
+  /** With which the digests are made. */
+  get hashKey(): HashKey {
+    return this.#hashKey
+  }
+
+  /** The incarnation whose routes it has. */
+  get life(): number | undefined {
+    return this.#copy?.claim?.life
+  }
+
+  /** Begins with what is known, as soon as that is all there. To be called once. */
+  prepare(): void {
+    const pairs = this.#ports.pairs()[Symbol.iterator]()
+    this.#prepare(pairs, new MapContent(this.#hashKey))
+  }
+
+  /** The actor has a new connection. */
+  connected(hashKey: HashKey, send: (reply: RouteReply) => void): void {
+    this.#send = send
+    this.#farewell = undefined
+    this.#copy?.connected(hashKey)
+    this.#hashKey = hashKey
+    if (this.#copy?.isBusy === true) this.#workLater(this.#copy)
+  }
+
+  disconnected(): void {
+    this.#send = undefined
+    this.#look?.cancel()
+    this.#look = undefined
+  }
+
+  /** What it has is of no use any more. */
+  stop(): void {
+    this.disconnected()
+    this.#work?.cancel()
+    this.#work = undefined
+  }
+
+  take(statement: RouteStatement): HeardResult {
+    if (statement.type === 'goodbye') this.#farewell = statement.reason
+    const copy = this.#copy
+    if (copy === undefined || copy.state === 'sorting') {
+      if (statement.type === 'goodbye' || statement.type === 'heartbeat') this.#early = statement
+      return 'heard'
+    }
+    const taken = copy.take(statement)
+    if (taken === 'outdated') return 'outdated'
+    const isTaken = this.#apply(taken) && copy.state !== 'too_large'
+    this.#follow()
+    return isTaken ? 'heard' : 'full'
+  }
+
+  #prepare(pairs: Iterator<RoutePair>, content: MapContent): void {
+    const others: RouteOp[] = []
+    for (let count = 0; count < sliceMax; count += 1) {
+      const next = pairs.next()
+      if (next.done === true) {
+        this.#apply(others)
+        return this.#prepared(content)
+      }
+      const [topicFilter, id] = next.value
+      content.set(topicFilter, 1)
+      // Another dialect has ids for routes, and this one's routes are to go by their own names alone.
+      if (id === topicFilter) continue
+      const named: RouteOp = { type: 'add', topicFilter, id: topicFilter }
+      others.push(named, { type: 'delete', topicFilter, id })
+    }
+    this.#apply(others)
+    this.#work = this.#ports.clock.after(0, () => this.#prepare(pairs, content))
+  }
+
+  #prepared(content: MapContent): void {
+    this.#work = undefined
+    this.#copy = new RouteCopy({ routesMax, answerMs, pullsMax }, this.#hashKey, content)
+    this.#takeEarly()
+  }
+
+  #takeEarly(): void {
+    const early = this.#early
+    this.#early = undefined
+    if (early !== undefined) this.take(early)
+  }
+
+  #apply(changes: readonly (MapChange | RouteOp)[]): boolean {
+    return changes.length === 0 || this.#ports.apply(changes.map(opOf))
+  }
+
+  /** Does what is left to do without the actor, and says what is to be said. */
+  #follow(): void {
+    const copy = this.#copy
+    if (copy === undefined) return
+    if (copy.isBusy) this.#workLater(copy)
+    else if (this.#farewell !== undefined) return this.#ports.left(this.#farewell)
+    this.#reply(copy)
+  }
+
+  #workLater(copy: RouteCopy): void {
+    this.#work ??= this.#ports.clock.after(0, () => {
+      this.#work = undefined
+      this.#apply(copy.work(sliceMax))
+      if (copy.state !== 'sorting') this.#takeEarly()
+      this.#follow()
+    })
+  }
+
+  #reply(copy: RouteCopy): void {
+    if (this.#send === undefined) return
+    const nowMs = this.#ports.clock.nowMs()
+    for (let reply = copy.reply(nowMs); reply !== undefined; reply = copy.reply(nowMs)) this.#send(reply)
+    if (copy.state === 'in_sync') return
+    this.#look ??= this.#ports.clock.after(lookMs, () => {
+      this.#look = undefined
+      this.#reply(copy)
+    })
+  }
+}
+
+function opOf(change: MapChange | RouteOp): RouteOp {
+  if ('type' in change) return change
+  const { key: topicFilter, value } = change
+  return { type: value === undefined ? 'delete' : 'add', topicFilter, id: topicFilter }
+}
