@@ -35,8 +35,10 @@ import type { InboundLedgerSnapshot } from './lanes/inbound-ledger.ts'
 import type { LedgerSnapshot } from './lanes/ledger.ts'
 import { openConnection } from './link/connection.ts'
 import { LinkGate } from './link/inbound/link-gate.ts'
+import type { MarkSharing } from './link/inbound/mark-sharing.ts'
 import type { Sharing } from './link/inbound/sharing-port.ts'
 import { LinkRuntime } from './link/link-runtime.ts'
+import type { RetainedProgress } from './link/retained/retained-teller.ts'
 import type { LinkStatus } from './link/status.ts'
 import { type LossCounts, LossWatch } from './metrics/loss-watch.ts'
 import { LmdbStore } from './store/lmdb-store.ts'
@@ -70,6 +72,8 @@ export type NodeLink = LinkStatus & {
   readonly ledger: LedgerSnapshot | undefined
   /** Where each message stands that the peer sent. */
   readonly inbound: InboundLedgerSnapshot | undefined
+  /** How far the peer was told of what is retained here, if it is (`retained = sync`). */
+  readonly retained: RetainedProgress | undefined
 }
 
 /** A configuration that a node can't run with: everything that is wrong with it. */
@@ -105,6 +109,11 @@ function keepIdentity({ node, cluster: { name } }: Config, after: Config): Confi
   return { ...after, node, cluster: { ...after.cluster, name, links } }
 }
 
+/** Other nodes, or clusters, have the same retained messages. */
+function isVersioning({ nats, links }: Config['cluster']): boolean {
+  return nats !== undefined || links.some(({ retained }) => retained !== 'off')
+}
+
 /** As the listener's configuration says; `listener` by type and name. One that is gone asks for proof. */
 function enableAuthnOf({ listeners }: Config, listener: string): EnableAuthn {
   const [type, name = ''] = listener.split(/:(.*)/s)
@@ -117,6 +126,9 @@ const STORE_FILE = 'store.mdb'
 
 /** How long what waits on links that are up may take to cross when the node stops, milliseconds. */
 const LINK_DRAIN_MS = 3_000
+
+/** Kind of a question between members. */
+const MARKS_QUESTION = 'link.marks'
 
 const AWAKE_MS = 60_000
 
@@ -181,6 +193,7 @@ export class Node {
     this.#self = { node: config.node.name, boot: randomBytes(8).toString('hex') }
     this.failed = new Promise((resolve) => (this.#fail = resolve))
     this.#broker = new Broker({ mqtt: config.mqtt, retainer: config.retainer, clock, random, log })
+    this.#broker.isVersioning = isVersioning(config.cluster)
     this.#authentication = new Authentication(config, {
       users: this.#users,
       clock,
@@ -198,6 +211,7 @@ export class Node {
     const isMember = config.cluster.nats !== undefined
     this.#links = new LinkRuntime({
       broker: this.#broker,
+      retained: this.#broker,
       clock,
       random,
       log,
@@ -223,7 +237,7 @@ export class Node {
       log,
       changed: (peer) => this.#links.setInbound(peer, this.#gate.inboundFact(peer)),
       links: () => this.#config.cluster.links.map(({ name }) => name),
-      ...(isMember ? { sharing: this.#sharing() } : {}),
+      ...(isMember ? { sharing: this.#sharing(), marks: this.#markSharing() } : {}),
     })
     this.#broker.linkInlet = this.#gate
     this.#memoryWatch = new MemoryWatch(this.#broker, config.node.max_memory)
@@ -382,6 +396,20 @@ export class Node {
     }
   }
 
+  /** The same for batches of peers, each of which one node takes. */
+  #markSharing(): MarkSharing {
+    return {
+      others: () => this.#joined.all(),
+      ask: (node, body, timeoutMs) => this.#joined.requests.ask(node, MARKS_QUESTION, body, timeoutMs),
+      serve: (answer) => this.#joined.requests.serve(MARKS_QUESTION, (_from, body) => answer(body)),
+      onGone: (listener) =>
+        this.#joined.membership.onChange(({ type }) => {
+          if (type === 'left' || type === 'lost' || type === 'restarted') listener()
+        }),
+      whenSafe: (call) => this.#broker.fromLinks.whenSafe(call),
+    }
+  }
+
   /** What was kept is there before anything else is: links and clients find it. */
   #openStore(dataDir: string): void {
     const file = join(dataDir, STORE_FILE)
@@ -493,6 +521,7 @@ export class Node {
   }
 
   #applyLinks(links: readonly LinkConfig[]): void {
+    this.#broker.isVersioning = isVersioning(this.#config.cluster)
     this.#links.apply(links)
     this.#gate.linksChanged()
   }
@@ -516,6 +545,7 @@ export class Node {
       routes: { ours: this.#links.routeCount(name), peers: inbound?.routes ?? 0 },
       ledger: this.#links.ledger(name),
       inbound: inbound?.messages,
+      retained: this.#links.retainedProgress(name),
     }
   }
 

@@ -90,7 +90,8 @@ export class Cluster {
   readonly leases: Leases
   readonly membership: Membership
   readonly #ports: ClusterPorts
-  readonly #requests: Requests
+  /** Questions to other members, and their answers. */
+  readonly requests: Requests
   readonly #slots: Slots
   readonly #links: SharedLinksStore
   #retained: RetainedSync | undefined
@@ -107,7 +108,7 @@ export class Cluster {
     const { node, cluster } = config
     const shared = { coordination, clock, log, random }
     this.maps = new SharedMaps({ ...shared, defer })
-    this.#requests = new Requests(shared)
+    this.requests = new Requests(shared)
     this.lanes = new MemberLanes({
       ...shared,
       defer,
@@ -134,7 +135,7 @@ export class Cluster {
       inspect: ports.inspect,
     })
     this.#slots = new Slots({ ...shared, memory: new SlotFile(node.data_dir), membership: this.membership })
-    this.directory = new SessionDirectory({ ...shared, requests: this.#requests })
+    this.directory = new SessionDirectory({ ...shared, requests: this.requests })
     this.#links = new SharedLinksStore(
       {
         coordination,
@@ -184,7 +185,7 @@ export class Cluster {
     const { log } = this.#ports
     const present = this.membership.members().map((member) => member.node)
     try {
-      const answer = await this.#requests.ask(node, AWAITED_QUESTION, present, OTHERS_WAIT_MS)
+      const answer = await this.requests.ask(node, AWAITED_QUESTION, present, OTHERS_WAIT_MS)
       for (const [away, keys] of readAwaited(answer)) {
         this.#facts?.awaitAt(away, keys)
         this.#giveUpLater(away)
@@ -215,7 +216,7 @@ export class Cluster {
     this.directory.stop()
     this.maps.stop()
     await this.membership.leave()
-    this.#requests.stop()
+    this.requests.stop()
     await this.#ports.coordination.close()
   }
 
@@ -268,7 +269,7 @@ export class Cluster {
       life,
     )
     this.#facts = facts
-    this.#requests.serve(AWAITED_QUESTION, async (_from, body) => {
+    this.requests.serve(AWAITED_QUESTION, async (_from, body) => {
       const present = Array.isArray(body) ? body.map(String) : []
       return [...facts.awaitedBut(new Set(present))]
     })
@@ -278,7 +279,7 @@ export class Cluster {
     })
     this.#retained = new RetainedSync({
       retained: broker,
-      requests: this.#requests,
+      requests: this.requests,
       clock,
       random,
       log,
@@ -304,7 +305,7 @@ export class Cluster {
 
   #absent(node: string, how: 'silent' | 'left'): void {
     this.#others = this.#others.filter((other) => other !== node)
-    this.#requests.memberGone(node)
+    this.requests.memberGone(node)
     this.#facts?.absent(node, how, () => this.#sortLane(node))
     this.#giveUpLater(node)
   }

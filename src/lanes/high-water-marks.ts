@@ -12,15 +12,11 @@ export type LaneMark = {
   readonly lane: number
   /** All batches up to this one have been taken, or will never come. */
   readonly sequence: number
+  /** Whether nobody else can have taken more of it. */
+  readonly isSure: boolean
 }
 
-type Lane = {
-  readonly epoch: number
-  readonly lane: number
-  sequence: number
-  /** Whether all that the sender ever sent on it is known of. */
-  isSure: boolean
-}
+type Lane = { -readonly [K in keyof LaneMark]: LaneMark[K] }
 
 /** `doubtful`: new as far as we know, but another node may have taken it that can't be asked. */
 export type MarkVerdict = 'new' | 'doubtful' | 'duplicate'
@@ -53,19 +49,19 @@ export class SenderMarks {
     for (const lane of this.#lanes) lane.isSure = false
   }
 
-  /** What another node has taken. */
+  /** What another node has taken. Of one lane the highest counts. */
   merge(marks: Iterable<LaneMark>): void {
-    for (const { epoch, lane, sequence } of marks) {
+    for (const { epoch, lane, sequence, isSure } of marks) {
       const known = this.#touch(epoch, lane)
-      if (sequence <= known.sequence) continue
+      if (sequence < known.sequence) continue
+      known.isSure = sequence === known.sequence ? known.isSure && isSure : isSure
       known.sequence = sequence
-      known.isSure = true
     }
   }
 
   /** The least used first. */
   snapshot(): LaneMark[] {
-    return this.#lanes.map(({ epoch, lane, sequence }) => ({ epoch, lane, sequence }))
+    return this.#lanes.map((lane) => ({ ...lane }))
   }
 
   #indexOf(epoch: number, lane: number): number {

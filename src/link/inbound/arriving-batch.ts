@@ -44,6 +44,8 @@ export class ArrivingBatch implements LinkBatch {
 
   begin(): void {
     this.#hasBegun = true
+    // Whoever looked through it before counted nothing that counts.
+    this.#accepted = this.#notInTopics = this.#malformed = 0
     this.#options.begun()
   }
 

@@ -2,6 +2,7 @@
 import type { LinkConfig } from '../../config/config.ts'
 import type { BrokerPort } from '../broker-port.ts'
 import type { PeerSink } from '../retained/peer-sink.ts'
+import type { MarkSharing } from './mark-sharing.ts'
 import type { Sharing } from './sharing-port.ts'
 
 export type InboundPorts = {
@@ -19,6 +20,8 @@ export type InboundPorts = {
   readonly termBytesMax?: () => number
   /** With the other nodes of the cluster; left out for a node alone. */
   readonly sharing?: Sharing
+  /** The same for what peers of our kind send. */
+  readonly marks?: MarkSharing
   /** Names of all links that are configured. With `sharing`: what their peers want is followed before they come to this node. */
   readonly links?: () => Iterable<string>
   readonly log: Record<'debug' | 'info' | 'warn', (fields: object, event: string) => void>

@@ -15,6 +15,7 @@ import type { InboundPorts } from './inbound-ports.ts'
 import { judgeMessage } from './judge-message.ts'
 import { judgeSpeaker } from './judge-speaker.ts'
 import { parseLinkTopic, routeTopic } from './link-topic.ts'
+import { type MaySpeak, NativeSpeakers } from './native-speakers.ts'
 import { rejectionWords } from './refusal.ts'
 import type { Refusal } from './refusal.ts'
 import { RouteInlet } from './route-inlet.ts'
@@ -27,6 +28,7 @@ export class LinkGate implements LinkInlet {
   readonly #ports: InboundPorts
   readonly #peers: InboundPeers
   readonly #routes: RouteInlet
+  readonly #speakers: NativeSpeakers
   readonly #batches: BatchInlet
   #refusedLoggedAtMs = -Infinity
   /** For whom each connection last tried to speak in vain. */
@@ -36,14 +38,15 @@ export class LinkGate implements LinkInlet {
     this.#ports = ports
     this.#peers = new InboundPeers(ports, (peer, actor) => this.#routes.movedAway(peer, actor))
     this.#routes = new RouteInlet(ports, this.#peers)
-    this.#batches = new BatchInlet(ports, this.#peers, {
-      maySpeak: (client, peer, topic, qos) => this.#maySpeak(client, peer, 'publish', topic, qos),
-      logRefused: (client, peer, reason, words) => this.#logRefused(client, peer, reason, words),
-    })
+    const maySpeak: MaySpeak = (client, peer, topic, qos) => this.#maySpeak(client, peer, 'publish', topic, qos)
+    this.#speakers = new NativeSpeakers(ports, maySpeak)
+    this.#batches = new BatchInlet(ports, this.#peers, this.#speakers, maySpeak, (client, peer, reason, words) =>
+      this.#logRefused(client, peer, reason, words),
+    )
   }
 
   greet(client: LinkClient, greeting: string): string | undefined | Promise<string | undefined> {
-    return this.#batches.greet(client, greeting)
+    return this.#speakers.greet(client, greeting)
   }
 
   batch(client: LinkClient, topic: string, payload: Buffer, qos: QoS): BatchVerdict | undefined {
@@ -80,7 +83,7 @@ export class LinkGate implements LinkInlet {
   }
 
   closed(client: LinkClient): void {
-    this.#batches.closed(client)
+    this.#speakers.closed(client)
     this.#routes.closed(client)
   }
 
@@ -88,11 +91,13 @@ export class LinkGate implements LinkInlet {
   linksChanged(): void {
     this.#peers.reconcile((name, words) => this.#routes.disconnectPeer(name, words))
     this.#routes.review((client, peer) => this.#maySpeak(client, peer, 'publish', routeTopic(peer), 1))
+    this.#speakers.linksChanged()
     this.#batches.linksChanged()
   }
 
   /** Leaves no timer behind. Connections are the broker's to close. */
   stop(): void {
+    this.#speakers.stop()
     this.#peers.stop()
   }
 
@@ -149,6 +154,16 @@ export class LinkGate implements LinkInlet {
       const words = rejectionWords('unknown_cluster', sender, localCluster, undefined)
       this.#peers.refuse(client, sender, 'unknown_cluster', words)
       this.#logRefused(client, sender, 'unknown_cluster', words)
+      return reasonCode.notAuthorized
+    }
+    if (link.dialect === 'native') {
+      peer.ledger.refuse('malformed')
+      this.#logRefused(
+        client,
+        sender,
+        'malformed',
+        'a message in the dialect of EMQX, and the link has dialect = native',
+      )
       return reasonCode.notAuthorized
     }
     const verdict = judgeMessage(link, localCluster, () => decodeLinkMessage(payload, termLimits(this.#ports)))

@@ -1,0 +1,61 @@
+/**
+ * A node of a peer may come to any node of our cluster. Before one of them takes its batches it asks all others what they have taken:
+ * each of them ends its own connections of that sender first, so that it takes nothing more.
+ */
+import type { LaneMark } from '../../lanes/high-water-marks.ts'
+
+/** What the accepting side needs of the other nodes for it. */
+export interface MarkSharing {
+  /** All other members of the cluster. */
+  others(): Iterable<string>
+  /** Bodies are what MessagePack can say. Rejects if no answer came within so many milliseconds. */
+  ask(node: string, body: unknown, timeoutMs: number): Promise<unknown>
+  /** Answers what others ask. Returns how to stop it. */
+  serve(answer: (body: unknown) => Promise<unknown>): () => void
+  /** Called after a member left, was lost, or came back as another process. Returns how to stop it. */
+  onGone(listener: () => void): () => void
+  /** Calls when all that came from peers so far is safe. */
+  whenSafe(call: () => void): void
+}
+
+export type MarkQuestion = { readonly cluster: string; readonly node: string }
+
+/** So long a peer waits for its CONNACK, whoever of us does not answer. */
+const ASK_MS = 1_000
+/** Marks of one answer that are looked at. */
+const MARKS_MAX = 256
+
+/** What all others have taken of this sender; `isComplete`: all of them answered. Never rejects. */
+export async function gatherMarks(
+  sharing: MarkSharing,
+  question: MarkQuestion,
+): Promise<{ readonly marks: readonly LaneMark[]; readonly isComplete: boolean }> {
+  const asked = Array.from(sharing.others(), (node) => sharing.ask(node, question, ASK_MS))
+  const answers = await Promise.allSettled(asked)
+  const read = answers.map((answer) => (answer.status === 'fulfilled' ? readMarks(answer.value) : undefined))
+  return { marks: read.flatMap((marks) => marks ?? []), isComplete: !read.includes(undefined) }
+}
+
+export function readQuestion(body: unknown): MarkQuestion {
+  const { cluster, node } = fieldsOf(body)
+  if (typeof cluster !== 'string' || typeof node !== 'string') throw new TypeError('a question for marks is malformed')
+  return { cluster, node }
+}
+
+function readMarks(answer: unknown): LaneMark[] | undefined {
+  if (!Array.isArray(answer)) return undefined
+  return answer.slice(0, MARKS_MAX).flatMap((one: unknown) => {
+    const { epoch, lane, sequence, isSure } = fieldsOf(one)
+    return isCount(epoch) && isCount(lane) && isCount(sequence)
+      ? [{ epoch, lane, sequence, isSure: isSure === true }]
+      : []
+  })
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
+
+function fieldsOf(body: unknown): Record<string, unknown> {
+  return typeof body === 'object' && body !== null ? { ...body } : {}
+}

@@ -1,0 +1,152 @@
+/**
+ * Connections that greeted us as nodes of a peer, and what was taken of each node: that outlives the connection, and in a cluster it
+ * goes with the sender to whichever member it comes next.
+ */
+import type { LinkConfig } from '../../config/config.ts'
+import { HighWaterMarks, type LaneMark, type SenderMarks } from '../../lanes/high-water-marks.ts'
+import type { QoS } from '../../packets/message.ts'
+import { reasonCode } from '../../packets/reason-code.ts'
+import type { LinkClient } from '../broker-port.ts'
+import { answerTo, decodeGreeting, encodeGreeting, type Greeting } from '../native/greeting.ts'
+import type { InboundPorts } from './inbound-ports.ts'
+import { messageTopic } from './link-topic.ts'
+import { gatherMarks, type MarkSharing, readQuestion } from './mark-sharing.ts'
+
+/** A node of a peer, on one connection. */
+export type Speaker = {
+  /** Of the node; no other one has it. */
+  readonly id: string
+  readonly cluster: string
+  readonly node: string
+  readonly marks: SenderMarks
+}
+
+export type MaySpeak = (client: LinkClient, peer: string, topic: string, qos: QoS) => boolean
+
+export class NativeSpeakers {
+  readonly #ports: InboundPorts
+  readonly #maySpeak: MaySpeak
+  readonly #speakers = new Map<LinkClient, Speaker>()
+  /** By cluster: as long as there is a link to it. */
+  readonly #marks = new Map<string, HighWaterMarks>()
+  /** How many other members have gone, with what they knew; and how many had when a sender's marks were last known to be all. */
+  #gone = 0
+  readonly #goneBefore = new WeakMap<SenderMarks, number>()
+  #stops: readonly (() => void)[] | undefined
+
+  constructor(ports: InboundPorts, maySpeak: MaySpeak) {
+    this.#ports = ports
+    this.#maySpeak = maySpeak
+  }
+
+  of(client: LinkClient): Speaker | undefined {
+    return this.#speakers.get(client)
+  }
+
+  /** See `LinkInlet.greet`. A promise only where other members are to be asked. */
+  greet(client: LinkClient, text: string): string | undefined | Promise<string | undefined> {
+    const greeting = decodeGreeting(text)
+    const answer = greeting === undefined ? undefined : this.#answerTo(client, greeting)
+    if (greeting === undefined || answer === undefined) return undefined
+    const { cluster, node } = greeting
+    const marks = this.#marksOf(cluster).of(node)
+    const speaker = { id: `${cluster}/${node}`, cluster, node, marks }
+    this.#speakers.set(client, speaker)
+    const { marks: sharing, log } = this.#ports
+    log.info({ link: cluster, node, clientid: client.clientId }, 'cluster_link_native_peer')
+    return sharing === undefined ? answer : this.#whenAsked(sharing, client, speaker, answer)
+  }
+
+  #answerTo(client: LinkClient, greeting: Greeting): string | undefined {
+    const { cluster } = greeting
+    const { link: linkTo, self } = this.#ports
+    if (self === undefined || !isNative(linkTo(cluster), true)) return undefined
+    const answer = answerTo(greeting, self.node, self.boot)
+    if (answer === undefined || !this.#maySpeak(client, cluster, messageTopic(cluster), 1)) return undefined
+    return encodeGreeting(answer)
+  }
+
+  #marksOf(cluster: string): HighWaterMarks {
+    const marks = this.#marks.get(cluster) ?? new HighWaterMarks()
+    this.#marks.set(cluster, marks)
+    return marks
+  }
+
+  async #whenAsked(
+    sharing: MarkSharing,
+    client: LinkClient,
+    speaker: Speaker,
+    answer: string,
+  ): Promise<string | undefined> {
+    const { cluster, node, marks } = speaker
+    const gone = this.#gone
+    const { marks: theirs, isComplete } = await gatherMarks(sharing, { cluster, node })
+    // It went, or came to yet another member, or its link is another one now.
+    if (this.#speakers.get(client) !== speaker) return undefined
+    if (this.#goneBefore.get(marks) !== gone) marks.doubt()
+    marks.merge(theirs)
+    if (!isComplete) {
+      marks.doubt()
+      this.#ports.log.warn({ link: cluster, node }, 'cluster_link_marks_incomplete')
+    }
+    this.#goneBefore.set(marks, gone)
+    return answer
+  }
+
+  /** A batch of it is taken here: what members that are gone since knew does not matter. */
+  taken({ marks }: Speaker): void {
+    if (this.#ports.marks !== undefined) this.#goneBefore.set(marks, this.#gone)
+  }
+
+  closed(client: LinkClient): void {
+    this.#speakers.delete(client)
+  }
+
+  /** The connection ends, and nothing more is taken from it. */
+  end(client: LinkClient, code: number, words: string): void {
+    this.#speakers.delete(client)
+    client.disconnect(code, words)
+  }
+
+  /** Links, or the rules about them, may have changed: who may not speak any more ends, and comes again as something else perhaps. */
+  linksChanged(): void {
+    this.#stops ??= this.#share()
+    const { link: linkTo } = this.#ports
+    for (const [client, { cluster }] of this.#speakers) {
+      const isStill = isNative(linkTo(cluster), false) && this.#maySpeak(client, cluster, messageTopic(cluster), 1)
+      if (!isStill) this.end(client, reasonCode.administrativeAction, `the link to ${cluster} is another one now`)
+    }
+    for (const cluster of this.#marks.keys()) if (linkTo(cluster) === undefined) this.#marks.delete(cluster)
+  }
+
+  #share(): (() => void)[] {
+    const { marks: sharing } = this.#ports
+    if (sharing === undefined) return []
+    return [
+      sharing.onGone(() => (this.#gone += 1)),
+      sharing.serve((body) => this.#handOver(sharing, readQuestion(body))),
+    ]
+  }
+
+  /** The node speaks to another member, which asks for what was taken here. */
+  async #handOver(sharing: MarkSharing, { cluster, node }: Pick<Speaker, 'cluster' | 'node'>): Promise<LaneMark[]> {
+    for (const [client, speaker] of this.#speakers)
+      if (speaker.cluster === cluster && speaker.node === node)
+        this.end(client, reasonCode.sessionTakenOver, 'the node speaks to another node of the cluster')
+    // What the other member finds here it takes for safe.
+    await new Promise<void>((resolve) => sharing.whenSafe(resolve))
+    const marks = this.#marks.get(cluster)?.peek(node)
+    if (marks === undefined) return []
+    if (this.#goneBefore.get(marks) !== this.#gone) marks.doubt()
+    return marks.snapshot()
+  }
+
+  stop(): void {
+    for (const stop of this.#stops ?? []) stop()
+    this.#stops = []
+  }
+}
+
+function isNative(link: LinkConfig | undefined, enabledOnly: boolean): boolean {
+  return link !== undefined && link.dialect !== 'emqx' && (link.enable || !enabledOnly)
+}
