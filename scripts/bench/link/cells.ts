@@ -28,9 +28,9 @@ export const THROUGHPUT: readonly ThroughputCell[] = [
   cell(0, 64, 50, OTHERS, { most: 0.25, of: MOSQUITTO }),
   cell(1, 64, 1, ['emqx', ...OTHERS], { most: 0.08, of: MOSQUITTO }),
   cell(1, 64, 50, ['nats', 'aedes'], { most: 0.06, of: NATS }),
-  cell(0, 1024, 1, ['mosquitto', 'nats'], { most: 0.5, of: MOSQUITTO }),
+  cell(0, 1024, 1, MOSQUITTO, { most: 0.5, of: MOSQUITTO }),
   cell(0, 1024, 50, MOSQUITTO, { most: 0.5, of: MOSQUITTO }),
-  cell(1, 1024, 1, ['mosquitto', 'nats'], { most: 0.5, of: MOSQUITTO }),
+  cell(1, 1024, 1, MOSQUITTO, { most: 0.5, of: MOSQUITTO }),
   cell(1, 1024, 50, NATS, { most: 0.5, of: NATS }),
   { ...cell(1, 64, 1, ['inMemory'], { most: 2.5, of: ['inMemory'] }), isDurable: true },
 ]
@@ -77,6 +77,6 @@ export const WIRE: readonly WireCell[] = ([64, 1024] as const).flatMap((payloadB
     payloadBytes,
     wantedCount: 10,
     most: 1.05,
-    beside: ['mosquitto', 'nats'] as const,
+    beside: payloadBytes === 64 ? (['mosquitto', 'nats'] as const) : [],
   })),
 )

@@ -14,6 +14,8 @@ export type Task = {
   readonly isLatency?: boolean
   readonly qos: QoS
   readonly isDurable?: boolean
+  /** What is to cross, if that is not what the benchmark publishes; of ours alone, bridges pass everything. */
+  readonly topics?: readonly string[]
   /** Stands between the two brokers; it is pointed at a port by whoever starts them. */
   readonly relay?: Relay
   /** Stands where the far one connects to the near one, if it does. */

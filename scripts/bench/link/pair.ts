@@ -1,4 +1,4 @@
-/** Two nodes of ours and the link between them: publishers at the near one, subscribers at the far one, which wants `bench/#` of it. */
+/** Two nodes of ours and the link between them: publishers at the near one, subscribers at the far one. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +13,8 @@ export type BenchLink = LinkFile & { readonly dialect: Dialect; readonly durable
 
 export type PairOptions = {
   readonly dialect: Dialect
+  /** What the far cluster wants; what the benchmark publishes if left out. */
+  readonly topics?: readonly string[] | undefined
   /** What waits at the near node to cross is on its disk before a publisher is told so. */
   readonly isDurable?: boolean | undefined
   /** Between the near node and the port that the far one listens on. */
@@ -36,12 +38,12 @@ export async function startPair(options: PairOptions, nodeOptions: readonly stri
   const [nearPort, farPort] = [await freePort(), await freePort()]
   options.relay?.pointAt(farPort)
   options.relayBack?.pointAt(nearPort)
-  const { dialect, isOff = false, isDurable = false } = options
+  const { dialect, topics = ['bench/#'], isOff = false, isDurable = false } = options
   const toFar: BenchLink = {
     ...link('far', options.relay?.port ?? farPort, [], dialect),
     ...(isDurable ? { durable: true } : {}),
   }
-  const toNear = link('near', options.relayBack?.port ?? nearPort, ['bench/#'], dialect)
+  const toNear = link('near', options.relayBack?.port ?? nearPort, topics, dialect)
   const farOn = nodeFile('far', farPort, [toNear], directory)
   const farFile = isOff ? nodeFile('far', farPort, [{ ...toNear, enable: false }], directory) : farOn
   const [near, far] = await Promise.all([

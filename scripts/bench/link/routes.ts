@@ -127,8 +127,8 @@ type Bootstrap = Pick<RoutesRound, 'bootstrapS' | 'bootstrapMiB' | 'turnMs' | 'p
 async function bootstrap(bench: Bench, pair: Pair, table: RouteTable, relays: readonly Relay[]): Promise<Bootstrap> {
   const { near, far } = pair
   const before = { source: await memoryOf(far), replica: await memoryOf(near) }
-  const known = await table.total()
   const messages = await Promise.all([near, far].map((node) => LocalMessages.begin(node)))
+  const known = await table.total()
   await Promise.all([near, far].map(longestTurnMs))
   const bytesBefore = bytesOf(relays)
   const fromMs = performance.now()

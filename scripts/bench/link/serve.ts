@@ -20,7 +20,7 @@ export async function serve(name: string, dialect: Dialect): Promise<void> {
   const contestant = findContestants(dialect).contestants[SERVED[name] ?? 'inMemory']
   if (SERVED[name] === undefined || contestant === undefined)
     throw new Error(`--serve ${name}: there is ${Object.keys(SERVED).join(', ')}, as far as installed`)
-  const peer = await contestant.start({ qos: 1 })
+  const peer = await contestant.start({ qos: 1, topics: ['#'] })
   const { publishPort, subscribePort, pids } = peer
   process.stdout.write(`${JSON.stringify({ serving: contestant.name, publishPort, subscribePort, pids })}\n`)
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM'), once(process.stdin.resume(), 'end')])
