@@ -32,6 +32,7 @@ const ours: Readonly<Record<string, string>> = {
   cluster_link_extrouter_route_ignored: 'EMQX takes what is no filter',
   cluster_link_routerepl_route_too_large: 'EMQX does not look at the peer’s Maximum Packet Size',
   cluster_link_accept_failed: 'a message that the broker fails to take is told apart here',
+  cluster_link_retained_told: 'EMQX tells nothing of what was retained before',
   cluster_link_speaker_refused: 'EMQX leaves it to its rules who may speak for a cluster',
   cluster_link_topic_refused: 'EMQX hands such packets on to its other hooks',
   cluster_link_slot_changed: 'a node of a cluster here has its ClientIDs by its slot',
