@@ -34,6 +34,8 @@ import { nodeView } from './debug/node-view.ts'
 import type { InboundLedgerSnapshot } from './lanes/inbound-ledger.ts'
 import type { LedgerSnapshot } from './lanes/ledger.ts'
 import { openConnection } from './link/connection.ts'
+import { DurableLinks } from './link/durable/durable-links.ts'
+import { DamagedOutbox } from './link/durable/outbox-records.ts'
 import { LinkGate } from './link/inbound/link-gate.ts'
 import type { MarkSharing } from './link/inbound/mark-sharing.ts'
 import type { Sharing } from './link/inbound/sharing-port.ts'
@@ -180,6 +182,8 @@ export class Node {
   #debug: DebugSocket | undefined
   readonly #listening: Listening
   #store: LmdbStore | undefined
+  /** What links keep in it. */
+  #durable: DurableLinks | undefined
   #phase: 'new' | 'started' | 'stopped' = 'new'
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -219,6 +223,8 @@ export class Node {
       clusterName: config.cluster.name,
       boot: this.#self.boot,
       nextIncarnation: () => this.#incarnations.nextIncarnation(),
+      outboxEpoch: () => this.#incarnations.nextIncarnation(),
+      durable: () => this.#durable,
       history: this.#history,
       ...(isMember
         ? { actorName: config.cluster.name, speaking: { contest: (link) => this.#joined.leases.contest(link) } }
@@ -271,7 +277,7 @@ export class Node {
     try {
       await this.#join()
       // First the links: a peer that comes as soon as we listen finds them.
-      this.#applyLinks(this.#config.cluster.links)
+      await this.#restoreLinks()
       await this.#openDebug()
       await this.#authentication.configure(this.#config)
       await this.#listening.start(listeners)
@@ -282,6 +288,19 @@ export class Node {
     }
     this.#warnOfOpenness()
     this.#log.info({ node: node.name, cluster: cluster.name, links: cluster.links.length }, 'node_started')
+  }
+
+  /** With what waited in their outboxes before a restart. What was left by links that are gone meanwhile goes, too. */
+  async #restoreLinks(): Promise<void> {
+    try {
+      await this.#durable?.load()
+      this.#applyLinks(this.#config.cluster.links)
+    } catch (error) {
+      if (!(error instanceof DamagedOutbox)) throw error
+      const file = join(this.#config.node.data_dir, STORE_FILE)
+      throw new StoreError('STORE_DAMAGED', `${file}: ${error.message}`, { cause: error })
+    }
+    this.#durable?.dropOthers()
   }
 
   async #openDebug(): Promise<void> {
@@ -415,11 +434,18 @@ export class Node {
     const file = join(dataDir, STORE_FILE)
     const store = LmdbStore.open(file)
     this.#store = store
+    const [clock, log] = [this.#clock, this.#log]
+    const durable = new DurableLinks(store, { clock, log, defer: setImmediate })
+    this.#durable = durable
     try {
-      this.#broker.open(store)
+      // What a client sent, and that it was taken from it, goes to disk together with what links have of it.
+      this.#broker.open({
+        entries: (table) => store.entries(table),
+        commit: (changes) => durable.carry((own) => store.commit(own.length === 0 ? changes : [...own, ...changes])),
+      })
       this.#users.open(store)
     } catch (error) {
-      this.#store = undefined
+      this.#store = this.#durable = undefined
       void store.close()
       if (!(error instanceof DamagedRecords)) throw error
       throw new StoreError('STORE_DAMAGED', `${file}: ${error.message}`, { cause: error })
@@ -428,7 +454,9 @@ export class Node {
 
   async #closeStore(): Promise<void> {
     await this.#broker.journal.flush()
+    await this.#durable?.flush()
     this.#broker.journal.close()
+    this.#durable?.close()
     await this.#store?.close()
   }
 

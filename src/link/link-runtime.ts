@@ -17,6 +17,7 @@ import type { PeerSink } from './retained/peer-sink.ts'
 import type { RetainedProgress } from './retained/retained-teller.ts'
 import type { Random } from './backoff.ts'
 import { openConnection, type OpenConnection } from './connection.ts'
+import type { DurableLinks } from './durable/durable-links.ts'
 import { encodeLinkMessage, messageId } from './emqx/link-message.ts'
 import type { LinkClock } from './link-clock.ts'
 import type { LinkLog } from './link-log.ts'
@@ -61,6 +62,10 @@ export type LinkRuntimePorts = {
   readonly correlation?: () => string
   /** A message as the peer is to get it: EMQX's term, if nothing else is given. */
   readonly encode?: (message: Message) => Buffer
+  /** A number above all that were given before, also by earlier processes: for outboxes. By the wall clock, if nothing else is given. */
+  readonly outboxEpoch?: () => number
+  /** What links keep beyond the process; asked when a link begins. Left out, none keeps anything. */
+  readonly durable?: () => Pick<DurableLinks, 'link'> | undefined
   /** Calls after what the event loop has at hand: `setImmediate`, if nothing else is given. */
   readonly defer?: (call: () => void) => void
   /** Where the actors of links are seen among those of the node; one of their own, if nothing else is given. */
@@ -197,8 +202,11 @@ export class LinkRuntime {
     this.#supervisor?.stop()
     for (const { shell } of this.#links.values()) {
       const { queued, inflight } = shell.outbox.ledger
-      if (queued + inflight > 0)
-        this.#ports.log.warn({ link: shell.name, queued, inflight }, 'cluster_link_outbox_lost')
+      const fields = { link: shell.name, queued, inflight }
+      // But for QoS 0.
+      if (queued + inflight > 0 && this.#ports.durable !== undefined && shell.config.durable)
+        this.#ports.log.info(fields, 'cluster_link_outbox_kept')
+      else if (queued + inflight > 0) this.#ports.log.warn(fields, 'cluster_link_outbox_lost')
       shell.stop()
     }
     this.#links.clear()
@@ -235,7 +243,9 @@ export class LinkRuntime {
     return new LinkShell(config, {
       ...this.#effects,
       ...this.#ports,
-      outboxEpoch: () => (this.#outboxEpoch = nextIncarnation(this.#ports.clock.nowMs(), this.#outboxEpoch)),
+      outboxEpoch:
+        this.#ports.outboxEpoch ??
+        (() => (this.#outboxEpoch = nextIncarnation(this.#ports.clock.nowMs(), this.#outboxEpoch))),
       slotNow: () => this.#slot,
       coordinationLost: () => this.#coordinationLost,
       announce: (status) => this.#setStatus(name, status),

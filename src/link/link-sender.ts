@@ -12,6 +12,7 @@ import type { Outbox, OutboxLimits } from '../lanes/outbox.ts'
 import { PoolQueues } from '../lanes/pool-queues.ts'
 import type { Message } from '../packets/message.ts'
 import type { Debt, PassingPublish } from './broker-port.ts'
+import type { DurableLink } from './durable/durable-links.ts'
 import type { ConnectionListener, LinkConnection, PeerLimits } from './connection.ts'
 import { Forwarder, InflightWindow } from './forwarder.ts'
 import type { LinkClock } from './link-clock.ts'
@@ -20,6 +21,7 @@ import { BacklogMeter, type Backlog } from './native/backlog-meter.ts'
 import { DeflateChoice, type DeflateCounters } from './native/deflate-choice.ts'
 import { agreedAnswer, type Answer, type Feature } from './native/greeting.ts'
 import { LaneForwarder } from './native/lane-forwarder.ts'
+import { OutboxDebts } from './outbox-debts.ts'
 import { OutboxWatch } from './outbox-watch.ts'
 import { payloadBytesMax } from './packet-size.ts'
 
@@ -34,6 +36,8 @@ export type LinkSenderPorts = {
   readonly crossedMark: (aboveHighWaterMark: boolean) => void
   /** A member of the pool is connected. */
   readonly connected: (index: number) => void
+  /** Whose outbox this is in the store; left out where there is none. */
+  readonly durable?: DurableLink | undefined
 }
 
 /** What is to be seen of it. */
@@ -64,6 +68,7 @@ export class LinkSender {
   readonly #queues: PoolQueues
   readonly #window: InflightWindow
   readonly #watch: OutboxWatch
+  readonly #debts: OutboxDebts
   readonly #meter = new BacklogMeter()
   readonly #deflate = new DeflateChoice()
   readonly #members = new Set<PoolMember>()
@@ -82,7 +87,8 @@ export class LinkSender {
     this.#queues = new PoolQueues(outbox, config.pool_size)
     outbox.takenBy(this.#queues)
     this.#window = new InflightWindow(config.resource_opts.inflight_window)
-    this.#watch = new OutboxWatch(outbox, this.#queues, ports.clock, ports.crossedMark)
+    this.#debts = new OutboxDebts(outbox, ports.durable?.keeper)
+    this.#watch = new OutboxWatch(outbox, this.#queues, ports.clock, ports.crossedMark, () => this.#debts.look())
   }
 
   get aboveHighWaterMark(): boolean {
@@ -93,6 +99,11 @@ export class LinkSender {
   get dialect(): SpokenDialect | undefined {
     if (this.#native !== undefined) return 'native'
     return this.#forwarders.size > 0 ? 'emqx' : undefined
+  }
+
+  /** Whether publishers of QoS 1 and 2 are to be refused: what they send could not be kept. */
+  get isFailing(): boolean {
+    return this.#config.enable && this.#debts.isFailing
   }
 
   /** Something waits or flies, on a connection that is up. */
@@ -122,6 +133,7 @@ export class LinkSender {
   edit(config: LinkConfig): void {
     this.#config = config
     this.outbox.limit(limitsOf(config), config.overflow)
+    this.#ports.durable?.edit(config.durable)
     this.#window.resize(config.resource_opts.inflight_window)
     this.#watch.look()
   }
@@ -130,15 +142,18 @@ export class LinkSender {
   accept(publish: PassingPublish): Debt | undefined {
     if (!this.#config.enable) return undefined
     this.#beginTurn()
-    if (publish.retain && this.#config.retained === 'off') this.#acceptUnretained(publish)
-    else this.outbox.accept(publish, everybody, this.#turnMs, publish.nowMs)
-    return undefined
+    const fate =
+      publish.retain && this.#config.retained === 'off'
+        ? this.#acceptUnretained(publish)
+        : this.outbox.accept(publish, everybody, this.#turnMs, publish.nowMs)
+    return this.#debts.of(fate, publish.qos)
   }
 
   /** Takes one that is not published just now. It is read at once. */
   tell(message: LaneMessage, directive: Directive): void {
     this.#beginTurn()
     this.outbox.accept(message, directive, this.#turnMs, this.#ports.clock.nowMs())
+    this.#debts.told()
   }
 
   /** Sends what can be sent, now. */
@@ -200,16 +215,19 @@ export class LinkSender {
   remove(): void {
     this.closeAll()
     this.outbox.clear()
+    this.#ports.durable?.remove()
+    this.#debts.close()
     this.#watch.stop()
   }
 
   /** The message goes on as one like any other: nobody there is to retain it. Its bytes are lent to us for this call. */
-  #acceptUnretained(publish: PassingPublish): void {
+  #acceptUnretained(publish: PassingPublish): ReturnType<Outbox['accept']> {
     const { buffer, start } = publish.view
     const firstByte = buffer[start]!
     buffer[start] = firstByte & ~retainBit
-    this.outbox.accept(publish, everybody, this.#turnMs, publish.nowMs)
+    const fate = this.outbox.accept(publish, everybody, this.#turnMs, publish.nowMs)
     buffer[start] = firstByte
+    return fate
   }
 
   /** Messages that come in one turn of the event loop leave together at its end, and not before: so they share a packet. */

@@ -19,12 +19,14 @@ import {
 } from '../../actors/route-sync.ts'
 import { parseServers } from '../config/address.ts'
 import type { LinkConfig } from '../config/config.ts'
+import { Ledger } from '../lanes/ledger.ts'
 import { Outbox } from '../lanes/outbox.ts'
 import type { Message } from '../packets/message.ts'
 import type { GoodbyeReason } from '../routes/route-frames.ts'
 import type { BrokerPort, OwnRetained } from './broker-port.ts'
 import type { Random } from './backoff.ts'
 import type { ConnectionOptions, OpenConnection } from './connection.ts'
+import type { DurableLink, DurableLinks } from './durable/durable-links.ts'
 import { endingChildren } from './end-children.ts'
 import type { LinkClock } from './link-clock.ts'
 import { crashed, type LinkFailure } from './link-failure.ts'
@@ -53,6 +55,8 @@ export type LinkShellPorts = {
   readonly defer: (call: () => void) => void
   /** Above that of every outbox that this node had for the peer before. */
   readonly outboxEpoch: () => number
+  /** What links keep beyond the process; left out, or `undefined`, where there is no store. */
+  readonly durable?: () => Pick<DurableLinks, 'link'> | undefined
   readonly nodeName: string
   readonly clusterName: string
   /** Of this process, by which our like tells it from a former one. Left out, we greet nobody. */
@@ -97,11 +101,15 @@ export class LinkShell {
     this.#ports = ports
     this.sender = this.#newSender()
     this.#claim = new SpeakingClaim(config.name, ports, () => this.#speakingChanged())
+    const { sender } = this
     const teller = ports.retained === undefined ? undefined : this.#newTeller(ports.retained)
     this.#teller = teller
     this.sink = {
       id: `link:${config.name}`,
-      accept: (publish) => this.sender.accept(publish),
+      accept: (publish) => sender.accept(publish),
+      get isFailing() {
+        return sender.isFailing
+      },
       routeAdded: (topicFilter) => teller?.routeAdded(topicFilter),
       routeRemoved: (topicFilter) => teller?.routeRemoved(topicFilter),
     }
@@ -317,10 +325,10 @@ export class LinkShell {
   }
 
   #newSender(): LinkSender {
-    const { clock, clusterName, encode, defer, open, tell, outboxEpoch } = this.#ports
-    const config = this.#config
-    const outbox = new Outbox({ epoch: outboxEpoch(), limits: limitsOf(config), overflow: config.overflow })
-    return new LinkSender(config, outbox, {
+    const { clock, clusterName, encode, defer, open, tell } = this.#ports
+    const durable = this.#ports.durable?.()?.link(this.name)
+    return new LinkSender(this.#config, this.#openOutbox(durable), {
+      durable,
       clock,
       clusterName,
       encode,
@@ -333,6 +341,23 @@ export class LinkShell {
         this.#teller?.wake()
       },
     })
+  }
+
+  /** With what was left of it before a restart. Throws `DamagedOutbox`. */
+  #openOutbox(durable: DurableLink | undefined): Outbox {
+    const { clock, outboxEpoch } = this.#ports
+    const config = this.#config
+    const { overflow } = config
+    const ledger = new Ledger(durable?.begin(config.durable))
+    const outbox = new Outbox({
+      epoch: outboxEpoch(),
+      limits: limitsOf(config),
+      overflow,
+      keeper: durable?.keeper,
+      ledger,
+    })
+    durable?.restore(outbox, { steady: clock.steadyMs(), wall: clock.nowMs() }, () => this.sender.pump())
+    return outbox
   }
 
   /** Of connections that carry messages. */

@@ -13,20 +13,26 @@ export class OutboxWatch {
   readonly #queues: Expiring
   readonly #clock: LinkClock
   readonly #told: (aboveHighWaterMark: boolean) => void
+  readonly #moved: () => void
   #above = false
   #sweep: { readonly atMs: number; readonly timer: { cancel(): void } } | undefined
 
-  /** @param queues what was taken out of the outbox and still belongs to it */
+  /**
+   * @param queues what was taken out of the outbox and still belongs to it
+   * @param moved called at each look
+   */
   constructor(
     outbox: Expiring & { readonly fill: number },
     queues: Expiring,
     clock: LinkClock,
     told: (aboveHighWaterMark: boolean) => void,
+    moved: () => void = () => undefined,
   ) {
     this.#outbox = outbox
     this.#queues = queues
     this.#clock = clock
     this.#told = told
+    this.#moved = moved
   }
 
   get aboveHighWaterMark(): boolean {
@@ -40,6 +46,7 @@ export class OutboxWatch {
       this.#above = !this.#above
       this.#told(this.#above)
     }
+    this.#moved()
     this.#arm()
   }
 

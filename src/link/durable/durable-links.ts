@@ -18,6 +18,8 @@ export interface RestorableOutbox extends KeptOutbox {
 
 /** The loop goes on after so many milliseconds of reading. */
 const SLICE_MS = 10
+/** How old counts on the disk may be, where nothing else is to be written. */
+const LEDGERS_MS = 1_000
 /** So many damaged records are named one by one. */
 const NAMED_MAX = 10
 
@@ -27,6 +29,7 @@ export class DurableLinks {
   readonly #store: OutboxStore
   readonly #journal: OutboxJournal
   readonly #found = new Map<string, KeptBatch[]>()
+  #watch: { cancel(): void } | undefined
 
   constructor(store: OutboxStore, options: OutboxJournalOptions) {
     this.#store = store
@@ -48,6 +51,15 @@ export class DurableLinks {
       else batches.push({ id, frame })
     })
     if (damages.length > 0) throw new DamagedOutbox(describe(damages))
+    this.#watchLedgers()
+  }
+
+  /** They change also when no outbox does: by QoS 0, and by what comes in. */
+  #watchLedgers(): void {
+    this.#watch = this.#options.clock.after(LEDGERS_MS, () => {
+      if (this.ledgers.hasChanged) this.#journal.changedQuietly()
+      this.#watchLedgers()
+    })
   }
 
   async #each(table: LinkTable, damages: string[], read: (key: Buffer, value: Buffer) => void): Promise<void> {
@@ -98,6 +110,7 @@ export class DurableLinks {
   }
 
   close(): void {
+    this.#watch?.cancel()
     this.#journal.close()
   }
 }

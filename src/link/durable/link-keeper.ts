@@ -36,6 +36,8 @@ export class LinkKeeper implements BatchKeeper {
   readonly #owner: KeeperOwner
   #outbox: KeptOutbox | undefined
   #landed: () => void = () => undefined
+  /** The link is gone: once what it had is removed from the disk, nothing more will come. */
+  isRetired = false
   #isKeeping = true
   /** Whether messages wait in an open batch for the next commit. */
   #hasTaken = false
@@ -158,6 +160,7 @@ export class LinkKeeper implements BatchKeeper {
     for (const id of this.#recorded) this.#gone.push(id)
     this.#recorded.clear()
     this.#hasTaken = false
+    this.isRetired = true
     this.#owner.changedQuietly()
   }
 }

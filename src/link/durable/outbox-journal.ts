@@ -214,6 +214,7 @@ export class OutboxJournal implements KeeperOwner {
     this.#state = 'idle'
     this.#ledgers.written(ledgers)
     for (const changes of keepers) changes.keeper.written(changes)
+    for (const keeper of this.#keepers) if (keeper.isRetired && keeper.isIdle) this.#keepers.delete(keeper)
     for (const debt of debts) debt.pay()
     for (const { keeper } of keepers) keeper.landed()
     this.#goOn()
