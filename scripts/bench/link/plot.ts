@@ -5,8 +5,8 @@
 import { median } from '../bench.ts'
 import { digits, type Figure, judge, type Series } from './figures.ts'
 
-const LEFT = 330
-const WIDTH = 1_000
+const LEFT = 350
+const WIDTH = 1_020
 const RIGHT = 90
 const ROW = 16
 const GAP = 10
@@ -81,7 +81,12 @@ function drawPanel(unit: string, figures: readonly Figure[], top: number, colour
 
 function drawSeries({ name, rounds, flaws }: Series, y: number, { x }: Scale, colour: string): string[] {
   const finite = rounds.filter((value) => Number.isFinite(value) && value > 0)
-  if (finite.length === 0) return flaws === undefined ? [] : [text(LEFT + 4, y + 4, `${name}: ${flaws}`, 'fill="#777"')]
+  if (finite.length === 0) {
+    const words = flaws === undefined ? '0' : `${name}: ${flaws}`
+    return rounds.some((value) => value === 0) || flaws !== undefined
+      ? [text(LEFT + 4, y + 4, words, 'fill="#777"')]
+      : []
+  }
   const [low, high, middle] = [Math.min(...finite), Math.max(...finite), median(finite)]
   const fill = flaws === undefined ? colour : 'none'
   const after = flaws === undefined ? digits(middle) : `${digits(middle)} (${flaws})`

@@ -31,7 +31,7 @@ export async function benchWire(bench: Bench, field: Field, take: (figure: Figur
   for (const cell of WIRE.filter((cell) => bench.isWanted(nameOf(cell, bench)))) {
     // It is the same every time but for how messages meet in a batch.
     const rounds = await inTurn(bench, field, cell.beside, (contestant) => measureOne(bench, cell, contestant))
-    const figure = { cell: nameOf(cell, bench), unit: 'times the wanted PUBLISH packets' }
+    const figure = { cell: nameOf(cell, bench), unit: 'bytes on the link, times the wanted PUBLISH packets' }
     take({ ...figure, series: rounds.map((one) => seriesOf(one, ({ all }) => all)), budget: { most: cell.most } })
     take({
       cell: `${figure.cell}, against the stream`,
@@ -42,7 +42,7 @@ export async function benchWire(bench: Bench, field: Field, take: (figure: Figur
 }
 
 function nameOf({ qos, payloadBytes, wantedCount }: WireCell, { topicCount }: Bench): string {
-  return `bytes on the link, QoS ${qos}, ${payloadBytes} B, ${wantedCount} of ${topicCount} topics wanted`
+  return `QoS ${qos}, ${payloadBytes} B, ${wantedCount} of ${topicCount.toLocaleString('en')} topics wanted`
 }
 
 async function measureOne(

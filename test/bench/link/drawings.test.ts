@@ -51,8 +51,8 @@ function shapes(svg: string, kind: string, attribute: string): number[] {
   )
 }
 
-/** In the panel of `us` two decades, 0.1 to 10, lie on 580 units from 330 on. */
-const x = (value: number): number => 330 + (Math.log10(value) + 1) * 290
+/** In the panel of `us` two decades, 0.1 to 10, lie on 580 units from 350 on. */
+const x = (value: number): number => 350 + (Math.log10(value) + 1) * 290
 
 test('a drawing puts medians, ranges and budgets where they belong', () => {
   const svg = plotOf('A link', figures)
