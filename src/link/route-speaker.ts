@@ -96,6 +96,8 @@ export class RouteSpeaker implements ConnectionListener {
       case 'begin_bootstrap':
         return this.#life.whenReady(() => this.#beginBootstrap(command.forgotten))
       case 'begin_native':
+        // What was reported before nobody was to ask for.
+        this.#changesReported = false
         return this.#native?.begin()
       case 'send_batch':
         if (this.#native === undefined) return this.#sendBatch()

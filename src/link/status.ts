@@ -96,6 +96,9 @@ export function statusOf(facts: LinkFacts): LinkStatus {
   }
 }
 
+/** What a DISCONNECT says to whom the peer has no link any more. */
+const administrativeAction = 0x98
+
 function leftStatus(reason: GoodbyeReason): LinkStatus {
   return { state: 'connecting', reasons: [`the peer has ${reason} its link to us`] }
 }
@@ -120,7 +123,8 @@ function stateOf({ routeSync, forwarding }: LinkFacts, troubled: boolean): LinkS
     case 'disconnected':
     case 'refused':
     default:
-      // Neither way open is more than a degradation.
+      // Somebody's hand at the peer is no trouble; and neither way open is more than a degradation.
+      if (routeSync.failure?.reasonCode === administrativeAction) return 'connecting'
       return sends && routeSync.failure !== undefined ? 'degraded' : 'connecting'
   }
 }

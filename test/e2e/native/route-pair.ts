@@ -64,8 +64,11 @@ export class Side {
     await this.node.reconfigure(this.#config)
   }
 
-  async client(t: TestContext): Promise<MqttClient> {
-    const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${this.port}`, { protocolVersion: 5, reconnectPeriod: 0 })
+  /** @param clientId of one whose session is kept */
+  async client(t: TestContext, clientId?: string): Promise<MqttClient> {
+    const kept = clientId === undefined ? {} : { clientId, clean: false, properties: { sessionExpiryInterval: 600 } }
+    const options = { protocolVersion: 5, reconnectPeriod: 0, ...kept } as const
+    const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${this.port}`, options)
     t.after(() => void client.end(true))
     return client
   }
