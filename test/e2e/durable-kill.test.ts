@@ -3,13 +3,13 @@
  * QoS 1 or 2 that it acknowledged is missing at a kept session, and none of QoS 2 comes twice. `SEED=n` replays the moments.
  */
 import assert from 'node:assert/strict'
-import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type NodeProcess, startNodeProcess } from '../../src/cli/demo/node-process.ts'
-import { CrashClient, type Wire } from '../broker/durable/crash-client.ts'
+import { CrashClient } from '../broker/durable/crash-client.ts'
 import { nodeFile, reserve, temporaryDirectory } from './clusters.ts'
+import { SocketWire } from './socket-wire.ts'
 
 const KILLS = 25
 const LOAD_MS_MAX = 400
@@ -24,37 +24,6 @@ function randomFrom(start: number): () => number {
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
-class SocketWire implements Wire {
-  readonly toServer: Buffer[] = []
-  readonly toClient: Buffer[] = []
-  isOpen = true
-  readonly #socket: Socket
-
-  /** @param came called when there is something for the client, or nothing will come any more */
-  constructor(port: number, came: () => void) {
-    this.#socket = connect({ host: '127.0.0.1', port, noDelay: true })
-    this.#socket.on('data', (chunk: Buffer) => {
-      this.toClient.push(chunk)
-      came()
-    })
-    // A reset is what a killed node looks like.
-    this.#socket.on('error', () => this.#socket.destroy())
-    this.#socket.on('close', () => {
-      this.isOpen = false
-      came()
-    })
-  }
-
-  deliverToServer(): void {
-    if (this.toServer.length > 0) this.#socket.write(Buffer.concat(this.toServer.splice(0)))
-  }
-
-  cut(): void {
-    this.isOpen = false
-    this.#socket.destroy()
   }
 }
 
