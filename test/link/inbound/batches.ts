@@ -1,11 +1,12 @@
 /** Batches as the sender of a native link writes them, and a broker with a gate that takes them. */
 import type { TestContext } from 'node:test'
 import { deflateRawSync } from 'node:zlib'
+import type { IConnectPacket } from 'mqtt-packet'
 import { BatchWriter } from '../../../src/lanes/batch-writer.ts'
 import { compressedFrame, LINK_TABLES_AT, linkTables, markSent, writeLinkHead } from '../../../src/lanes/link-frame.ts'
 import { LinkGate } from '../../../src/link/inbound/link-gate.ts'
 import type { InboundPorts } from '../../../src/link/inbound/inbound-ports.ts'
-import { encodeGreeting, ourGreeting } from '../../../src/link/native/greeting.ts'
+import { encodeGreeting, type Greeting, ourGreeting } from '../../../src/link/native/greeting.ts'
 import type { Clock } from '../../../src/broker/clock.ts'
 import type { LinkConfig, MqttConfig } from '../../../src/config/config.ts'
 import type { Message } from '../../../src/packets/message.ts'
@@ -113,10 +114,8 @@ export class NativeNode {
 
   /** The connection of a node of `cluster` that greets. */
   async peer(node = 'f1', cluster = 'far', clientId = `${cluster}-${node}`): Promise<Peer> {
-    const greeting = encodeGreeting(ourGreeting(cluster, node, 'fedcba9876543210'))
-    const client = await this.started.client(clientId, 5, {
-      properties: { userProperties: { 'isthmus-link': greeting } },
-    })
+    const properties = { userProperties: { 'isthmus-link': encodeGreeting(greetingOf(cluster, node)) } }
+    const client = await this.started.client(clientId, 5, { properties })
     const said = client.connack.properties?.userProperties?.['isthmus-link']
     return { client, answer: typeof said === 'string' ? said : undefined }
   }
@@ -131,6 +130,17 @@ export class NativeNode {
     const { received: _, ...counts } = this.gate.inboundStatus('far')!.messages
     return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
   }
+}
+
+export function greetingOf(cluster: string, node: string): Greeting {
+  return ourGreeting(cluster, node, 'fedcba9876543210')
+}
+
+/** The CONNECT of a node that greets. */
+export function peerConnect(cluster: string, node: string): IConnectPacket {
+  const properties = { userProperties: { 'isthmus-link': encodeGreeting(greetingOf(cluster, node)) } }
+  const clientId = `${cluster}-${node}`
+  return { cmd: 'connect', protocolId: 'MQTT', protocolVersion: 5, clientId, clean: true, keepalive: 0, properties }
 }
 
 export type Peer = { readonly client: RawClient; readonly answer: string | undefined }
