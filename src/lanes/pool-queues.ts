@@ -6,11 +6,12 @@
  */
 import { expiresAtMs } from '../packets/message.ts'
 import type { Publication } from '../packets/publication.ts'
+import { ExpiryHeap } from './expiry-heap.ts'
 import type { DropReason, Ledger, Outcome } from './ledger.ts'
 import { LINK_TABLES_AT } from './link-frame.ts'
 import type { OutboxBatch } from './outbox-batch.ts'
 import type { Outbox, TakenMessages } from './outbox.ts'
-import { EntryList, ExpiryHeap, PoolEntry, Qos0List } from './pool-entry.ts'
+import { EntryList, PoolEntry, Qos0List } from './pool-entry.ts'
 import { readBatch } from './read-batch.ts'
 
 /** No batch is unpacked while there are so many messages, or so many bytes of them; one more has at most a thousand or so. */
@@ -28,7 +29,7 @@ export class PoolQueues implements TakenMessages {
   readonly #outbox: Pick<Outbox, 'take' | 'release'>
   readonly #ledger: Ledger
   #queues: Queue[]
-  #expiry = new ExpiryHeap()
+  #expiry = new ExpiryHeap<PoolEntry>()
   #sequence = 0
   #count = 0
 
@@ -62,7 +63,7 @@ export class PoolQueues implements TakenMessages {
 
   /** When the next waiting message expires, by the steady clock; `Infinity` if none ever does. */
   get nextExpiryMs(): number {
-    return this.#expiry.soonest?.expiresAtMs ?? Number.POSITIVE_INFINITY
+    return this.#expiry.soonest?.expiresMs ?? Number.POSITIVE_INFINITY
   }
 
   /**
@@ -76,9 +77,16 @@ export class PoolQueues implements TakenMessages {
       const batch = this.#outbox.take(steadyMs)
       if (batch === undefined) break
       found = true
-      this.#unpack(batch, steadyMs, wallMs)
+      this.unpack(batch, steadyMs, wallMs)
     }
     return found
+  }
+
+  /** Of a batch that was taken out of the outbox. */
+  unpack(batch: OutboxBatch, steadyMs: number, wallMs: number): void {
+    const read = readBatch(batch.frame, LINK_TABLES_AT)
+    if (read.type === 'malformed') throw new Error(`batch ${batch.id} of our own cannot be read: ${read.reason}`)
+    for (const publication of read.publications) this.#enter(publication, batch, steadyMs, wallMs)
   }
 
   /** The next message of a queue, which is now in flight, or `undefined` if nothing waits there. */
@@ -87,7 +95,7 @@ export class PoolQueues implements TakenMessages {
     for (;;) {
       const entry = queue.waiting.first
       if (entry === undefined) return undefined
-      if (entry.expiresAtMs <= steadyMs) {
+      if (entry.expiresMs <= steadyMs) {
         this.#drop(entry, 'expired')
         continue
       }
@@ -124,7 +132,7 @@ export class PoolQueues implements TakenMessages {
   sweep(steadyMs: number): number {
     let swept = 0
     for (let entry = this.#expiry.soonest; entry !== undefined; entry = this.#expiry.soonest) {
-      if (entry.expiresAtMs > steadyMs) break
+      if (entry.expiresMs > steadyMs) break
       this.#drop(entry, 'expired')
       swept += 1
     }
@@ -137,7 +145,7 @@ export class PoolQueues implements TakenMessages {
     for (let index = 0; index < this.#queues.length; index += 1) this.putBack(index)
     const entries = this.#waitingEntries().toSorted((one, other) => one.sequence - other.sequence)
     this.#queues = emptyQueues(queueCount)
-    this.#expiry = new ExpiryHeap()
+    this.#expiry = new ExpiryHeap<PoolEntry>()
     for (const entry of entries) {
       entry.queueIndex = queueOf(entry.message.from, queueCount)
       this.#queue(entry.queueIndex).bytes += entry.bytes
@@ -164,7 +172,7 @@ export class PoolQueues implements TakenMessages {
       for (const list of [flying, waiting]) for (let entry = list.first; entry; entry = entry.next) entry.place = 'gone'
     }
     this.#queues = emptyQueues(this.#queues.length)
-    this.#expiry = new ExpiryHeap()
+    this.#expiry = new ExpiryHeap<PoolEntry>()
     this.#count = 0
   }
 
@@ -178,12 +186,6 @@ export class PoolQueues implements TakenMessages {
       bytes += queue.bytes
     }
     return messages < messagesEnough && bytes < bytesEnough
-  }
-
-  #unpack(batch: OutboxBatch, steadyMs: number, wallMs: number): void {
-    const read = readBatch(batch.frame, LINK_TABLES_AT)
-    if (read.type === 'malformed') throw new Error(`batch ${batch.id} of our own cannot be read: ${read.reason}`)
-    for (const publication of read.publications) this.#enter(publication, batch, steadyMs, wallMs)
   }
 
   #enter(publication: Publication, batch: OutboxBatch, steadyMs: number, wallMs: number): void {
