@@ -295,8 +295,36 @@ export class Outbox {
 
   /** Gives up a batch that waits. */
   #drop(batch: QueuedBatch, reason: DropReason): void {
+    const { list, next } = batch
     this.ledger.dropQueued(batch.messages, reason)
     this.#forget(batch)
+    // What has expired does so after a restart as well.
+    if (batch.sequence > 0 && reason !== 'expired') this.#holdBehind(list, next)
+  }
+
+  /**
+   * What follows one that was dropped may not go before the disk knows: else a crash would bring that one back under a number that
+   * has been passed, for which the receiver would answer that it has it. So the next is kept anew, as another batch, since what the
+   * keeper says of this one may be of before.
+   */
+  #holdBehind(list: BatchList | undefined, next: QueuedBatch | undefined): void {
+    if (!this.#isKeeping || list === this.#qos0) return
+    if (next === undefined && list === this.#again) {
+      this.#keepAnew(this.#live.first)
+      this.#keepAnew(this.#backlog.first)
+    } else this.#keepAnew(next)
+  }
+
+  #keepAnew(batch: QueuedBatch | undefined): void {
+    if (batch?.list === undefined) return
+    const same = new QueuedBatch(batch)
+    same.isKept = false
+    same.place = batch.place
+    this.#enter(same, batch.list, batch)
+    this.#unlink(batch)
+    this.#sealedBytes -= batch.bytes
+    batch.place = 'gone'
+    this.#keeper?.keep(same)
   }
 
   /** The ledger is the caller's business. */
@@ -525,11 +553,11 @@ export class Outbox {
     const agedMs = Math.min(sentAtMs, wallMs) - wallAheadMs + this.#limits.ageMsMax
     let firstExpiryMs = Number.POSITIVE_INFINITY
     let lastExpiryMs = Number.NEGATIVE_INFINITY
-    for (const publication of read.publications) {
+    for (const [i, publication] of read.publications.entries()) {
       const expiryMs = expiryOf(publication, { agedMs, wallAheadMs })
       firstExpiryMs = Math.min(firstExpiryMs, expiryMs)
       lastExpiryMs = Math.max(lastExpiryMs, expiryMs)
-      this.#publishers.add(publication.publisher.clientId, this.#turn, this.#firstTurn)
+      if (read.directives[i]!.plain) this.#publishers.add(publication.publisher.clientId, this.#turn, this.#firstTurn)
     }
     const batch = new QueuedBatch({
       id,
@@ -592,7 +620,7 @@ export class Outbox {
    * have no number above its own.
    */
   #cut(batch: QueuedBatch): void {
-    const { list, epoch, lane, agedMs, wallAheadMs, isResent, turn, place } = batch
+    const { list, next, epoch, lane, agedMs, wallAheadMs, isResent, turn, place } = batch
     if (list === undefined) return
     const pieces = cutBatch(batch, this.#frameBytesMax)
     const isKept = !this.#isKeeping || batch.sequence === 0
@@ -627,7 +655,9 @@ export class Outbox {
     this.#count -= batch.messages - messages
     batch.place = 'gone'
     // Otherwise the last piece takes its place on the disk.
-    if (batch.sequence > 0 && lastId !== batch.id) this.#keeper?.forget(batch)
+    if (batch.sequence === 0 || lastId === batch.id) return
+    this.#keeper?.forget(batch)
+    this.#holdBehind(list, next)
   }
 
   /** Other limits. They hold at once for bytes and count; the age holds for what comes from now on. */

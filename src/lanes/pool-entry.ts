@@ -1,4 +1,4 @@
-/** A message in the queues of a pool, and the two structures that hold it: a list in order of arrival and a heap by expiry. */
+/** A message in the queues of a pool, and the lists that hold it in order of arrival. */
 import type { Message } from '../packets/message.ts'
 import type { Publication } from '../packets/publication.ts'
 import type { OutboxBatch } from './outbox-batch.ts'
@@ -13,7 +13,7 @@ export class PoolEntry {
   /** Order of arrival in all queues. */
   readonly sequence: number
   /** By the steady clock; `Infinity` for one that may wait for ever. */
-  readonly expiresAtMs: number
+  readonly expiresMs: number
   queueIndex: number
   place: 'queued' | 'inflight' | 'gone' = 'queued'
   /** When it was last taken, by the steady clock. */
@@ -26,12 +26,12 @@ export class PoolEntry {
   nextQos0: PoolEntry | undefined
   heapIndex = -1
 
-  constructor(publication: Publication, batch: OutboxBatch, sequence: number, expiresAtMs: number, queueIndex: number) {
+  constructor(publication: Publication, batch: OutboxBatch, sequence: number, expiresMs: number, queueIndex: number) {
     this.message = publication.toMessage()
     this.bytes = publication.byteLength
     this.batch = batch
     this.sequence = sequence
-    this.expiresAtMs = expiresAtMs
+    this.expiresMs = expiresMs
     this.queueIndex = queueIndex
   }
 }
@@ -99,65 +99,5 @@ export class Qos0List {
     else entry.nextQos0.previousQos0 = entry.previousQos0
     entry.previousQos0 = undefined
     entry.nextQos0 = undefined
-  }
-}
-
-/**
- * The entries that can expire, soonest first: a binary heap from which any entry can leave. With one age for all, which
- * is the common case, entries come in order and an insertion compares once.
- */
-export class ExpiryHeap {
-  readonly #entries: PoolEntry[] = []
-
-  get soonest(): PoolEntry | undefined {
-    return this.#entries[0]
-  }
-
-  add(entry: PoolEntry): void {
-    if (entry.expiresAtMs === Number.POSITIVE_INFINITY) return
-    this.#entries.push(entry)
-    this.#rise(entry, this.#entries.length - 1)
-  }
-
-  remove(entry: PoolEntry): void {
-    const index = entry.heapIndex
-    if (index < 0) return
-    entry.heapIndex = -1
-    const last = this.#entries.pop()
-    if (last === undefined || last === entry) return
-    this.#rise(last, index)
-    this.#sink(last, last.heapIndex)
-  }
-
-  #rise(entry: PoolEntry, from: number): void {
-    let index = from
-    while (index > 0) {
-      const parentIndex = (index - 1) >> 1
-      const parent = this.#entries[parentIndex]
-      if (parent === undefined || parent.expiresAtMs <= entry.expiresAtMs) break
-      this.#place(parent, index)
-      index = parentIndex
-    }
-    this.#place(entry, index)
-  }
-
-  #sink(entry: PoolEntry, from: number): void {
-    let index = from
-    for (;;) {
-      const left = this.#entries[2 * index + 1]
-      if (left === undefined) break
-      const right = this.#entries[2 * index + 2]
-      const child = right !== undefined && right.expiresAtMs < left.expiresAtMs ? right : left
-      if (entry.expiresAtMs <= child.expiresAtMs) break
-      const childIndex = child.heapIndex
-      this.#place(child, index)
-      index = childIndex
-    }
-    this.#place(entry, index)
-  }
-
-  #place(entry: PoolEntry, index: number): void {
-    this.#entries[index] = entry
-    entry.heapIndex = index
   }
 }
