@@ -75,6 +75,10 @@ class Peer {
   }
 }
 
+async function settled(fits: () => boolean): Promise<void> {
+  while (!fits()) await endOfTurn()
+}
+
 async function start(t: TestContext, peer: Peer, changes: Partial<LinkConfig> = {}) {
   const run = startRuntime({ boot: '0a' })
   t.after(async () => {
@@ -91,10 +95,7 @@ async function start(t: TestContext, peer: Peer, changes: Partial<LinkConfig> = 
     assert.equal(imbalance(snapshot), 0)
     return snapshot
   }
-  const settled = async (fits: () => boolean) => {
-    while (!fits()) await endOfTurn()
-  }
-  return { ...run, config, publish, ledger, settled }
+  return { ...run, config, publish, ledger }
 }
 
 test(
@@ -102,7 +103,7 @@ test(
   { timeout: 20_000 },
   async (t) => {
     const peer = new Peer()
-    const { publish, ledger, settled, status, runtime } = await start(t, peer)
+    const { publish, ledger, status, runtime } = await start(t, peer)
     await status(running)
     for (let index = 0; index < 10; index += 1) publish(`t/${index}`)
     publish('t/0', { qos: 0 })
@@ -136,7 +137,7 @@ test(
   { timeout: 20_000 },
   async (t) => {
     const peer = new Peer()
-    const { publish, ledger, settled, status, runtime } = await start(t, peer, { dialect: 'emqx' })
+    const { publish, ledger, status, runtime } = await start(t, peer, { dialect: 'emqx' })
     await status(running)
     await settled(() => peer.connects().length === 4)
     publish('t')
@@ -153,7 +154,7 @@ test(
   async (t) => {
     let answering = false
     const peer = new Peer((received) => (isMessage(received) && !answering ? undefined : 0))
-    const { publish, ledger, settled, status, clock } = await start(t, peer)
+    const { publish, ledger, status, clock } = await start(t, peer)
     await status(running)
     publish('t/1')
     await peer.acceptor.packet(isMessage)
@@ -185,7 +186,7 @@ for (const { turn, before, after } of [
     let answering = false
     const peer = new Peer((received) => (isMessage(received) && !answering ? undefined : 0))
     peer.isNative = before
-    const { publish, ledger, settled, status, clock } = await start(t, peer)
+    const { publish, ledger, status, clock } = await start(t, peer)
     await status(running)
     const publishers = ['p1', 'p2', 'p3']
     const some = (from: number, to: number) => {
@@ -220,7 +221,7 @@ test(
   { timeout: 20_000 },
   async (t) => {
     const peer = new Peer()
-    const { publish, ledger, settled, status, clock, runtime } = await start(t, peer)
+    const { publish, ledger, status, clock, runtime } = await start(t, peer)
     await status(running)
     peer.acceptor.cut()
     await status(cut)
@@ -240,7 +241,7 @@ test(
   { timeout: 20_000 },
   async (t) => {
     const peer = new Peer()
-    const { publish, ledger, settled, status, runtime, config } = await start(t, peer)
+    const { publish, ledger, status, runtime, config } = await start(t, peer)
     await status(running)
     const long = { retain: true, payload: Buffer.alloc(5_000, 'the same ') }
     publish('t', long)
