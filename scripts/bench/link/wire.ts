@@ -99,7 +99,10 @@ async function count(
   }
 }
 
-/** Each topic its message, again and again, two turns of all topics on their way at most; resolves with how many never came. */
+/**
+ * Each topic its message, again and again, one turn of all topics on its way at most: so that what is wanted of it meets in a batch, and
+ * no more. Resolves with how many never came.
+ */
 function send({ publishers, subscribers }: Ends, topics: number, wanted: number, turns: number): Promise<number> {
   const [publisher, subscriber] = [publishers[0]!, subscribers[0]!]
   publisher.beginPhase(phase)
@@ -115,7 +118,7 @@ function send({ publishers, subscribers }: Ends, topics: number, wanted: number,
     const pump = (): void => {
       const arrived = Math.floor(subscriber.delivered / wanted)
       const acknowledged = Math.floor(publisher.acknowledged / topics)
-      for (; sentTurns < turns && sentTurns - Math.min(arrived, acknowledged) < 2; sentTurns++) publisher.send(topics)
+      for (; sentTurns < turns && sentTurns === Math.min(arrived, acknowledged); sentTurns++) publisher.send(topics)
       if (subscriber.delivered === turns * wanted && publisher.acknowledged === turns * topics) finish()
     }
     publisher.afterRead = subscriber.afterRead = pump
