@@ -156,9 +156,9 @@ function copied<T extends Int32Array | Float64Array>(from: T, to: T): T {
   return to
 }
 
-/** Grows by a quarter: there are many of these tables. */
+/** Grows to the double, and by a quarter once it is larger: there are many of these tables. */
 function grown(present: number, needed: number): number {
-  return Math.max(needed, present + (present >> 2), 8)
+  return Math.max(needed, present < 1_024 ? 2 * present : present + (present >> 2), 8)
 }
 
 function writeKey(key: string): void {

@@ -10,6 +10,7 @@
  * for seconds: `busy` says that there is work left, and `work` does some of it. Meanwhile the peer is told too much, never too
  * little: what is covered goes late, and what covered it goes when all that it hid has been announced.
  */
+import { covers } from '../topics/covers.ts'
 import { FilterTrie } from '../topics/filter-trie.ts'
 import { intersect } from '../topics/intersect.ts'
 import { hasWildcard } from '../topics/topic-filter.ts'
@@ -34,8 +35,11 @@ const sameAs: ReadonlyMap<string, string> = new Map([
 /** Routes that one change may move at once; more become a job. */
 const routesAtOnceMax = 1_000
 
-/** Routes that a wide one hides, or hid until it went. */
-type Job = { readonly type: 'hide' | 'reveal'; readonly routes: readonly string[]; done: number }
+/** Of the routes that a wide one hides, or hid until it went, those at this place and after it are still to be dealt with. */
+type Job = { readonly type: 'hide' | 'reveal'; readonly wide: string; place: number }
+
+/** To look at a route that a job is not about takes so much of what it takes to move one. */
+const lookCost = 1 / 4
 
 export class RouteSource {
   readonly #linkFilters: readonly string[]
@@ -66,18 +70,23 @@ export class RouteSource {
     return this.#jobs.length > 0
   }
 
-  /** Does some of what is left to do: moves at most so many routes. */
+  /** Does some of what is left to do: as much as it takes to move so many routes. */
   work(routesMax: number): void {
     let left = routesMax
-    for (let job = this.#jobs[0]; job !== undefined && left > 0; job = this.#jobs[0]) {
-      const routes = job.routes.slice(job.done, job.done + left)
-      left -= routes.length
-      job.done += routes.length
-      if (job.done === job.routes.length) this.#jobs.shift()
-      if (job.type === 'hide') this.#hide(routes)
-      else this.#reveal(routes)
-    }
+    for (let job = this.#jobs[0]; job !== undefined && left > 0; job = this.#jobs[0]) left -= this.#step(job)
     if (!this.busy) this.#letGo()
+  }
+
+  /** What comes while a job goes on is dealt with when it comes, so that every route need be looked at once. Returns what it cost. */
+  #step(job: Job): number {
+    const routes = job.type === 'hide' ? this.#announced : this.#hidden
+    const { place } = job
+    job.place += 1
+    if (job.place >= routes.placeCount) this.#jobs.shift()
+    const route = routes.filterAt(place)
+    if (route === undefined || route === job.wide || !covers(job.wide, route)) return lookCost
+    this.#move(job.type, [route])
+    return 1
   }
 
   /** How many routes the peer should have. */
@@ -183,7 +192,7 @@ export class RouteSource {
     if (this.#announced.isCovered(route)) return this.#hidden.set(route, 1)
     this.#announced.set(route, 1)
     this.#announce(route)
-    if (hasWildcard(route)) this.#begin('hide', this.#announced.coveredBy(route))
+    if (hasWildcard(route)) this.#begin('hide', route)
   }
 
   #unwant(route: string): void {
@@ -192,21 +201,26 @@ export class RouteSource {
       if (hiddenCount > 1) return this.#hidden.set(route, hiddenCount - 1)
       this.#hidden.delete(route)
       // A job may have passed over something for the sake of this one, which was to be revealed itself.
-      if (this.busy && hasWildcard(route)) this.#begin('reveal', this.#hidden.coveredBy(route))
+      if (this.busy && hasWildcard(route)) this.#begin('reveal', route)
       return
     }
     const count = this.#announced.get(route)
     if (count === undefined) return
     if (count > 1) return this.#announced.set(route, count - 1)
     this.#announced.delete(route)
-    if (hasWildcard(route)) this.#begin('reveal', this.#hidden.coveredBy(route))
+    if (hasWildcard(route)) this.#begin('reveal', route)
     if (this.busy) this.#leave(route)
     else this.#planDelete(route)
   }
 
-  #begin(type: Job['type'], routes: readonly string[]): void {
-    if (routes.length > this.#atOnceMax) this.#jobs.push({ type, routes, done: 0 })
-    else if (type === 'hide') this.#hide(routes)
+  #begin(type: Job['type'], wide: string): void {
+    const routes = (type === 'hide' ? this.#announced : this.#hidden).coveredBy(wide, this.#atOnceMax)
+    if (routes.length > this.#atOnceMax) this.#jobs.push({ type, wide, place: 0 })
+    else this.#move(type, routes)
+  }
+
+  #move(type: Job['type'], routes: readonly string[]): void {
+    if (type === 'hide') this.#hide(routes)
     else this.#reveal(routes)
   }
 
@@ -230,7 +244,7 @@ export class RouteSource {
       this.#announced.set(route, count)
       this.#announce(route)
       // Something narrower may have been announced while this one waited for its turn.
-      if (hasWildcard(route)) this.#begin('hide', this.#announced.coveredBy(route))
+      if (hasWildcard(route)) this.#begin('hide', route)
     }
   }
 

@@ -108,8 +108,9 @@ export class FilterTrie<V> {
   /**
    * All filters that this one covers, itself too if it is here. Costs in proportion to what is found, but for each `+` that is not
    * the last level also to the number of levels known in its place.
+   * @param countMax who gets more than so many has not got all: the search ends there
    */
-  coveredBy(topicFilter: string): string[] {
+  coveredBy(topicFilter: string, countMax = Number.POSITIVE_INFINITY): string[] {
     const count = this.#names.readText(topicFilter)
     const path = this.#names.path
     const found: string[] = []
@@ -120,7 +121,7 @@ export class FilterTrie<V> {
       const node = branches.pop()!
       const id = path[depth]!
       if (depth === count) this.#spellInto(found, node << 1)
-      else if (id === hashLevel) this.#spellSubtree(found, node)
+      else if (id === hashLevel) this.#spellSubtree(found, node, countMax)
       else if (id !== plusLevel) this.#branch(id === unknownLevel ? 0 : this.#nodes.literalChildOf(node, id), depth + 1)
       else {
         this.#branchOut(node, depth + 1)
@@ -128,6 +129,7 @@ export class FilterTrie<V> {
         const open = count === depth + 2 && path[depth + 1] === hashLevel
         if (open && !this.#isTopic(node)) this.#spellInto(found, (node << 1) | 1)
       }
+      if (found.length > countMax) branches.length = 0
     }
     return found
   }
@@ -188,11 +190,11 @@ export class FilterTrie<V> {
   }
 
   /** What a `#` under this node covers: all below, and the node itself. The depth of the branches does not matter here. */
-  #spellSubtree(found: string[], top: Node): void {
+  #spellSubtree(found: string[], top: Node, countMax: number): void {
     const branches = this.#branches
     const bottom = branches.length
     branches.push(top, 0)
-    while (branches.length > bottom) {
+    while (branches.length > bottom && found.length <= countMax) {
       branches.pop()
       const node = branches.pop()!
       this.#spellInto(found, node << 1)
