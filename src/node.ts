@@ -40,6 +40,7 @@ import { LinkGate } from './link/inbound/link-gate.ts'
 import type { MarkSharing } from './link/inbound/mark-sharing.ts'
 import type { Sharing } from './link/inbound/sharing-port.ts'
 import { LinkRuntime } from './link/link-runtime.ts'
+import type { SenderView } from './link/link-sender.ts'
 import type { RetainedProgress } from './link/retained/retained-teller.ts'
 import type { LinkStatus } from './link/status.ts'
 import { type LossCounts, LossWatch } from './metrics/loss-watch.ts'
@@ -66,7 +67,7 @@ export type NodeStatus = {
   readonly links: readonly NodeLink[]
 }
 
-export type NodeLink = LinkStatus & {
+export type NodeLink = LinkStatus & SenderView & {
   readonly name: string
   /** Routes that we told the peer, and those that it told us. */
   readonly routes: { readonly ours: number; readonly peers: number }
@@ -243,6 +244,7 @@ export class Node {
       log,
       changed: (peer) => this.#links.setInbound(peer, this.#gate.inboundFact(peer)),
       links: () => this.#config.cluster.links.map(({ name }) => name),
+      ledgers: () => this.#durable,
       ...(isMember ? { sharing: this.#sharing(), marks: this.#markSharing() } : {}),
     })
     this.#broker.linkInlet = this.#gate
@@ -300,7 +302,7 @@ export class Node {
       const file = join(this.#config.node.data_dir, STORE_FILE)
       throw new StoreError('STORE_DAMAGED', `${file}: ${error.message}`, { cause: error })
     }
-    this.#durable?.dropOthers()
+    this.#durable?.dropOthers(new Set(this.#config.cluster.links.map(({ name }) => name)))
   }
 
   async #openDebug(): Promise<void> {
@@ -572,6 +574,7 @@ export class Node {
       ...status,
       routes: { ours: this.#links.routeCount(name), peers: inbound?.routes ?? 0 },
       ledger: this.#links.ledger(name),
+      ...this.#links.senderView(name),
       inbound: inbound?.messages,
       retained: this.#links.retainedProgress(name),
     }

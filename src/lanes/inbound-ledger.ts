@@ -14,9 +14,17 @@ export type InboundLedgerSnapshot = {
 } & Readonly<Record<InboundRefusal, number>>
 
 export class InboundLedger {
-  #accepted = 0
-  #maybeDuplicate = 0
-  #refused: Record<InboundRefusal, number> = noRefusals()
+  #accepted: number
+  #maybeDuplicate: number
+  #refused: Record<InboundRefusal, number>
+
+  /** @param kept from before a restart; what it does not name is 0 */
+  constructor(kept: Partial<InboundLedgerSnapshot> = {}) {
+    this.#accepted = kept.accepted ?? 0
+    this.#maybeDuplicate = kept.maybe_duplicate ?? 0
+    const { duplicate = 0, not_in_topics = 0, link_disabled = 0, malformed = 0 } = kept
+    this.#refused = { duplicate, not_in_topics, link_disabled, malformed }
+  }
 
   /** The message was handed to the broker, whether anybody here wanted it or not. */
   accept(count = 1): void {

@@ -35,3 +35,14 @@ test('a reset forgets all, and a snapshot from before stays what it was', () => 
     [1, 0, 0],
   )
 })
+
+test('it goes on where it was before a restart; what was not counted then is 0', () => {
+  const before = new InboundLedger()
+  before.accept(3)
+  before.refuse('not_in_topics', 2)
+  before.maybeDuplicate(1)
+  const after = new InboundLedger(before.snapshot())
+  after.accept()
+  assert.deepEqual(after.snapshot(), { ...before.snapshot(), received: 6, accepted: 4 })
+  assert.equal(new InboundLedger({ accepted: 2 }).snapshot().received, 2)
+})

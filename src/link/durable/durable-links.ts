@@ -3,6 +3,7 @@
  * good, and where all messages stand. Read once at the start; each link takes its own, and what no link takes is given up.
  */
 import type { Ledger, LedgerSnapshot } from '../../lanes/ledger.ts'
+import type { InboundLedgerSnapshot } from '../../lanes/inbound-ledger.ts'
 import type { KeptBatch } from '../../lanes/outbox-batch.ts'
 import { LedgerBook } from './ledger-book.ts'
 import { type KeptOutbox, LinkKeeper } from './link-keeper.ts'
@@ -24,7 +25,7 @@ const LEDGERS_MS = 1_000
 const NAMED_MAX = 10
 
 export class DurableLinks {
-  readonly ledgers = new LedgerBook()
+  readonly #ledgers = new LedgerBook()
   readonly #options: OutboxJournalOptions
   readonly #store: OutboxStore
   readonly #journal: OutboxJournal
@@ -34,7 +35,7 @@ export class DurableLinks {
   constructor(store: OutboxStore, options: OutboxJournalOptions) {
     this.#store = store
     this.#options = options
-    this.#journal = new OutboxJournal(store, this.ledgers, options)
+    this.#journal = new OutboxJournal(store, this.#ledgers, options)
   }
 
   /** Reads the store, in slices. To be called once, before any link is there. Rejects with `DamagedOutbox`. */
@@ -42,7 +43,7 @@ export class DurableLinks {
     const damages: string[] = []
     await this.#each('ledgers', damages, (key, value) => {
       const { side, link } = readLedgerKey(key)
-      this.ledgers.found(side, link, decodeLedger(key, value))
+      this.#ledgers.found(side, link, decodeLedger(key, value))
     })
     await this.#each('outbox', damages, (key, value) => {
       const { link, id, frame } = decodeBatch(key, value)
@@ -57,7 +58,7 @@ export class DurableLinks {
   /** They change also when no outbox does: by QoS 0, and by what comes in. */
   #watchLedgers(): void {
     this.#watch = this.#options.clock.after(LEDGERS_MS, () => {
-      if (this.ledgers.hasChanged) this.#journal.changedQuietly()
+      if (this.#ledgers.hasChanged) this.#journal.changedQuietly()
       this.#watchLedgers()
     })
   }
@@ -85,19 +86,36 @@ export class DurableLinks {
     this.#found.delete(name)
     const keeper = new LinkKeeper(name, this.#journal, batches)
     this.#journal.add(keeper)
-    return new DurableLink(keeper, this.ledgers, batches)
+    return new DurableLink(keeper, this.#ledgers, batches)
   }
 
-  /** Gives up what no link has asked for: it was configured when the process before ran, and is not now. */
-  dropOthers(): void {
-    for (const name of new Set([...this.#found.keys(), ...this.ledgers.unclaimed('out')])) {
+  claimInbound(link: string): Partial<InboundLedgerSnapshot> | undefined {
+    const counts = this.#ledgers.claim('in', link)
+    return counts === undefined ? undefined : readInbound(counts)
+  }
+
+  keepInbound(link: string, read: () => InboundLedgerSnapshot): void {
+    this.#ledgers.keep('in', link, read)
+  }
+
+  forgetInbound(link: string): void {
+    this.#ledgers.forget('in', link)
+  }
+
+  /**
+   * Gives up what links left that are configured no more, as they were when the process before ran. To be called when all others have
+   * begun.
+   */
+  dropOthers(configured: ReadonlySet<string>): void {
+    for (const name of new Set([...this.#found.keys(), ...this.#ledgers.unclaimed('out')])) {
       const batches = this.#found.get(name)?.length ?? 0
-      const { queued, inflight } = readOutbound(this.ledgers.claim('out', name))
+      const { queued, inflight } = readOutbound(this.#ledgers.claim('out', name))
       this.link(name).remove()
       const fields = { link: name, queued: queued + inflight, batches, reason: 'link_removed' }
       if (batches > 0) this.#options.log.warn(fields, 'cluster_link_outbox_lost')
     }
-    for (const name of this.ledgers.unclaimed('in')) this.ledgers.forget('in', name)
+    // Those of peers are asked for when they come.
+    for (const name of this.#ledgers.unclaimed('in')) if (!configured.has(name)) this.#ledgers.forget('in', name)
   }
 
   /** See `OutboxJournal.carry`. */
@@ -197,6 +215,10 @@ function describe(damages: readonly string[]): string {
   const named = damages.slice(0, NAMED_MAX).join('; ')
   const more = damages.length > NAMED_MAX ? `; and ${damages.length - NAMED_MAX} more` : ''
   return `${damages.length} damaged record${damages.length === 1 ? '' : 's'} of links in the store (${named}${more}). Nothing was changed. Put a copy of the store in its place that was made while the node was stopped, or move it away to start with no sessions, queued and retained messages.`
+}
+
+function readInbound(counts: LedgerCounts): Partial<InboundLedgerSnapshot> {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => typeof count === 'number'))
 }
 
 function countsOf({ dropped, failed, ...counts }: LedgerSnapshot): LedgerCounts {

@@ -58,7 +58,7 @@ const bootstrapStartMs = 10_000
 
 export class InboundPeer {
   readonly name: string
-  readonly ledger = new InboundLedger()
+  readonly ledger: InboundLedger
   lastRefusal: Refusal | undefined
   /** An actor of it lost its connection because it may not speak; its routes stay for as long as a silent one's. */
   isDismissed = false
@@ -76,6 +76,8 @@ export class InboundPeer {
   /** Whether the sink hears of routes: `retained = sync`. */
   #isSyncing = false
   #stopped = false
+  /** Whether the ledger outlives the process. */
+  #isLedgerKept = false
   /** As it was told last. */
   #stale = false
   #late = false
@@ -88,6 +90,9 @@ export class InboundPeer {
   constructor(link: LinkConfig, ports: InboundPorts, movedAway: (actor: string) => void) {
     this.name = link.name
     this.#ports = ports
+    const ledgers = ports.ledgers?.()
+    this.ledger = new InboundLedger(link.durable ? ledgers?.claimInbound(link.name) : undefined)
+    if (!link.durable) ledgers?.forgetInbound(link.name)
     this.#replica = new Replica(timingOf(link))
     const { sharing } = ports
     if (sharing !== undefined) {
@@ -102,12 +107,25 @@ export class InboundPeer {
     }
   }
 
+  /** The link is gone for good. */
+  forget(): void {
+    this.#keepLedger(false)
+  }
+
+  #keepLedger(isKept: boolean): void {
+    this.#isLedgerKept = isKept
+    const ledgers = this.#ports.ledgers?.()
+    if (isKept) ledgers?.keepInbound(this.name, () => this.ledger.snapshot())
+    else ledgers?.forgetInbound(this.name)
+  }
+
   /** Takes over the link's settings and its outbox as they are now; routes move to the new outbox without a gap. */
   configure(link: LinkConfig): void {
     this.#replica.setTiming(timingOf(link))
     this.#sharing?.setActorTtl(link.actor_ttl)
     this.#attachTo(this.#ports.sinkOf(this.name))
     this.#setSyncing(link.retained === 'sync')
+    if (link.durable !== this.#isLedgerKept) this.#keepLedger(link.durable)
     if (link.enable && !this.#stopped) this.#sharing?.start()
   }
 

@@ -50,8 +50,10 @@ export class InboundPeers {
         continue
       }
       const wasThere = peer.clear()
-      if (link === undefined) this.#peers.delete(peer.name)
-      else peer.configure(link)
+      if (link === undefined) {
+        this.#peers.delete(peer.name)
+        peer.forget()
+      } else peer.configure(link)
       onGone(peer.name, link === undefined ? 'the link was deleted' : 'the link was disabled')
       if (wasThere) this.#ports.changed(peer.name)
     }

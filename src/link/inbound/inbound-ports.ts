@@ -1,9 +1,20 @@
 /** What the accepting side of links needs from the rest of the node. */
+import type { InboundLedgerSnapshot } from '../../lanes/inbound-ledger.ts'
 import type { LinkConfig } from '../../config/config.ts'
 import type { BrokerPort } from '../broker-port.ts'
 import type { PeerSink } from '../retained/peer-sink.ts'
 import type { MarkSharing } from './mark-sharing.ts'
 import type { Sharing } from './sharing-port.ts'
+
+/** Where the messages of durable links stand, over restarts. */
+export interface InboundLedgers {
+  /** What stood on the disk when the node started; only once. */
+  claimInbound(link: string): Partial<InboundLedgerSnapshot> | undefined
+  /** From now on this is on the disk. */
+  keepInbound(link: string, read: () => InboundLedgerSnapshot): void
+  /** It is not on the disk any more. */
+  forgetInbound(link: string): void
+}
 
 export type InboundPorts = {
   readonly localCluster: string
@@ -22,6 +33,8 @@ export type InboundPorts = {
   readonly sharing?: Sharing
   /** The same for what peers of our kind send. */
   readonly marks?: MarkSharing
+  /** `undefined` where there is no store. */
+  readonly ledgers?: () => InboundLedgers | undefined
   /** Names of all links that are configured. With `sharing`: what their peers want is followed before they come to this node. */
   readonly links?: () => Iterable<string>
   readonly log: Record<'debug' | 'info' | 'warn', (fields: object, event: string) => void>

@@ -1,6 +1,7 @@
 /** What a durable link takes over into the next life of its node: its messages under their numbers, and where all of them stand. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { InboundLedger } from '../../../src/lanes/inbound-ledger.ts'
 import { DurableLinks } from '../../../src/link/durable/durable-links.ts'
 import { LinkProcess, noLimits } from './link-process.ts'
 import { LinkStore } from './link-store.ts'
@@ -179,11 +180,34 @@ test('what was left by a link that is configured no more is given up, and it is 
     defer: setImmediate,
   })
   await links.load()
-  links.dropOthers()
+  links.dropOthers(new Set())
   await links.flush()
   const lost = { link: 'b', queued: 2, batches: 1, reason: 'link_removed' }
   assert.deepEqual(log, [{ event: 'cluster_link_outbox_lost', ...lost }])
   assert.deepEqual([store.count('outbox'), store.count('ledgers')], [0, 0])
+})
+
+test('what a peer sent stands where it stood, unless its link is configured no more, or not to be kept', async () => {
+  const first = await start()
+  const ledger = new InboundLedger()
+  first.links.keepInbound('b', () => ledger.snapshot())
+  first.links.keepInbound('gone', () => ledger.snapshot())
+  ledger.accept(5)
+  ledger.refuse('duplicate', 2)
+  ledger.maybeDuplicate(1)
+  // Nothing else is to be written: it is, after a while.
+  first.clock.advance(1100)
+  first.turns()
+  assert.equal(first.store.pending.length, 1)
+  await first.store.settle()
+  const second = await first.crash(11)
+  const kept = second.links.claimInbound('b')
+  assert.deepEqual(new InboundLedger(kept).snapshot(), ledger.snapshot())
+  assert.equal(second.links.claimInbound('gone'), undefined)
+  second.links.forgetInbound('b')
+  await second.flush()
+  const third = await second.crash(12)
+  assert.equal(third.links.claimInbound('b'), undefined)
 })
 
 test('damage is named, and nothing is taken up', async () => {
