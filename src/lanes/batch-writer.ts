@@ -8,7 +8,7 @@
 import type { Publisher } from '../packets/publication.ts'
 import type { PublishView } from '../packets/publish-view.ts'
 import { BATCH_TABLES_AT, runFlag, writeBatchHead } from './lane-frame.ts'
-import { PackWriter, textBytes, writeArrayHead, writeBinaryHead } from './pack-writer.ts'
+import { PackWriter, textBytes, writeArrayHead, writeBinaryHead } from '../packets/pack-writer.ts'
 
 /** Whose a message is at the receiver. Neither: it is there only to be retained. */
 export type Directive = {

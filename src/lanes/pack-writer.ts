@@ -1,1 +1,0 @@
-export * from '../packets/pack-writer.ts'
