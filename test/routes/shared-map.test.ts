@@ -401,3 +401,69 @@ test('an answer that changes have overtaken takes nothing of them away', () => {
   bench.settle()
   assert.ok(sameDigest(copy.content.digest(), source.content.digest()))
 })
+
+test('nothing goes before the changes are here that the pieces of a repair were ahead of', () => {
+  const [former, brief, late] = keys.filter((_, index) => index % 5 === 0)
+  const copy = new MapCopy({ entriesMax: 100, answerMs })
+  copy.content.set(former!, 1)
+  const source = new MapSource({ claim: { life: 2, owner: 'a', boot: '2' }, message, journal })
+  source.set(brief!, 1)
+  source.takeUnsent()
+  const ask = (): void => {
+    const asked = copy.ask(0)
+    const answer = asked === undefined ? undefined : source.answer(asked.question)
+    assert.ok(answer !== undefined && copy.take(answer) !== 'outdated')
+  }
+  copy.take(source.heartbeat())
+  ask()
+  assert.equal(copy.state, 'repairing')
+  // What stands for the former one lies in a bucket that did not differ when they were compared.
+  source.set(late!, 1)
+  source.delete(brief!)
+  ask()
+  assert.equal(copy.state, 'sweeping')
+  assert.deepEqual(copy.work(10), [])
+  assert.ok(copy.content.has(former!))
+  const missed = source.takeUnsent()
+  assert.ok(missed !== undefined)
+  copy.take(missed)
+  assert.ok(copy.content.has(late!))
+  assert.deepEqual(copy.work(10), [{ key: former!, value: undefined }])
+  assert.equal(copy.state, 'in_sync')
+})
+
+test('a copy pulls as many pieces at a time as it may, and no more', () => {
+  const copy = new MapCopy({ entriesMax: 100, answerMs, pullsMax: 2 })
+  const source = new MapSource({ claim: { life: 1, owner: 'a', boot: '1' }, message, journal })
+  for (const key of keys) source.set(key, 1)
+  copy.take(source.heartbeat())
+  const since = copy.ask(0)
+  copy.take(source.answer(since!.question)!)
+  const pulls = [copy.ask(0), copy.ask(0)]
+  assert.deepEqual([copy.ask(0), copy.isWaiting(0)], [undefined, true])
+  const buckets = pulls.flatMap((pull) => (pull?.question.type === 'pull' ? pull.question.buckets : []))
+  assert.equal(new Set(buckets).size, 3, 'each bucket is asked for once')
+  for (let pull = pulls.pop(); pull !== undefined; pull = pulls.pop() ?? copy.ask(0)) {
+    const piece = source.answer(pull.question)
+    assert.ok(piece !== undefined && copy.take(piece) !== 'outdated')
+  }
+  assert.equal(copy.state, 'in_sync')
+})
+
+test('who takes leave is not heard any more, until somebody with a higher claim speaks', () => {
+  const copy = new MapCopy({ entriesMax: 100, answerMs })
+  const source = new MapSource({ claim: { life: 2, owner: 'a', boot: '1' }, message, journal })
+  source.set(keys[0]!, 1)
+  const delta = source.takeUnsent()!
+  copy.take({ ...source.heartbeat(), seq: 0, digest: emptyDigest })
+  copy.take(delta)
+  assert.equal(copy.end({ ...source.claim, life: 1 }), false, 'somebody with a lower claim')
+  assert.ok(copy.end(source.claim))
+  assert.equal(copy.take(delta), 'outdated')
+  assert.deepEqual([copy.state, copy.isBusy, copy.need], ['ended', true, undefined])
+  assert.deepEqual(copy.work(10), [{ key: keys[0]!, value: undefined }])
+  assert.equal(copy.isBusy, false)
+  source.raise(3)
+  copy.take(source.heartbeat())
+  assert.equal(copy.state, 'behind')
+})
