@@ -494,6 +494,45 @@ test('a batch that follows a dropped one waits until the disk knows, even if it 
   assert.deepEqual(namesOf(outbox.next(0, true)!.frame), ['b'])
 })
 
+test('pieces of what flew go before all else, though the disk has yet to get them', () => {
+  const keeper = new Shelf()
+  const outbox = outboxOf({}, { keeper })
+  const keep = () => {
+    outbox.seal(0)
+    for (const batch of keeper.kept.values()) outbox.kept(batch)
+  }
+  outbox.connected()
+  for (const name of ['a', 'b']) accept(outbox, name, { bytes: 100 })
+  keep()
+  assert.deepEqual(names(batches(outbox)), ['a', 'b'])
+  outbox.disconnected()
+  outbox.connected(200)
+  accept(outbox, 'c')
+  keep()
+  assert.equal(outbox.next(0, true), undefined)
+  assert.equal(outbox.take(0), undefined)
+  keep()
+  assert.deepEqual(names(batches(outbox)), ['a', 'b', 'c'])
+})
+
+test('lane 0 is sealed before lane 1, so that the order of a publisher is that of sealing too', () => {
+  const keeper = new Shelf()
+  const outbox = outboxOf({}, { keeper })
+  outbox.connected()
+  // The last of lane 0 leaves its batch open, and lane 1 has two full ones before the turn ends.
+  for (let i = 0; i < 15; i += 1) accept(outbox, `${i}`, { bytes: 30_000 })
+  outbox.seal(0)
+  const stored = [...keeper.kept.values()].toSorted((one, other) => one.id - other.id)
+  assert.deepEqual([...new Set(stored.map(({ lane }) => lane))], [0, 1])
+  const after = outboxOf({}, { epoch: 2 })
+  after.restore(stored, 0, WALL_MS)
+  after.connected()
+  assert.deepEqual(
+    names(batches(after)),
+    Array.from({ length: 15 }, (_, i) => `${i}`),
+  )
+})
+
 test('a frame is marked before each sending', () => {
   const outbox = outboxOf()
   accept(outbox, 'a', { atMs: 7 })
