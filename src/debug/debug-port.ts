@@ -99,6 +99,17 @@ export type LinkRow = {
   /** Routes that we told the peer, and those that it told us. */
   readonly routes: { readonly ours: number; readonly peers: number }
   readonly ledger: LedgerSnapshot | undefined
+  /** What is spoken with the peer, while a connection that carries messages is up. */
+  readonly dialect?: 'emqx' | 'native'
+  /** What gathered for the peer and how fast it crosses; left out if there is nothing. */
+  readonly backlog?: {
+    readonly messages: number
+    readonly bytes: number
+    readonly perSecond: number
+    readonly secondsLeft?: number
+  }
+  /** Bytes of the batches that were sent, before and after compressing, and how many were compressed. */
+  readonly compression?: { readonly bytesBefore: number; readonly bytesAfter: number; readonly batches: number }
   readonly inbound: InboundLedgerSnapshot | undefined
 }
 

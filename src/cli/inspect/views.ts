@@ -166,6 +166,7 @@ function linkLines(links: readonly Fields[]): string[] {
   const columns: readonly Column<Fields>[] = [
     { title: 'LINK', of: field('name') },
     { title: 'STATE', of: field('state') },
+    { title: 'DIALECT', of: field('dialect') },
     { title: 'OUR ROUTES', of: part('routes', 'ours'), align: 'right' },
     { title: 'PEER’S ROUTES', of: part('routes', 'peers'), align: 'right' },
     { title: 'DELIVERED', of: part('ledger', 'delivered'), align: 'right' },
@@ -175,7 +176,16 @@ function linkLines(links: readonly Fields[]): string[] {
   const reasons = links.flatMap(({ name, reasons }) =>
     Array.isArray(reasons) ? reasons.map((reason) => printable(`${text(name)}: ${text(reason)}`)) : [],
   )
-  return [...table(columns, links), ...(reasons.length === 0 ? [] : ['', ...reasons])]
+  const notes = [...reasons, ...links.flatMap(backlogLines)]
+  return [...table(columns, links), ...(notes.length === 0 ? [] : ['', ...notes])]
+}
+
+/** `eu-west: a backlog of 1200 messages, 400 a second, 3 s left` */
+function backlogLines({ name, backlog }: Fields): string[] {
+  if (!isFields(backlog)) return []
+  const { messages, perSecond, secondsLeft } = backlog
+  const left = typeof secondsLeft === 'number' ? `, ${durationText(secondsLeft * 1_000)} left` : ''
+  return [printable(`${text(name)}: a backlog of ${text(messages)} messages, ${text(perSecond)} a second${left}`)]
 }
 
 function ledgerLines({ ledger, inbound }: Fields): string[] {

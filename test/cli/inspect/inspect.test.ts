@@ -61,9 +61,12 @@ test('history, links, ledger and log level', async (t) => {
     await shown(t, { type: 'history', actor: 'eu' }),
     /^TIME .*\n1970-01-01T00:00:01.000Z  xstate.init +off\n$/,
   )
-  const links = { links: () => [linkRow({ state: 'degraded', reasons: ['the outbox is nearly full'] })] }
+  const backlog = { messages: 1_200, bytes: 90_000, perSecond: 400, secondsLeft: 3 }
+  const row = linkRow({ state: 'degraded', reasons: ['the outbox is nearly full'], dialect: 'native', backlog })
+  const links = { links: () => [row] }
   const table = await shown(t, { type: 'links' }, { links })
-  assert.match(table, /\neu +degraded +1 +2 +2 +1\n\neu: the outbox is nearly full\n$/)
+  assert.match(table, /\neu +degraded +native +1 +2 +2 +1\n\neu: the outbox is nearly full\n/)
+  assert.match(table, /\neu: a backlog of 1200 messages, 400 a second, 3 s left\n$/)
   assert.match(
     await shown(t, { type: 'ledger', link: 'eu' }),
     /matched +3\n[\s\S]*what the peer sends: nothing is known\n$/,
