@@ -50,6 +50,11 @@ export class BrokerWorld implements Hub {
     this.#socketOf(client).connection.receive(chunk)
   }
 
+  /** Whether the client's connection stands: otherwise what it says next is said over a new one. */
+  isOpen(client: number): boolean {
+    return this.#open.has(this.#sockets[client]!.connection)
+  }
+
   socket(client: number, event: 'gone' | 'deaf' | 'hears'): void {
     const socket = this.#socketOf(client)
     if (event === 'gone') socket.connection.disconnected()

@@ -1,6 +1,7 @@
 /** All that is fuzzed. */
 import type { FuzzTarget } from './target.ts'
 import { aclTarget } from './targets/acl.ts'
+import { batchesTarget } from './targets/batches.ts'
 import { hoconTarget } from './targets/hocon.ts'
 import { lanesTarget } from './targets/lanes.ts'
 import { linkTarget } from './targets/link.ts'
@@ -19,6 +20,7 @@ export const targets: readonly FuzzTarget[] = [
   aclTarget,
   usersTarget,
   lanesTarget,
+  batchesTarget,
 ]
 
 export function targetNamed(name: string): FuzzTarget {

@@ -17,10 +17,10 @@ import type { InboundPorts } from './inbound-ports.ts'
 import type { MaySpeak, NativeSpeakers, Speaker } from './native-speakers.ts'
 import { TopicVerdicts } from './topic-verdicts.ts'
 
-/** A packet that is not compressed may have so many bytes if nobody says otherwise. */
-const PACKET_BYTES_MAX = 1_048_576
-/** What was compressed may become so many times as large as a packet may be. */
-const INFLATED_MAX = 4
+/** What a batch may be inflated to: nobody compresses a larger one, and nobody is to wait for longer than that takes. */
+const INFLATED_BYTES_MAX = 1_048_576
+/** And so many times as large as a packet may be. */
+const INFLATED_PACKETS_MAX = 64
 
 type Opened = {
   readonly type: 'opened'
@@ -79,9 +79,9 @@ export class BatchInlet {
   }
 
   #open(payload: Buffer): Opened | Unreadable {
-    const head = readLinkFrame(payload, this.#inflatedMax)
+    const head = readLinkFrame(payload, Math.max(payload.length, this.#inflatedMax))
     if (head.type === 'malformed') return { type: 'unreadable', head: undefined, messages: 1, words: head.reason }
-    const frame = head.isCompressed ? inflated(payload, head) : payload
+    const frame = head.isCompressed ? inflated(payload, head, this.#inflatedMax) : payload
     if (frame === undefined) return { type: 'unreadable', head, messages: 1, words: 'it can not be inflated' }
     const cursor = new BatchCursor()
     const problem = cursor.open(frame, head.isCompressed ? 0 : head.tablesAt, frame.length)
@@ -89,9 +89,9 @@ export class BatchInlet {
     return { type: 'unreadable', head, messages: Math.max(1, cursor.count), words: problem }
   }
 
-  /** What was compressed must not become much larger than it could have come. */
   get #inflatedMax(): number {
-    return INFLATED_MAX * (this.#ports.termBytesMax?.() ?? PACKET_BYTES_MAX)
+    const packetBytesMax = this.#ports.termBytesMax?.() ?? INFLATED_BYTES_MAX
+    return Math.min(INFLATED_BYTES_MAX, INFLATED_PACKETS_MAX * packetBytesMax)
   }
 
   #judge(speaker: Speaker, peer: InboundPeer, link: LinkConfig, { head, frame, cursor }: Opened): BatchVerdict {
@@ -161,8 +161,9 @@ export class BatchInlet {
   }
 }
 
-/** `undefined` if that is not what the head says. */
-function inflated(payload: Buffer, { tablesAt, inflatedBytes }: LinkBatchHead): Buffer | undefined {
+/** `undefined` if that is not what the head says, or more than is allowed. */
+function inflated(payload: Buffer, { tablesAt, inflatedBytes }: LinkBatchHead, bytesMax: number): Buffer | undefined {
+  if (inflatedBytes > bytesMax) return undefined
   try {
     const bytes = inflateRawSync(payload.subarray(tablesAt), { maxOutputLength: inflatedBytes + 1 })
     return bytes.length === inflatedBytes ? bytes : undefined

@@ -162,7 +162,7 @@ export function publishOf(topic: string, payload: Buffer, more: Partial<Message>
   }
 }
 
-class StillClock {
+export class StillClock {
   #nowMs = 1_795_289_000_000
   /** Timers that were ever set. */
   started = 0
