@@ -26,6 +26,8 @@ const phases = { warmup: 1, measured: 2 } as const
 /** Sent in one go at most. */
 const WINDOW = 500
 const STEP_US_MIN = 250
+/** What a thread takes to begin. */
+const LEAD_MS = 50
 /** Without progress for so long, what is missing is lost. */
 const STALL_MS = 5_000
 
@@ -65,10 +67,11 @@ async function drive(
   const tookMs: number[] = []
   publisher.beginPhase(phase)
   subscriber.beginPhase(phase, 1)
-  const startedMs = performance.now()
+  const startedMs = performance.now() + LEAD_MS
   await new Promise<void>((resolve) => {
-    const pacer = startPacer(Math.max(STEP_US_MIN, 1_000_000 / perSecond), () => {
-      const due = Math.min(count, Math.floor(((performance.now() - startedMs) / 1_000) * perSecond))
+    const pacer = startPacer(startedMs, Math.max(STEP_US_MIN, 1_000_000 / perSecond), () => {
+      // The first one is due at once.
+      const due = Math.min(count, 1 + Math.floor(((performance.now() - startedMs) / 1_000) * perSecond))
       while (publisher.sent < due) publisher.send(Math.min(WINDOW, due - publisher.sent))
     })
     const finish = (): void => {

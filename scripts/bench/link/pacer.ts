@@ -6,10 +6,15 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 
 export type Pacer = { stop(): Promise<void> }
 
-/** Calls `tick` every so many microseconds, late when this thread is busy. */
-export function startPacer(everyUs: number, tick: () => void): Pacer {
+/**
+ * Calls `tick` at `startMs` and every so many microseconds after it, late when this thread is busy.
+ * @param startMs by this thread's `performance`
+ */
+export function startPacer(startMs: number, everyUs: number, tick: () => void): Pacer {
   const cell = new Int32Array(new SharedArrayBuffer(4))
-  const worker = new Worker(new URL(import.meta.url), { workerData: { cell, everyUs } })
+  // Each thread counts from its own beginning; what all have in common is the machine's clock.
+  const startsAtMs = machineMs() + startMs - performance.now()
+  const worker = new Worker(new URL(import.meta.url), { workerData: { cell, startsAtMs, everyUs } })
   worker.on('message', tick)
   return {
     stop: async () => {
@@ -21,13 +26,19 @@ export function startPacer(everyUs: number, tick: () => void): Pacer {
   }
 }
 
-function run({ cell, everyUs }: { readonly cell: Int32Array; readonly everyUs: number }): void {
-  const everyMs = everyUs / 1_000
-  for (let nextMs = performance.now() + everyMs; Atomics.load(cell, 0) === 0; nextMs += everyMs) {
-    const leftMs = nextMs - performance.now()
+type Pace = { readonly cell: Int32Array; readonly startsAtMs: number; readonly everyUs: number }
+
+function run({ cell, startsAtMs, everyUs }: Pace): void {
+  for (let nextMs = startsAtMs; Atomics.load(cell, 0) === 0; nextMs += everyUs / 1_000) {
+    const leftMs = nextMs - machineMs()
     if (leftMs > 0) Atomics.wait(cell, 0, 0, leftMs)
     parentPort?.postMessage(0, [])
   }
+}
+
+/** Monotonic; the same in all threads. */
+function machineMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6
 }
 
 if (!isMainThread) run(workerData)
