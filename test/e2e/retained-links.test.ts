@@ -182,3 +182,24 @@ test('over a link that is off nothing is retained, in either direction; everythi
   assert.deepEqual(await retainedAt(t, a.mqttPort), { 't/a/1': 'from a' })
   assert.deepEqual(await retainedAt(t, b.mqttPort), { 't/b/1': 'from b' })
 })
+
+test('a peer that speaks EMQX’s dialect is told as if it were published now, and of what was cleared only if it may have it', async (t) => {
+  const [clusterA, clusterB] = await Promise.all([reserve('cl-a'), reserve('cl-b')])
+  const [a, b] = await Promise.all([
+    startCluster(t, clusterA, [linkTo(clusterB, [], { retained: 'sync', dialect: 'emqx' })]),
+    startCluster(t, clusterB, [linkTo(clusterA, ['t/#'], { dialect: 'emqx' })]),
+  ])
+  const [clientA, clientB] = [await toNode(t, a.mqttPort), await toNode(t, b.mqttPort)]
+  for (const topic of ['t/1', 't/2', 't/3']) await retain(clientA, topic, 'old')
+  await retain(clientA, 't/3', '')
+  const inbox = await subscribe(clientB, 't/#')
+  await inbox.waitForCount(2)
+  assert.deepEqual(inbox.arrivals.map(({ topic, payload }) => `${topic} ${payload}`).toSorted(), ['t/1 old', 't/2 old'])
+  await retainedBecomes(t, b.mqttPort, { 't/1': 'old', 't/2': 'old' })
+  // Nobody there wants it for a while, in which it is cleared.
+  await clientB.unsubscribeAsync('t/#')
+  await retain(clientA, 't/1', '')
+  await retain(clientA, 't/2', 'new')
+  await clientB.subscribeAsync('t/#', { qos: 1 })
+  await retainedBecomes(t, b.mqttPort, { 't/2': 'new' })
+})

@@ -22,6 +22,9 @@ async function retainedOn(t: TestContext, member: TestMember): Promise<Record<st
   return found
 }
 
+const hasTold = ({ process }: TestMember): boolean =>
+  process.log.some(({ msg }) => msg === 'cluster_link_retained_told')
+
 test('one node tells, all nodes of the peer have it, and no subscriber is told twice, also when another node takes over', async (t) => {
   const nats = await startNats(t)
   const [here, there] = await startLinked(t, nats, [
@@ -44,8 +47,6 @@ test('one node tells, all nodes of the peer have it, and no subscriber is told t
     await eventually(`${member.name} has them`, async () => assert.deepEqual(await retainedOn(t, member), expected))
   assert.deepEqual(arrivals.toSorted(), Object.keys(expected).toSorted())
 
-  const hasTold = ({ process }: TestMember): boolean =>
-    process.log.some(({ msg }) => msg === 'cluster_link_retained_told')
   const [first, ...others] = here.filter(hasTold)
   assert(first !== undefined && others.length === 0)
   await first.kill()
