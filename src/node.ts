@@ -569,9 +569,12 @@ export class Node {
 
   #linkOf(name: string, status: LinkStatus): NodeLink {
     const inbound = this.#gate.inboundStatus(name)
+    const peer = status.peer ?? inbound?.side
     return {
       name,
       ...status,
+      // In a cluster another node may be the one that speaks to the peer.
+      ...(peer === undefined ? {} : { peer }),
       routes: { ours: this.#links.routeCount(name), peers: inbound?.routes ?? 0 },
       ledger: this.#links.ledger(name),
       ...this.#links.senderView(name),

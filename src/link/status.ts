@@ -86,22 +86,22 @@ export function statusOf(facts: LinkFacts): LinkStatus {
   const { speaking, peer, progress } = facts.routeSync
   const speaker = speakerOf(speaking)
   return {
-    // That we can't reach a peer that took its leave is no trouble.
-    ...(facts.inbound.state === 'left'
-      ? leftStatus(facts.inbound.reason)
-      : { state: stateOf(facts, reasons.length > 0), reasons }),
+    ...stateWithReasons(facts, reasons),
     ...(speaker === undefined ? {} : { speaker }),
     ...(peer === undefined ? {} : { peer }),
     ...(progress === undefined ? {} : { progress }),
   }
 }
 
+/** That we can't reach a peer that took its leave is no trouble. */
+function stateWithReasons(facts: LinkFacts, reasons: readonly string[]): Pick<LinkStatus, 'state' | 'reasons'> {
+  const { inbound } = facts
+  if (inbound.state !== 'left') return { state: stateOf(facts, reasons.length > 0), reasons }
+  return { state: 'connecting', reasons: [`the peer has ${inbound.reason} its link to us`, ...reasons] }
+}
+
 /** What a DISCONNECT says to whom the peer has no link any more. */
 const administrativeAction = 0x98
-
-function leftStatus(reason: GoodbyeReason): LinkStatus {
-  return { state: 'connecting', reasons: [`the peer has ${reason} its link to us`] }
-}
 
 function stateOf({ routeSync, forwarding }: LinkFacts, troubled: boolean): LinkState {
   const sends = forwarding.members.some(({ state }) => state === 'up')

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startRoutePair } from './route-pair.ts'
 
+const namesDialect = ({ reasons }: { reasons: readonly string[] }) => /native/.test(reasons.join())
 const topics = (count: number) => Array.from({ length: count }, (_, n) => `site/${n}/temperature`)
 
 test('routes come and go, and each side knows who the other one is', async (t) => {
@@ -90,16 +91,16 @@ test('what is wanted before and after an edit of topics is wanted throughout', a
   await subscriber.subscribeAsync(['t/1', 'u/1'], { qos: 1 })
   await Promise.all([a.running(), b.running(), b.until('the route', ({ routes }) => routes.peers === 1)])
   let sent = 0
-  let isOver = false
+  const over = new AbortController()
   const publishing = (async () => {
-    while (!isOver) await publisher.publishAsync('t/1', String(sent++), { qos: 1 })
+    while (!over.signal.aborted) await publisher.publishAsync('t/1', String(sent++), { qos: 1 })
   })()
   await a.relink({ topics: ['t/#', 'u/#'] })
   await b.until('the second route', ({ routes }) => routes.peers === 2)
   await a.relink({ topics: ['t/+', 'v/#'] })
   await b.until('the second route gone', ({ routes }) => routes.peers === 1)
   await a.running()
-  isOver = true
+  over.abort()
   await publishing
   await a.until('all messages', () => arrived.length >= sent)
   assert.deepEqual(
@@ -150,8 +151,7 @@ for (const [who, settings] of [
 ] as const)
   test(`${who} that wants the native dialect turns away who does not speak it, and both say why`, async (t) => {
     const { a, b } = await startRoutePair(t, ...settings)
-    const isNamed = ({ reasons }: { reasons: readonly string[] }) => /native/.test(reasons.join())
     const [insists] = who === 'a dialler' ? [a] : [b]
-    await insists.until('its words', isNamed)
-    await a.until('words of the dialler', isNamed)
+    await insists.until('its words', namesDialect)
+    await a.until('words of the dialler', namesDialect)
   })
