@@ -25,6 +25,7 @@ const ours: Readonly<Record<string, string>> = {
   cluster_link_status: 'a link here has a status with reasons',
   cluster_link_crashed: 'a link here is supervised by itself',
   cluster_link_failed: 'the same, at its end',
+  cluster_link_goodbye: 'only our own dialect takes leave',
   cluster_link_outbox_lost: 'an outbox here belongs to its link',
   cluster_link_actor_init: 'EMQX tells of refused peers alone',
   cluster_link_extrouter_actor_stale: 'routes here outlive their lease',
