@@ -82,10 +82,12 @@ export class PackedEntries {
   #find(hash: number, key: string): number {
     writeKey(key)
     const hashes = this.#hashes
-    for (let index = 0; index < this.size; index += 1) {
-      if (hashes[index] === hash && this.#isScratch(this.#starts[index]!)) return index
+    let index = hashes.indexOf(hash)
+    // What stands behind the last entry is left from former ones.
+    while (index >= 0 && index < this.size && !this.#isScratch(this.#starts[index]!)) {
+      index = hashes.indexOf(hash, index + 1)
     }
-    return -1
+    return index < this.size ? index : -1
   }
 
   /** No key is the beginning of another one: its length goes before it. */

@@ -26,7 +26,9 @@ export class RouteCopy {
   #hashKey: HashKey
   #copy: MapCopy
   /** Routes that are being sorted by another hash key. */
-  #sorting: { readonly target: MapContent; readonly rest: Iterator<readonly [string, number]> } | undefined
+  #sorting:
+    | { readonly target: MapContent; readonly rest: Iterator<readonly [string, number]>; readonly formerKey: HashKey }
+    | undefined
   #owesConfirm = false
   #wasInSync = false
 
@@ -70,8 +72,9 @@ export class RouteCopy {
     this.#owesConfirm = false
     this.#wasInSync = false
     if (hashKey[0] === this.#hashKey[0] && hashKey[1] === this.#hashKey[1]) return
+    const formerKey = this.#sorting?.formerKey ?? this.#hashKey
     this.#hashKey = hashKey
-    this.#sorting = { target: new MapContent(hashKey), rest: this.#copy.content.entries() }
+    this.#sorting = { target: new MapContent(hashKey), rest: this.#copy.content.entries(), formerKey }
     if (this.#copy.content.size === 0) this.#sort(0)
   }
 
@@ -79,6 +82,8 @@ export class RouteCopy {
   take(statement: RouteStatement): readonly MapChange[] | 'outdated' {
     if (statement.type === 'goodbye') {
       if (!this.#copy.end(statement.claim)) return 'outdated'
+      // What is left is as it was sorted before, until somebody else connects.
+      this.#hashKey = this.#sorting?.formerKey ?? this.#hashKey
       this.#sorting = undefined
       return []
     }
