@@ -6,11 +6,11 @@ import { startPacer } from '../../../scripts/bench/link/pacer.ts'
 test('a pacer begins when it is told to, and stops for good', async () => {
   const startMs = performance.now() + 30
   const ticksMs: number[] = []
-  let enough: () => void = () => undefined
+  let enough: (() => void) | undefined
   const three = new Promise<void>((resolve) => (enough = resolve))
   const pacer = startPacer(startMs, 500, () => {
     ticksMs.push(performance.now())
-    if (ticksMs.length === 3) enough()
+    if (ticksMs.length === 3) enough?.()
   })
   await three
   await pacer.stop()
