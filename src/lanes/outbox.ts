@@ -12,15 +12,14 @@
  *
  * What flies is never dropped nor changed but for being cut: it may have arrived.
  */
-import { BATCH_BYTES, BatchList, QueuedBatch, type BatchOrigin } from './batch-list.ts'
+import { BATCH_BYTES, QueuedBatch, type BatchList, type BatchOrigin } from './batch-list.ts'
+import { BatchShelf } from './batch-shelf.ts'
 import type { Directive, LaneMessage } from './batch-writer.ts'
-import { ExpiryHeap } from './expiry-heap.ts'
 import { Ledger, type DropReason, type Outcome } from './ledger.ts'
-import { LINK_TABLES_AT, numberLinkBatch, readLinkFrame, writeLinkHead } from './link-frame.ts'
+import { LINK_TABLES_AT, writeLinkHead } from './link-frame.ts'
 import { OpenBatch } from './open-batch.ts'
 import type { BatchKeeper, KeptBatch, OutboxBatch } from './outbox-batch.ts'
-import { readBatch } from './read-batch.ts'
-import { cutBatch, expiryOf, withoutExpired } from './rewrite-batch.ts'
+import { readKeptBatch } from './read-kept-batch.ts'
 import { WaitingPublishers } from './waiting-publishers.ts'
 
 export type OutboxLimits = {
@@ -65,16 +64,11 @@ const BATCH_SHARE = 64
 const OPEN_MS_MAX = 1_000
 /** What may wait in lane 0 before it is a backlog. */
 const LIVE_BYTES_MAX = 262_144
-/** What one sweep does at most: batches that are written anew, and those that only have to be dropped. */
-const SWEPT_ANEW_MAX = 8
-const SWEPT_MAX = 1_024
-
 const head = Buffer.alloc(LINK_TABLES_AT)
 
 export class Outbox {
   readonly ledger: Ledger
   readonly #epoch: number
-  readonly #keeper: BatchKeeper | undefined
   #limits: OutboxLimits
   #overflow: OverflowPolicy
   #isConnected = false
@@ -83,16 +77,10 @@ export class Outbox {
   #batchMessagesMax = 0
   #openMsMax = 0
 
-  readonly #again = new BatchList()
-  readonly #live = new BatchList()
-  readonly #backlog = new BatchList()
-  readonly #qos0 = new BatchList()
-  readonly #flying = new BatchList()
-  readonly #taken = new BatchList()
+  readonly #shelf: BatchShelf
   readonly #openLive = new OpenBatch()
   readonly #openBacklog = new OpenBatch()
   readonly #openQos0 = new OpenBatch()
-  readonly #expiry = new ExpiryHeap<QueuedBatch>()
   readonly #publishers = new WaitingPublishers()
   #takenMessages: TakenMessages | undefined
 
@@ -100,17 +88,11 @@ export class Outbox {
   readonly #lastSequences: [number, number] = [0, 0]
   /** That of the open batch of the backlog. */
   #turn = 1
-  /** Of sealed batches, less what was released of them. */
-  #sealedBytes = 0
-  /** Of all messages. */
-  #count = 0
-  /** Of taken batches, not released. */
-  #takenCount = 0
 
   constructor({ epoch, limits, overflow, keeper, ledger = new Ledger() }: OutboxOptions) {
     this.#epoch = epoch
-    this.#keeper = keeper
     this.ledger = ledger
+    this.#shelf = new BatchShelf(ledger, keeper)
     this.#limits = limits
     this.#overflow = overflow
     this.#shareLimits()
@@ -121,27 +103,27 @@ export class Outbox {
   }
 
   get bytes(): number {
-    return this.#sealedBytes + openBytes(this.#openLive) + openBytes(this.#openBacklog) + openBytes(this.#openQos0)
+    return this.#shelf.bytes + openBytes(this.#openLive) + openBytes(this.#openBacklog) + openBytes(this.#openQos0)
   }
 
   /** Messages that wait or fly. */
   get count(): number {
-    return this.#count
+    return this.#shelf.messages + this.#openLive.messages + this.#openBacklog.messages + this.#openQos0.messages
   }
 
   /** Messages that `next` or `take` will hand out, those that are to be sent again included. */
   get waiting(): number {
-    return this.#count - this.#flying.messages - this.#takenCount
+    return this.count - this.#shelf.flying.messages - this.#shelf.takenMessages
   }
 
   /** Those of them that wait behind live ones. */
   get backlog(): number {
-    return this.#backlog.messages + this.#openBacklog.messages
+    return this.#shelf.backlog.messages + this.#openBacklog.messages
   }
 
   /** How full it is by the limit that is nearest, 0 to 1. */
   get fill(): number {
-    return Math.max(this.bytes / this.#limits.bytesMax, this.#count / this.#limits.countMax)
+    return Math.max(this.bytes / this.#limits.bytesMax, this.count / this.#limits.countMax)
   }
 
   /** Whether publishers are to wait until it is so no more. */
@@ -154,13 +136,9 @@ export class Outbox {
     return this.#openLive.messages + this.#openBacklog.messages + this.#openQos0.messages > 0
   }
 
-  get #isKeeping(): boolean {
-    return this.#keeper !== undefined && this.#keeper.isKeeping !== false
-  }
-
   /** When a waiting message expires next, by the steady clock; `Infinity` if none ever does. */
   get nextExpiryMs(): number {
-    let soonestMs = this.#expiry.soonest?.expiresMs ?? Number.POSITIVE_INFINITY
+    let soonestMs = this.#shelf.nextExpiryMs
     for (const open of [this.#openLive, this.#openBacklog, this.#openQos0])
       if (open.messages > 0) soonestMs = Math.min(soonestMs, open.firstExpiryMs)
     return soonestMs
@@ -191,7 +169,6 @@ export class Outbox {
     open.add(message, directive, expiryMs)
     if (open === this.#openBacklog && directive.plain)
       this.#publishers.add(message.publisher.clientId, this.#turn, this.#firstTurn)
-    this.#count += 1
     this.ledger.enterQueued(1)
     return 'taken'
   }
@@ -206,7 +183,7 @@ export class Outbox {
     if (!plain) return this.#openBacklog
     if (view.qos === 0) return this.#openQos0
     if (!this.#isConnected) return this.#openBacklog
-    if (this.#live.bytes + this.#openLive.writer.byteLength > LIVE_BYTES_MAX) return this.#openBacklog
+    if (this.#shelf.live.bytes + this.#openLive.writer.byteLength > LIVE_BYTES_MAX) return this.#openBacklog
     if (this.backlog > 0)
       return this.#publishers.isBehind(publisher.clientId, this.#firstTurn) ? this.#openBacklog : this.#openLive
     this.#publishers.clear()
@@ -215,7 +192,7 @@ export class Outbox {
 
   /** The first batch of the backlog that waits; the open one if there is none. */
   get #firstTurn(): number {
-    return this.#backlog.first?.turn ?? this.#turn
+    return this.#shelf.backlog.first?.turn ?? this.#turn
   }
 
   /** Sees to it that the message has its place in the open batch. Returns why it can't have one. */
@@ -235,14 +212,14 @@ export class Outbox {
   }
 
   #exceeds(bytes: number, count: number): boolean {
-    return this.bytes + bytes > this.#limits.bytesMax || this.#count + count > this.#limits.countMax
+    return this.bytes + bytes > this.#limits.bytesMax || this.count + count > this.#limits.countMax
   }
 
   #makeRoom({ writer }: OpenBatch, message: LaneMessage, directive: Directive): DropReason | undefined {
     const isQos0 = message.view.qos === 0 && directive.plain
     const refused = isQos0 ? 'shed_qos0' : 'queue_full'
     if (isQos0 && this.#overflow !== 'drop_oldest') return refused
-    const [flying, again] = [this.#flying, this.#again]
+    const { flying, again } = this.#shelf
     const alone = writer.costAlone(message, directive) + BATCH_BYTES
     // Whatever may be dropped would not be enough.
     if (flying.bytes + again.bytes + alone > this.#limits.bytesMax) return refused
@@ -259,18 +236,18 @@ export class Outbox {
   /** False if there is none. */
   #shedQos0(): boolean {
     if (this.#takenMessages?.dropOldest('shed_qos0', true)) return true
-    const batch = this.#qos0.first
+    const batch = this.#shelf.qos0.first
     if (batch === undefined) return this.#dropOpen(this.#openQos0, 'shed_qos0')
-    this.#drop(batch, 'shed_qos0')
+    this.#shelf.drop(batch, 'shed_qos0')
     return true
   }
 
   /** Of all that never was sent. False if there is nothing. */
   #dropOldest(): boolean {
     if (this.#takenMessages?.dropOldest('queue_full', false)) return true
-    const batch = older(this.#live.first, this.#backlog.first)
+    const batch = older(this.#shelf.live.first, this.#shelf.backlog.first)
     if (batch !== undefined) {
-      this.#drop(batch, 'queue_full')
+      this.#shelf.drop(batch, 'queue_full')
       return true
     }
     return this.#dropOpen(this.#openLive, 'queue_full') || this.#dropOpen(this.#openBacklog, 'queue_full')
@@ -278,9 +255,9 @@ export class Outbox {
 
   #dropNewest(): boolean {
     if (this.#dropOpen(this.#openBacklog, 'queue_full') || this.#dropOpen(this.#openLive, 'queue_full')) return true
-    const batch = newer(this.#live.last, this.#backlog.last)
+    const batch = newer(this.#shelf.live.last, this.#shelf.backlog.last)
     if (batch === undefined) return this.#takenMessages?.dropOldest('queue_full', false) ?? false
-    this.#drop(batch, 'queue_full')
+    this.#shelf.drop(batch, 'queue_full')
     return true
   }
 
@@ -288,57 +265,8 @@ export class Outbox {
     const { messages } = open
     if (messages === 0) return false
     open.writer.clear()
-    this.#count -= messages
     this.ledger.dropQueued(messages, reason)
     return true
-  }
-
-  /** Gives up a batch that waits. */
-  #drop(batch: QueuedBatch, reason: DropReason): void {
-    const { list, next } = batch
-    this.ledger.dropQueued(batch.messages, reason)
-    this.#forget(batch)
-    // What has expired does so after a restart as well.
-    if (batch.sequence > 0 && reason !== 'expired') this.#holdBehind(list, next)
-  }
-
-  /**
-   * What follows one that was dropped may not go before the disk knows: else a crash would bring that one back under a number that
-   * has been passed, for which the receiver would answer that it has it. So the next is kept anew, as another batch, since what the
-   * keeper says of this one may be of before.
-   */
-  #holdBehind(list: BatchList | undefined, next: QueuedBatch | undefined): void {
-    if (!this.#isKeeping || list === this.#qos0) return
-    if (next === undefined && list === this.#again) {
-      this.#keepAnew(this.#live.first)
-      this.#keepAnew(this.#backlog.first)
-    } else this.#keepAnew(next)
-  }
-
-  #keepAnew(batch: QueuedBatch | undefined): void {
-    if (batch?.list === undefined) return
-    const same = new QueuedBatch(batch)
-    same.isKept = false
-    same.place = batch.place
-    this.#enter(same, batch.list, batch)
-    this.#unlink(batch)
-    this.#sealedBytes -= batch.bytes
-    batch.place = 'gone'
-    this.#keeper?.keep(same)
-  }
-
-  /** The ledger is the caller's business. */
-  #forget(batch: QueuedBatch): void {
-    this.#unlink(batch)
-    this.#sealedBytes -= batch.bytes
-    this.#count -= batch.messages
-    batch.place = 'gone'
-    if (batch.sequence > 0) this.#keeper?.forget(batch)
-  }
-
-  #unlink(batch: QueuedBatch): void {
-    this.#expiry.remove(batch)
-    batch.list?.remove(batch)
   }
 
   /** Closes the open batches: when a keeper is to have them. Without one nobody need call it. */
@@ -354,13 +282,14 @@ export class Outbox {
     // A publisher's messages may stand in both, and those of lane 0 are older.
     if (open === this.#openBacklog) this.#seal(this.#openLive, steadyMs)
     const isQos0 = open === this.#openQos0
-    const lane = open === this.#openBacklog ? 1 : 0
+    const lane: 0 | 1 = open === this.#openBacklog ? 1 : 0
     const epoch = this.#epoch
     this.#lastId += messages
     const sequence = isQos0 ? 0 : (this.#lastSequences[lane] += messages)
     writeLinkHead(head, { epoch, lane, sequence, sentAtMs: Math.max(0, Math.trunc(steadyMs + wallAheadMs)) })
     const frame = open.writer.finishAfter(head)
-    const batch = new QueuedBatch({
+    const { live, backlog, qos0, isKeeping } = this.#shelf
+    const batch: BatchOrigin = {
       id: this.#lastId,
       frame,
       epoch,
@@ -372,18 +301,11 @@ export class Outbox {
       lastExpiryMs,
       wallAheadMs,
       isResent: false,
-      isKept: isQos0 || !this.#isKeeping,
+      isKept: isQos0 || !isKeeping,
       turn: this.#turn,
-    })
+    }
     if (lane === 1) this.#turn += 1
-    this.#enter(batch, isQos0 ? this.#qos0 : lane === 1 ? this.#backlog : this.#live)
-    if (!batch.isKept) this.#keeper?.keep(batch)
-  }
-
-  #enter(batch: QueuedBatch, list: BatchList, next?: QueuedBatch): void {
-    list.insertBefore(next, batch)
-    this.#sealedBytes += batch.bytes
-    this.#expiry.add(batch)
+    this.#shelf.add(batch, isQos0 ? qos0 : lane === 1 ? backlog : live)
   }
 
   /** @param frameBytesMax the longest frame that the connection takes, bytes: what is longer is cut in pieces */
@@ -398,15 +320,7 @@ export class Outbox {
     this.#isConnected = false
     this.#frameBytesMax = Number.POSITIVE_INFINITY
     this.#shareLimits()
-    const [flying, again] = [this.#flying, this.#again]
-    for (let batch = flying.last; batch !== undefined; batch = flying.last) {
-      flying.remove(batch)
-      batch.place = 'again'
-      batch.isResent = true
-      again.insertBefore(again.first, batch)
-      this.#expiry.add(batch)
-      this.ledger.putBack(batch.messages)
-    }
+    this.#shelf.putBack()
   }
 
   /**
@@ -416,67 +330,48 @@ export class Outbox {
    */
   next(steadyMs: number, mayDrain: boolean, mayNumber = true): OutboxBatch | undefined {
     if (mayNumber) {
-      const batch = this.#first(this.#again, steadyMs) ?? this.#firstLive(steadyMs)
-      if (batch !== undefined) return this.#launch(batch)
+      const batch = this.#first(this.#shelf.again, steadyMs) ?? this.#firstLive(steadyMs)
+      if (batch !== undefined) return this.#shelf.launch(batch)
     }
-    const qos0 = this.#first(this.#qos0, steadyMs, this.#openQos0)
-    if (qos0 !== undefined) {
-      this.ledger.send(qos0.messages)
-      this.ledger.settle(qos0.messages, { type: 'delivered' })
-      this.#forget(qos0)
-      return qos0
-    }
+    const qos0 = this.#first(this.#shelf.qos0, steadyMs, this.#openQos0)
+    if (qos0 !== undefined) return this.#shelf.launchQos0(qos0)
     const batch = mayNumber && mayDrain ? this.#firstOfBacklog(steadyMs) : undefined
-    return batch === undefined ? undefined : this.#launch(batch)
+    return batch === undefined ? undefined : this.#shelf.launch(batch)
   }
 
   #firstLive(steadyMs: number): QueuedBatch | undefined {
     // A number must not overtake a lower one, which may wait for the keeper.
-    if (this.#again.first !== undefined || this.#isFlyingFull) return undefined
-    return this.#first(this.#live, steadyMs, this.#openLive)
+    if (this.#shelf.again.first !== undefined || this.#isFlyingFull) return undefined
+    return this.#first(this.#shelf.live, steadyMs, this.#openLive)
   }
 
   #firstOfBacklog(steadyMs: number): QueuedBatch | undefined {
-    if (this.#again.first !== undefined || this.#isFlyingFull) return undefined
-    if (this.#live.first !== undefined || this.#openLive.messages > 0) return undefined
-    return this.#first(this.#backlog, steadyMs, this.#openBacklog)
+    if (this.#shelf.again.first !== undefined || this.#isFlyingFull) return undefined
+    if (this.#shelf.live.first !== undefined || this.#openLive.messages > 0) return undefined
+    return this.#first(this.#shelf.backlog, steadyMs, this.#openBacklog)
   }
 
   /** Half of the outbox at most: else there would be nothing that may be dropped. */
   get #isFlyingFull(): boolean {
-    const { bytes, messages } = this.#flying
+    const { bytes, messages } = this.#shelf.flying
     return bytes * 2 >= this.#limits.bytesMax || messages * 2 >= this.#limits.countMax
   }
 
   /** The first of a list that can go, or of what is open behind it; not expired, not too long. */
   #first(list: BatchList, steadyMs: number, open?: OpenBatch): QueuedBatch | undefined {
-    for (;;) {
-      const batch = list.first
-      if (batch === undefined) {
-        if (open === undefined || open.messages === 0) return undefined
-        // What a keeper is to have is sealed when it asks for it.
-        if (this.#isKeeping && open !== this.#openQos0) return undefined
-        this.#seal(open, steadyMs)
-      } else if (!batch.isKept) return undefined
-      else if (batch.expiresMs <= steadyMs) this.#expire(batch, steadyMs)
-      else if (batch.frame.length > this.#frameBytesMax) this.#cut(batch)
-      else return batch
-    }
-  }
-
-  #launch(batch: QueuedBatch): QueuedBatch {
-    this.#unlink(batch)
-    batch.place = 'flying'
-    this.#flying.push(batch)
-    this.ledger.send(batch.messages)
-    return batch
+    const first = () => this.#shelf.first(list, steadyMs, this.#frameBytesMax)
+    const batch = first()
+    if (batch !== undefined || list.first !== undefined || open === undefined || open.messages === 0) return batch
+    // What a keeper is to have is sealed when it asks for it.
+    if (this.#shelf.isKeeping && open !== this.#openQos0) return undefined
+    this.#seal(open, steadyMs)
+    return first()
   }
 
   /** What became of a batch that flies. One that does not (any more) is left alone: a late answer changes nothing. */
   settle(batch: OutboxBatch, outcome: Outcome): void {
     if (!(batch instanceof QueuedBatch) || batch.place !== 'flying') return
-    this.ledger.settle(batch.messages, outcome)
-    this.#forget(batch)
+    this.#shelf.settle(batch, outcome)
   }
 
   /**
@@ -484,41 +379,24 @@ export class Outbox {
    * it is released.
    */
   take(steadyMs: number): OutboxBatch | undefined {
-    const batch = this.#first(this.#again, steadyMs) ?? this.#firstOfAll(steadyMs)
-    if (batch === undefined) return undefined
-    this.#unlink(batch)
-    batch.place = 'taken'
-    batch.messagesLeft = batch.messages
-    batch.bytesLeft = batch.bytes
-    this.#taken.push(batch)
-    this.#takenCount += batch.messages
-    return batch
+    const batch = this.#first(this.#shelf.again, steadyMs) ?? this.#firstOfAll(steadyMs)
+    return batch === undefined ? undefined : this.#shelf.take(batch)
   }
 
   #firstOfAll(steadyMs: number): QueuedBatch | undefined {
-    if (this.#again.first !== undefined) return this.#first(this.#qos0, steadyMs, this.#openQos0)
-    const live = this.#first(this.#live, steadyMs, this.#openLive)
-    const backlog = this.#first(this.#backlog, steadyMs, this.#openBacklog)
+    if (this.#shelf.again.first !== undefined) return this.#first(this.#shelf.qos0, steadyMs, this.#openQos0)
+    const live = this.#first(this.#shelf.live, steadyMs, this.#openLive)
+    const backlog = this.#first(this.#shelf.backlog, steadyMs, this.#openBacklog)
     // What the keeper has yet to get may be older than what it has.
-    const isOvertaking = backlog !== undefined && this.#live.first !== undefined && this.#live.first.id < backlog.id
+    const isOvertaking =
+      backlog !== undefined && this.#shelf.live.first !== undefined && this.#shelf.live.first.id < backlog.id
     const numbered = isOvertaking ? live : (backlog ?? live)
-    return older(numbered, this.#first(this.#qos0, steadyMs, this.#openQos0))
+    return older(numbered, this.#first(this.#shelf.qos0, steadyMs, this.#openQos0))
   }
 
   /** So many messages of a batch that was taken are done with, of so many bytes. The ledger is the caller's business. */
   release(batch: OutboxBatch, messages: number, bytes: number): void {
-    if (!(batch instanceof QueuedBatch) || batch.place !== 'taken') return
-    const released = Math.min(messages, batch.messagesLeft)
-    batch.messagesLeft -= released
-    this.#count -= released
-    this.#takenCount -= released
-    const freed = batch.messagesLeft === 0 ? batch.bytesLeft : Math.min(bytes, batch.bytesLeft)
-    batch.bytesLeft -= freed
-    this.#sealedBytes -= freed
-    if (batch.messagesLeft > 0) return
-    this.#taken.remove(batch)
-    batch.place = 'gone'
-    if (batch.sequence > 0) this.#keeper?.forget(batch)
+    if (batch instanceof QueuedBatch && batch.place === 'taken') this.#shelf.release(batch, messages, bytes)
   }
 
   /** Who has the messages of the batches that are taken. */
@@ -541,123 +419,24 @@ export class Outbox {
     return refused
   }
 
-  #restore({ id, frame }: KeptBatch, steadyMs: number, wallMs: number): boolean {
-    const found = readLinkFrame(frame, Number.POSITIVE_INFINITY)
-    if (found.type === 'malformed' || found.isCompressed || found.sequence === 0 || found.epoch >= this.#epoch)
-      return false
-    const read = readBatch(frame, found.tablesAt)
-    if (read.type === 'malformed' || read.publications.length === 0) return false
-    const { epoch, lane, sequence, sentAtMs } = found
-    const messages = read.publications.length
-    const wallAheadMs = wallMs - steadyMs
-    const agedMs = Math.min(sentAtMs, wallMs) - wallAheadMs + this.#limits.ageMsMax
-    let firstExpiryMs = Number.POSITIVE_INFINITY
-    let lastExpiryMs = Number.NEGATIVE_INFINITY
-    for (const [i, publication] of read.publications.entries()) {
-      const expiryMs = expiryOf(publication, { agedMs, wallAheadMs })
-      firstExpiryMs = Math.min(firstExpiryMs, expiryMs)
-      lastExpiryMs = Math.max(lastExpiryMs, expiryMs)
-      if (read.directives[i]!.plain) this.#publishers.add(publication.publisher.clientId, this.#turn, this.#firstTurn)
-    }
-    const batch = new QueuedBatch({
-      id,
-      frame,
-      epoch,
-      lane,
-      sequence,
-      messages,
-      agedMs,
-      firstExpiryMs,
-      lastExpiryMs,
-      wallAheadMs,
-      isResent: true,
-      isKept: true,
-      turn: this.#turn,
-    })
+  #restore(kept: KeptBatch, steadyMs: number, wallMs: number): boolean {
+    const found = readKeptBatch(kept, steadyMs, wallMs, this.#limits.ageMsMax)
+    if (found === undefined || found.batch.epoch >= this.#epoch) return false
+    for (const clientId of found.publishers) this.#publishers.add(clientId, this.#turn, this.#firstTurn)
+    this.ledger.enterQueued(found.batch.messages)
+    this.#shelf.add({ ...found.batch, turn: this.#turn }, this.#shelf.backlog)
     this.#turn += 1
-    this.#lastId = Math.max(this.#lastId, id)
-    this.#count += messages
-    this.ledger.enterQueued(messages)
-    this.#enter(batch, this.#backlog)
+    this.#lastId = Math.max(this.#lastId, kept.id)
     return true
   }
 
   /** Drops what has expired. Returns how many messages. There may be more at once (`nextExpiryMs`): that is left to another turn. */
   sweep(steadyMs: number): number {
-    const before = this.#count
+    const before = this.count
     for (const open of [this.#openLive, this.#openBacklog, this.#openQos0])
       if (open.firstExpiryMs <= steadyMs) this.#seal(open, steadyMs)
-    let anew = 0
-    for (let i = 0; i < SWEPT_MAX && anew < SWEPT_ANEW_MAX; i += 1) {
-      const batch = this.#expiry.soonest
-      if (batch === undefined || batch.expiresMs > steadyMs) break
-      if (batch.lastExpiryMs > steadyMs) anew += 1
-      this.#expire(batch, steadyMs)
-    }
-    return before - this.#count
-  }
-
-  /** Of a batch that waits. */
-  #expire(batch: QueuedBatch, steadyMs: number): void {
-    const rest = batch.lastExpiryMs <= steadyMs ? undefined : withoutExpired(batch, steadyMs)
-    if (rest === undefined) return this.#drop(batch, 'expired')
-    this.#expiry.remove(batch)
-    const expired = batch.messages - rest.messages
-    const bytesBefore = batch.bytes
-    batch.list?.rewrite(batch, rest.frame, rest.messages)
-    batch.firstExpiryMs = rest.firstExpiryMs
-    batch.lastExpiryMs = rest.lastExpiryMs
-    this.#sealedBytes += batch.bytes - bytesBefore
-    this.#expiry.add(batch)
-    if (expired === 0) return
-    this.#count -= expired
-    this.ledger.dropQueued(expired, 'expired')
-    if (batch.sequence > 0) this.#keeper?.keep(batch)
-  }
-
-  /**
-   * A batch that is too long for the connection is sent in pieces. That is safe for one that may have arrived as well: its pieces
-   * have no number above its own.
-   */
-  #cut(batch: QueuedBatch): void {
-    const { list, next, epoch, lane, agedMs, wallAheadMs, isResent, turn, place } = batch
-    if (list === undefined) return
-    const pieces = cutBatch(batch, this.#frameBytesMax)
-    const isKept = !this.#isKeeping || batch.sequence === 0
-    let messages = 0
-    let lastId = 0
-    for (const piece of pieces) {
-      const back = batch.messages - piece.upTo
-      const sequence = batch.sequence === 0 ? 0 : batch.sequence - back
-      numberLinkBatch(piece.frame, sequence)
-      lastId = batch.id - back
-      const origin: BatchOrigin = {
-        ...piece,
-        id: lastId,
-        epoch,
-        lane,
-        sequence,
-        agedMs,
-        wallAheadMs,
-        isResent,
-        isKept,
-        turn,
-      }
-      const part = new QueuedBatch(origin)
-      part.place = place
-      this.#enter(part, list, batch)
-      messages += piece.messages
-      if (!isKept) this.#keeper?.keep(part)
-    }
-    if (messages < batch.messages) this.ledger.dropQueued(batch.messages - messages, 'too_large')
-    this.#unlink(batch)
-    this.#sealedBytes -= batch.bytes
-    this.#count -= batch.messages - messages
-    batch.place = 'gone'
-    // Otherwise the last piece takes its place on the disk.
-    if (batch.sequence === 0 || lastId === batch.id) return
-    this.#keeper?.forget(batch)
-    this.#holdBehind(list, next)
+    this.#shelf.sweep(steadyMs)
+    return before - this.count
   }
 
   /** Other limits. They hold at once for bytes and count; the age holds for what comes from now on. */
@@ -685,11 +464,7 @@ export class Outbox {
   /** The link is gone, and with it every message that waits or flies. */
   clear(): void {
     for (const open of [this.#openLive, this.#openBacklog, this.#openQos0]) open.writer.clear()
-    for (const list of [this.#again, this.#live, this.#backlog, this.#qos0, this.#flying, this.#taken])
-      for (let batch = list.first; batch !== undefined; batch = list.first) this.#forget(batch)
-    this.#sealedBytes = 0
-    this.#count = 0
-    this.#takenCount = 0
+    this.#shelf.clear()
     this.#publishers.clear()
     this.#takenMessages?.clear()
     this.ledger.dropAll('link_removed')
