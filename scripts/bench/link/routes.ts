@@ -192,7 +192,7 @@ async function isInSync(table: RouteTable, before: number): Promise<boolean> {
   return true
 }
 
-/** The same load over the link that has all these routes, and over one that has those of the load only. */
+/** The same load over the link that has all these routes, and over one that has those of the load only and is observed as well. */
 async function forwarding(bench: Bench, pair: Pair): Promise<Pick<RoutesRound, 'withAll' | 'withFew'>> {
   const load = {
     ...bench,
@@ -204,11 +204,13 @@ async function forwarding(bench: Bench, pair: Pair): Promise<Pick<RoutesRound, '
     window: WINDOW,
   } as const
   const withAll = await runLoad({ ...load, ...portsOf(pair) })
-  const small = await startPair({ dialect: bench.dialect })
+  const [relay, relayBack] = [await startRelay(), await startRelay()]
+  const small = await startPair({ dialect: bench.dialect, relay, relayBack }, OBSERVED)
   try {
     return { withAll, withFew: await runLoad({ ...load, ...portsOf(small) }) }
   } finally {
     await small.stop()
+    await Promise.all([relay, relayBack].map((one) => one.close()))
   }
 }
 
