@@ -18,6 +18,8 @@ export type BatchOrigin = {
   /** When the first and when the last of its messages expires by its own interval or by age, by the steady clock. */
   readonly firstExpiryMs: number
   readonly lastExpiryMs: number
+  /** When its first message came, milliseconds since 1970. On the disk it stands for the time of sending, so that age counts from it. */
+  readonly writtenAtMs: number
   /** Milliseconds by which the wall clock was ahead of the steady clock when it was written: expiries are judged by it. */
   readonly wallAheadMs: number
   readonly turn: number
@@ -33,6 +35,7 @@ export class QueuedBatch implements OutboxBatch, Expiring {
   readonly sequence: number
   readonly agedMs: number
   readonly wallAheadMs: number
+  readonly writtenAtMs: number
   /** Of the backlog: which batch of it this is, from its beginning. */
   readonly turn: number
   frame: Buffer
@@ -59,6 +62,7 @@ export class QueuedBatch implements OutboxBatch, Expiring {
     this.sequence = origin.sequence
     this.agedMs = origin.agedMs
     this.wallAheadMs = origin.wallAheadMs
+    this.writtenAtMs = origin.writtenAtMs
     this.turn = origin.turn
     this.frame = origin.frame
     this.messages = origin.messages

@@ -5,7 +5,7 @@
 import { BatchList, QueuedBatch, type BatchOrigin } from './batch-list.ts'
 import { ExpiryHeap } from './expiry-heap.ts'
 import type { DropReason, Ledger, Outcome } from './ledger.ts'
-import { numberLinkBatch } from './link-frame.ts'
+import { markSent, numberLinkBatch } from './link-frame.ts'
 import type { BatchKeeper } from './outbox-batch.ts'
 import { cutBatch, withoutExpired } from './rewrite-batch.ts'
 
@@ -93,6 +93,7 @@ export class BatchShelf {
   settle(batch: QueuedBatch, outcome: Outcome): void {
     this.#ledger.settle(batch.messages, outcome)
     this.#forget(batch)
+    if (outcome.type !== 'delivered' && batch.sequence > 0) this.#holdBehind(this.again, this.again.first)
   }
 
   take(batch: QueuedBatch): QueuedBatch {
@@ -130,7 +131,7 @@ export class BatchShelf {
   }
 
   /**
-   * What follows one that was dropped may not go before the disk knows: else a crash would bring that one back under a number that
+   * What follows one that was given up may not go before the disk knows: else a crash would bring that one back under a number that
    * has been passed, for which the receiver would answer that it has it. So the next is kept anew, as another batch, since what the
    * keeper says of this one may be of before.
    */
@@ -151,7 +152,12 @@ export class BatchShelf {
     this.#unlink(batch)
     this.bytes -= batch.bytes
     batch.place = 'gone'
-    this.#keeper?.keep(same)
+    this.#keep(same)
+  }
+
+  #keep(batch: QueuedBatch): void {
+    markSent(batch.frame, batch.writtenAtMs, batch.isResent)
+    this.#keeper?.keep(batch)
   }
 
   /** The ledger is the caller's business. */
@@ -200,7 +206,9 @@ export class BatchShelf {
     if (expired === 0) return
     this.messages -= expired
     this.#ledger.dropQueued(expired, 'expired')
-    if (batch.sequence > 0) this.#keeper?.keep(batch)
+    if (batch.sequence === 0) return
+    if (this.isKeeping) this.#keepAnew(batch)
+    else this.#keeper?.keep(batch)
   }
 
   /**
@@ -208,7 +216,7 @@ export class BatchShelf {
    * have no number above its own.
    */
   #cut(batch: QueuedBatch, frameBytesMax: number): void {
-    const { list, next, epoch, lane, agedMs, wallAheadMs, isResent, turn, place } = batch
+    const { list, next, epoch, lane, agedMs, writtenAtMs, wallAheadMs, isResent, turn, place } = batch
     if (list === undefined) return
     const pieces = cutBatch(batch, frameBytesMax)
     const isKept = !this.isKeeping || batch.sequence === 0
@@ -226,6 +234,7 @@ export class BatchShelf {
         lane,
         sequence,
         agedMs,
+        writtenAtMs,
         wallAheadMs,
         isResent,
         isKept,
@@ -235,7 +244,7 @@ export class BatchShelf {
       part.place = place
       this.#enter(part, list, batch)
       messages += piece.messages
-      if (!isKept) this.#keeper?.keep(part)
+      if (!isKept) this.#keep(part)
     }
     if (messages < batch.messages) this.#ledger.dropQueued(batch.messages - messages, 'too_large')
     this.#unlink(batch)

@@ -4,7 +4,7 @@
 export type KeptBatch = {
   /** Order of sealing, over restarts too. A batch that was cut in two goes on under the same number, with a lower one beside it. */
   readonly id: number
-  /** The link frame, not compressed. Its time is that of its sealing until it is marked as sent (`markSent`). */
+  /** The link frame, not compressed. Its time is that of its first message until it is marked as sent (`markSent`). */
   readonly frame: Buffer
 }
 

@@ -277,7 +277,7 @@ export class Outbox {
   }
 
   #seal(open: OpenBatch, steadyMs: number): void {
-    const { messages, agedMs, firstExpiryMs, lastExpiryMs, wallAheadMs } = open
+    const { messages, agedMs, firstExpiryMs, lastExpiryMs, wallAheadMs, openedMs } = open
     if (messages === 0) return
     // A publisher's messages may stand in both, and those of lane 0 are older.
     if (open === this.#openBacklog) this.#seal(this.#openLive, steadyMs)
@@ -286,7 +286,8 @@ export class Outbox {
     const epoch = this.#epoch
     this.#lastId += messages
     const sequence = isQos0 ? 0 : (this.#lastSequences[lane] += messages)
-    writeLinkHead(head, { epoch, lane, sequence, sentAtMs: Math.max(0, Math.trunc(steadyMs + wallAheadMs)) })
+    const writtenAtMs = Math.max(0, Math.trunc(openedMs + wallAheadMs))
+    writeLinkHead(head, { epoch, lane, sequence, sentAtMs: writtenAtMs })
     const frame = open.writer.finishAfter(head)
     const { live, backlog, qos0, isKeeping } = this.#shelf
     const batch: BatchOrigin = {
@@ -299,6 +300,7 @@ export class Outbox {
       agedMs,
       firstExpiryMs,
       lastExpiryMs,
+      writtenAtMs,
       wallAheadMs,
       isResent: false,
       isKept: isQos0 || !isKeeping,

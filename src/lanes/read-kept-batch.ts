@@ -13,7 +13,7 @@ export type FoundBatch = {
 
 /**
  * `undefined`: it is none.
- * @param ageMsMax how long a message may wait; it counts from when the batch was sealed
+ * @param ageMsMax how long a message may wait; it counts from when the batch was begun
  */
 export function readKeptBatch(
   { id, frame }: KeptBatch,
@@ -40,5 +40,5 @@ export function readKeptBatch(
   }
   const messages = read.publications.length
   const numbers = { id, frame, epoch, lane, sequence, messages, isResent: true, isKept: true }
-  return { batch: { ...numbers, agedMs, firstExpiryMs, lastExpiryMs, wallAheadMs }, publishers }
+  return { batch: { ...numbers, agedMs, firstExpiryMs, lastExpiryMs, writtenAtMs: sentAtMs, wallAheadMs }, publishers }
 }
