@@ -10,6 +10,8 @@ export type SharedFact =
   | 'life'
   /** A `SharedState`. */
   | 'state'
+  /** With which words the actor took its leave. */
+  | 'farewell'
 
 export const sharedStates = {
   /** The actor's lease is over: its routes still match. */
@@ -33,7 +35,7 @@ const namePrefix = 'peer/'
 /** No filter and no id of a good peer holds it. */
 const separator = '\u0000'
 const facts: ReadonlyMap<string, SharedFact> = new Map(
-  (['incarnation', 'life', 'state'] as const).map((fact) => [factKey(fact), fact]),
+  (['incarnation', 'life', 'state', 'farewell'] as const).map((fact) => [factKey(fact), fact]),
 )
 
 /** All maps of a peer begin so. */

@@ -103,6 +103,10 @@ export class InboundPeer {
           movedAway(actor)
         },
         landedElsewhere: () => this.#landedElsewhere(),
+        leftElsewhere: (reason) => {
+          this.#farewell = reason
+          this.#ports.changed(link.name)
+        },
       })
     }
   }
@@ -218,13 +222,13 @@ export class InboundPeer {
   hear(actor: string, incarnation: number, statement: RouteStatement): ApplyResult['type'] {
     const alive = this.heartbeat(actor, incarnation)
     if (alive !== 'applied') return alive
-    const heard = this.#listeners.get(actor)?.take(statement) ?? 'outdated'
-    return heard === 'heard' ? 'applied' : heard
+    return this.#listeners.get(actor)?.take(statement) ?? 'unknown_actor'
   }
 
   disconnected(actor: string, incarnation: number): void {
     this.#replica.disconnected(actor, incarnation)
-    this.#listeners.get(actor)?.disconnected()
+    // A later life has a connection of its own.
+    if (this.#replica.actor(actor)?.incarnation === incarnation) this.#listeners.get(actor)?.disconnected()
   }
 
   #landed(actor: string, incarnation: number, isComplete: boolean, adopted: () => void): void {
@@ -241,7 +245,7 @@ export class InboundPeer {
         pairs: () => this.#replica.pairsOf(actor),
         apply: (ops) => {
           const incarnation = this.#replica.actor(actor)?.incarnation
-          return incarnation !== undefined && this.apply(actor, incarnation, ops) === 'applied'
+          return incarnation === undefined ? 'unknown_actor' : this.apply(actor, incarnation, ops)
         },
         left: (reason) => this.#left(actor, reason),
       },
@@ -259,6 +263,7 @@ export class InboundPeer {
   #left(actor: string, reason: GoodbyeReason): void {
     this.#forgetListener(actor)
     this.#farewell = reason
+    this.#sharing?.farewell(actor, reason)
     this.#ports.log.info({ link: this.name, actor, reason }, 'cluster_link_goodbye')
     this.#obey(this.#replica.leave(actor))
     this.#ports.changed(this.name)

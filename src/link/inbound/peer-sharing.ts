@@ -22,6 +22,7 @@ import {
 } from '../../routes/shared-actor.ts'
 import type { RoutePair } from '../../routes/actor-routes.ts'
 import type { Replica, ReplicaEffect } from '../../routes/replica.ts'
+import type { GoodbyeReason } from '../../routes/route-frames.ts'
 import type { RouteOp } from '../../routes/route-op.ts'
 import type { InboundPorts } from './inbound-ports.ts'
 import { isRoutable } from './routable.ts'
@@ -34,6 +35,8 @@ export type SharingListener = {
   movedAway(actor: string): void
   /** An actor has landed on another node. */
   landedElsewhere(): void
+  /** An actor has said goodbye to another node. */
+  leftElsewhere(reason: GoodbyeReason): void
 }
 
 /** A map of ours. */
@@ -166,6 +169,7 @@ export class PeerSharing {
     this.#owned.set(actor, owned)
     map.onSuperseded((by) => this.#superseded(actor, map, by))
     const isNew = map.size === 0
+    map.delete(factKey('farewell'))
     map.set(factKey('incarnation'), incarnation)
     map.set(factKey('life'), life)
     this.#work(owned, isNew ? this.#fill(actor, map) : this.#adopt(actor, map, isComplete))
@@ -188,6 +192,11 @@ export class PeerSharing {
   swept(actor: string, pairs: readonly RoutePair[]): void {
     const map = this.#owned.get(actor)?.map
     for (const [topicFilter, id] of pairs) map?.delete(routeKey(topicFilter, id))
+  }
+
+  /** The actor said goodbye; to be called before it is forgotten. */
+  farewell(actor: string, reason: GoodbyeReason): void {
+    this.#owned.get(actor)?.map.set(factKey('farewell'), farewells[reason])
   }
 
   /** The replica has forgotten the actor. */
@@ -237,6 +246,7 @@ export class PeerSharing {
       owned.map.outlive(life - 1)
       owned.incarnation = incarnation
       owned.life = life
+      owned.map.delete(factKey('farewell'))
       owned.map.set(factKey('incarnation'), incarnation)
       owned.map.set(factKey('life'), life)
     }
@@ -348,7 +358,8 @@ export class PeerSharing {
     const foreign: Foreign = { owner, life, state, ownerIsThere: this.#sharing.isMember(owner) }
     this.#foreign.set(actor, foreign)
     this.#mirror(actor, foreign, changes)
-    if (foreign.life !== life) this.#listener.landedElsewhere()
+    // Of one that is gone we may hear for the first time.
+    if (foreign.life !== life && foreign.state !== sharedStates.gone) this.#listener.landedElsewhere()
     this.#arm()
   }
 
@@ -362,6 +373,8 @@ export class PeerSharing {
     }
     foreign.life = facts.get('life') ?? foreign.life
     if (facts.has('state')) foreign.state = sharedStateIn(facts.get('state'))
+    const farewell = farewellIn(facts.get('farewell'))
+    if (farewell !== undefined) this.#listener.leftElsewhere(farewell)
     // Facts and routes come in any order: routes of an actor that returned may come before the word that it did.
     if (foreign.state === sharedStates.gone && !ops.some(({ type }) => type === 'add')) {
       return this.#listener.obey(this.#replica.mirrorGone(actor))
@@ -408,6 +421,13 @@ export class PeerSharing {
 function shareOne(map: OwnSharedMap, { type, topicFilter, id }: RouteOp): void {
   if (type === 'add') map.set(routeKey(topicFilter, id), 1)
   else map.delete(routeKey(topicFilter, id))
+}
+
+/** What stands in a map for the words of a goodbye. */
+const farewells: Readonly<Record<GoodbyeReason, number>> = { disabled: 1, deleted: 2 }
+
+function farewellIn(value: number | undefined): GoodbyeReason | undefined {
+  return (['disabled', 'deleted'] as const).find((reason) => farewells[reason] === value)
 }
 
 function signOf({ state, ownerIsThere }: Foreign): 'heard' | 'silent' | 'lost' {

@@ -7,6 +7,7 @@
 import type { RoutePair } from '../../routes/actor-routes.ts'
 import { MapContent } from '../../routes/map-content.ts'
 import type { MapChange } from '../../routes/map-protocol.ts'
+import type { ApplyResult } from '../../routes/replica.ts'
 import { RouteCopy } from '../../routes/route-copy.ts'
 import type { GoodbyeReason, RouteReply, RouteStatement } from '../../routes/route-frames.ts'
 import type { RouteOp } from '../../routes/route-op.ts'
@@ -16,13 +17,11 @@ export type RouteListenerPorts = {
   readonly clock: { nowMs(): number; after(ms: number, call: () => void): { cancel(): void } }
   /** What is known of the actor's routes already: from other nodes, or as it said them in another dialect. */
   readonly pairs: () => Iterable<RoutePair>
-  /** Returns false if no more can be taken; the connection is at its end then. */
-  readonly apply: (ops: readonly RouteOp[]) => boolean
+  /** What does not say `applied` ends the connection. */
+  readonly apply: (ops: readonly RouteOp[]) => ApplyResult['type']
   /** The actor said goodbye, and nothing of it is left. */
   readonly left: (reason: GoodbyeReason) => void
 }
-
-export type HeardResult = 'heard' | 'outdated' | 'full'
 
 /** As of EMQX's actors. */
 const routesMax = 5_000_000
@@ -89,18 +88,18 @@ export class RouteListener {
     this.#work = undefined
   }
 
-  take(statement: RouteStatement): HeardResult {
+  take(statement: RouteStatement): ApplyResult['type'] {
     if (statement.type === 'goodbye') this.#farewell = statement.reason
     const copy = this.#copy
     if (copy === undefined || copy.state === 'sorting') {
       if (statement.type === 'goodbye' || statement.type === 'heartbeat') this.#early = statement
-      return 'heard'
+      return 'applied'
     }
     const taken = copy.take(statement)
     if (taken === 'outdated') return 'outdated'
-    const isTaken = this.#apply(taken) && copy.state !== 'too_large'
+    const result = copy.state === 'too_large' ? 'full' : this.#apply(taken)
     this.#follow()
-    return isTaken ? 'heard' : 'full'
+    return result
   }
 
   #prepare(pairs: Iterator<RoutePair>, content: MapContent): void {
@@ -134,8 +133,8 @@ export class RouteListener {
     if (early !== undefined) this.take(early)
   }
 
-  #apply(changes: readonly (MapChange | RouteOp)[]): boolean {
-    return changes.length === 0 || this.#ports.apply(changes.map(opOf))
+  #apply(changes: readonly (MapChange | RouteOp)[]): ApplyResult['type'] {
+    return changes.length === 0 ? 'applied' : this.#ports.apply(changes.map(opOf))
   }
 
   /** Does what is left to do without the actor, and says what is to be said. */

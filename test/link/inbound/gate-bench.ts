@@ -24,6 +24,7 @@ export class GateBench {
   constructor(localCluster: string, sharing?: Sharing) {
     this.gate = new LinkGate({
       localCluster,
+      self: sharing?.self ?? { node: `${localCluster}@127.0.0.1`, boot: '1' },
       clock: this.clock,
       broker: {
         addRoute: (topicFilter, sink) => {
