@@ -3,17 +3,28 @@
  * stand beside the new ones until they are swept, so that a filter wanted before and after is never absent in between.
  */
 
+import type { HashKey } from '../topics/keyed-hash.ts'
+import { MapContent } from './map-content.ts'
+
 /** Nearly every filter stands under one id, which costs no set. */
 type Ids = string | Set<string>
 
 export type RoutePair = readonly [topicFilter: string, id: string]
 
 export class ActorRoutes {
-  #current = new Map<string, Ids>()
+  readonly #hashKey: HashKey | undefined
+  #current: FilterIds
   /** Of former lives; holds a pair also if the new life named it already. */
-  #former = new Map<string, Ids>()
+  #former: FilterIds
   #pairs = 0
   #formerPairs = 0
+
+  /** @param hashKey unknown to peers, so that they can't choose filters that make every search long */
+  constructor(hashKey?: HashKey) {
+    this.#hashKey = hashKey
+    this.#current = new FilterIds(hashKey)
+    this.#former = new FilterIds(hashKey)
+  }
 
   /** Pairs of filter and id that the present life named. */
   get pairs(): number {
@@ -40,8 +51,13 @@ export class ActorRoutes {
 
   /** Returns whether the filter was not there before. */
   add(topicFilter: string, id: string): boolean {
-    const known = this.has(topicFilter)
+    if (id === topicFilter && this.#current.isPlain) {
+      const isNew = this.#current.addPlain(topicFilter)
+      if (isNew) this.#pairs += 1
+      return isNew && !this.#former.has(topicFilter)
+    }
     const ids = this.#current.get(topicFilter)
+    const known = ids !== undefined || this.#former.has(topicFilter)
     const grown = withId(ids, id)
     if (grown !== undefined) {
       this.#current.set(topicFilter, grown)
@@ -69,31 +85,31 @@ export class ActorRoutes {
   /** A new life begins: what is known becomes former, and nothing goes yet. */
   retire(): void {
     if (this.#former.size === 0) this.#former = this.#current
-    else for (const [topicFilter, ids] of this.#current) this.#keepFormer(topicFilter, ids)
+    else for (const [topicFilter, ids] of this.#current.entries()) this.#keepFormer(topicFilter, ids)
     this.#formerPairs += this.#pairs
-    this.#current = new Map()
+    this.#current = new FilterIds(this.#hashKey)
     this.#pairs = 0
   }
 
   /** Forgets former lives. Returns the filters that the present one did not name. */
   sweep(): string[] {
     const gone = [...this.#former.keys()].filter((topicFilter) => !this.#current.has(topicFilter))
-    this.#former = new Map()
+    this.#former = new FilterIds(this.#hashKey)
     this.#formerPairs = 0
     return gone
   }
 
   /** Former lives count as the present one from now on. */
   absorb(): void {
-    for (const [topicFilter, ids] of this.#former)
+    for (const [topicFilter, ids] of this.#former.entries())
       for (const id of typeof ids === 'string' ? [ids] : ids) this.add(topicFilter, id)
-    this.#former = new Map()
+    this.#former = new FilterIds(this.#hashKey)
     this.#formerPairs = 0
   }
 
   /** Pairs of filter and id that former lives left and the present one did not name. */
   *formerOnly(): Generator<RoutePair> {
-    for (const [topicFilter, ids] of this.#former) {
+    for (const [topicFilter, ids] of this.#former.entries()) {
       const named = this.#current.get(topicFilter)
       for (const id of typeof ids === 'string' ? [ids] : ids) if (!holds(named, id)) yield [topicFilter, id]
     }
@@ -101,7 +117,7 @@ export class ActorRoutes {
 
   /** Each pair of filter and id once, of the present life and of former ones. */
   *allPairs(): Generator<RoutePair> {
-    for (const [topicFilter, ids] of this.#current)
+    for (const [topicFilter, ids] of this.#current.entries())
       for (const id of typeof ids === 'string' ? [ids] : ids) yield [topicFilter, id]
     yield* this.formerOnly()
   }
@@ -119,6 +135,67 @@ export class ActorRoutes {
   }
 }
 
+/**
+ * Filters and their ids. A filter whose only id is the filter itself, which is nearly every one, takes no more memory than its text and
+ * a few bytes. Iterators go on through changes made meanwhile: what is there throughout comes once.
+ */
+class FilterIds {
+  readonly #plain: MapContent
+  readonly #named = new Map<string, Ids>()
+
+  constructor(hashKey: HashKey | undefined) {
+    this.#plain = new MapContent(hashKey)
+  }
+
+  get size(): number {
+    return this.#plain.size + this.#named.size
+  }
+
+  /** No filter has another id than itself. */
+  get isPlain(): boolean {
+    return this.#named.size === 0
+  }
+
+  /** A filter under itself, while all are. Returns whether it was not there. */
+  addPlain(topicFilter: string): boolean {
+    return this.#plain.set(topicFilter, 1)
+  }
+
+  has(topicFilter: string): boolean {
+    return this.get(topicFilter) !== undefined
+  }
+
+  get(topicFilter: string): Ids | undefined {
+    // To be asked for nothing costs nothing.
+    if (this.#plain.size > 0 && this.#plain.has(topicFilter)) return topicFilter
+    return this.#named.size > 0 ? this.#named.get(topicFilter) : undefined
+  }
+
+  set(topicFilter: string, ids: Ids): void {
+    if (ids === topicFilter) {
+      if (this.#named.size > 0) this.#named.delete(topicFilter)
+      this.#plain.set(topicFilter, 1)
+    } else {
+      this.#plain.delete(topicFilter)
+      this.#named.set(topicFilter, ids)
+    }
+  }
+
+  delete(topicFilter: string): boolean {
+    return this.#plain.delete(topicFilter) || this.#named.delete(topicFilter)
+  }
+
+  *keys(): Generator<string> {
+    for (const [topicFilter] of this.#plain.entries()) yield topicFilter
+    yield* this.#named.keys()
+  }
+
+  *entries(): Generator<readonly [topicFilter: string, ids: Ids]> {
+    for (const [topicFilter] of this.#plain.entries()) yield [topicFilter, topicFilter]
+    yield* this.#named
+  }
+}
+
 function holds(ids: Ids | undefined, id: string): boolean {
   return typeof ids === 'string' ? ids === id : ids?.has(id) === true
 }
@@ -130,7 +207,7 @@ function withId(ids: Ids | undefined, id: string): Ids | undefined {
   return ids.has(id) ? undefined : ids.add(id)
 }
 
-function removeId(routes: Map<string, Ids>, topicFilter: string, id: string): boolean {
+function removeId(routes: FilterIds, topicFilter: string, id: string): boolean {
   const ids = routes.get(topicFilter)
   if (ids === undefined) return false
   if (typeof ids === 'string') return ids === id && routes.delete(topicFilter)

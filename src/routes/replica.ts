@@ -7,6 +7,7 @@
  *
  * In a cluster an actor speaks to one node at a time. The others mirror what it says, and so does the node that it has left.
  */
+import type { HashKey } from '../topics/keyed-hash.ts'
 import { ActorRoutes, type RoutePair } from './actor-routes.ts'
 import { judgeActorInit } from './judge-actor-init.ts'
 import type { Verdict } from './judge-actor-init.ts'
@@ -102,13 +103,16 @@ const defaultLimits: ReplicaLimits = { actorsMax: 256, routesMax: 5_000_000 }
 export class Replica {
   readonly #actors = new Map<string, Actor>()
   readonly #limits: ReplicaLimits
+  readonly #hashKey: HashKey | undefined
   #timing: ReplicaTiming
   /** Until when time was judged, milliseconds. */
   #passedMs = 0
 
-  constructor(timing: ReplicaTiming, limits: ReplicaLimits = defaultLimits) {
+  /** @param hashKey unknown to peers, so that they can't choose filters that make every search long */
+  constructor(timing: ReplicaTiming, limits: ReplicaLimits = defaultLimits, hashKey?: HashKey) {
     this.#timing = timing
     this.#limits = limits
+    this.#hashKey = hashKey
   }
 
   /** For leases that are given from now on, and for everything that is judged from now on. */
@@ -127,7 +131,7 @@ export class Replica {
     const verdict = judgeActorInit(record, { incarnation, untilMs: nowMs + this.#timing.actorTtlMs }, nowMs)
     if (verdict.type === 'outdated') return verdict
     if (known === undefined && this.#actors.size >= this.#limits.actorsMax) return { type: 'full' }
-    const actor = known ?? newActor(name)
+    const actor = known ?? newActor(name, this.#hashKey)
     this.#actors.set(name, actor)
     const effects: ReplicaEffect[] = []
     if (keeps) actor.routes.absorb()
@@ -177,7 +181,7 @@ export class Replica {
   mirror(name: string, ops: readonly RouteOp[], nowMs: number): MirrorResult {
     const known = this.#actors.get(name)
     if (known === undefined && this.#actors.size >= this.#limits.actorsMax) return { type: 'full', effects: [] }
-    const actor = known ?? newActor(name)
+    const actor = known ?? newActor(name, this.#hashKey)
     if (known === undefined) {
       this.#actors.set(name, actor)
       actor.initMs = nowMs
@@ -429,10 +433,10 @@ export class Replica {
   }
 }
 
-function newActor(name: string): Actor {
+function newActor(name: string, hashKey: HashKey | undefined): Actor {
   return {
     name,
-    routes: new ActorRoutes(),
+    routes: new ActorRoutes(hashKey),
     incarnation: 0,
     untilMs: 0,
     initMs: 0,
