@@ -157,13 +157,10 @@ export class LinkGate implements LinkInlet {
       return reasonCode.notAuthorized
     }
     if (link.dialect === 'native') {
+      const words = rejectionWords('native_dialect_required', sender, localCluster, undefined)
+      this.#peers.refuse(client, sender, 'native_dialect_required', words)
+      this.#logRefused(client, sender, 'native_dialect_required', words)
       peer.ledger.refuse('malformed')
-      this.#logRefused(
-        client,
-        sender,
-        'malformed',
-        'a message in the dialect of EMQX, and the link has dialect = native',
-      )
       return reasonCode.notAuthorized
     }
     const verdict = judgeMessage(link, localCluster, () => decodeLinkMessage(payload, termLimits(this.#ports)))

@@ -151,6 +151,7 @@ test('with dialect = native what comes in another one is refused', async (t) => 
   const client = await node.started.client('c')
   assert.equal(await bring(client, Buffer.from([131, 106])), 0x87)
   assert.deepEqual(node.account, { malformed: 1 })
+  assert.equal(node.gate.inboundFact('far').state, 'refused')
 })
 
 test('a single message that is none is left out, and those around it come', async (t) => {
