@@ -204,7 +204,7 @@ export class Outbox {
       writer.count >= this.#batchMessagesMax ||
       steadyMs - open.openedMs > this.#openMsMax
     if (isOver && writer.count > 0) {
-      this.#seal(open, steadyMs)
+      this.#seal(open)
       cost = writer.costOf(message, directive)
     }
     if (writer.count === 0) cost += writer.byteLength + BATCH_BYTES
@@ -270,17 +270,17 @@ export class Outbox {
   }
 
   /** Closes the open batches: when a keeper is to have them. Without one nobody need call it. */
-  seal(steadyMs: number): void {
-    this.#seal(this.#openBacklog, steadyMs)
-    this.#seal(this.#openLive, steadyMs)
-    this.#seal(this.#openQos0, steadyMs)
+  seal(): void {
+    this.#seal(this.#openBacklog)
+    this.#seal(this.#openLive)
+    this.#seal(this.#openQos0)
   }
 
-  #seal(open: OpenBatch, steadyMs: number): void {
+  #seal(open: OpenBatch): void {
     const { messages, agedMs, firstExpiryMs, lastExpiryMs, wallAheadMs, openedMs } = open
     if (messages === 0) return
     // A publisher's messages may stand in both, and those of lane 0 are older.
-    if (open === this.#openBacklog) this.#seal(this.#openLive, steadyMs)
+    if (open === this.#openBacklog) this.#seal(this.#openLive)
     const isQos0 = open === this.#openQos0
     const lane: 0 | 1 = open === this.#openBacklog ? 1 : 0
     const epoch = this.#epoch
@@ -366,7 +366,7 @@ export class Outbox {
     if (batch !== undefined || list.first !== undefined || open === undefined || open.messages === 0) return batch
     // What a keeper is to have is sealed when it asks for it.
     if (this.#shelf.isKeeping && open !== this.#openQos0) return undefined
-    this.#seal(open, steadyMs)
+    this.#seal(open)
     return first()
   }
 
@@ -436,7 +436,7 @@ export class Outbox {
   sweep(steadyMs: number): number {
     const before = this.count
     for (const open of [this.#openLive, this.#openBacklog, this.#openQos0])
-      if (open.firstExpiryMs <= steadyMs) this.#seal(open, steadyMs)
+      if (open.firstExpiryMs <= steadyMs) this.#seal(open)
     this.#shelf.sweep(steadyMs)
     return before - this.count
   }

@@ -44,7 +44,7 @@ function steps(qos: fc.Arbitrary<QoS>): fc.Arbitrary<Step> {
     step(5, 'answer', fc.tuple(few), (world, times) => world.answer(times)),
     step(3, 'connect', fc.tuple(frameBytes), (world, most) => world.connect(most)),
     step(2, 'cut', fc.tuple(fc.nat(4)), (world, arrived) => world.cut(arrived)),
-    step(1, 'seal', nothing, (world) => world.outbox.seal(world.nowMs)),
+    step(1, 'seal', nothing, (world) => world.outbox.seal()),
     step(1, 'sweep', nothing, (world) => world.sweep()),
     step(2, 'wait', fc.tuple(fc.integer({ min: 1, max: 2_000 })), (world, ms) => void (world.nowMs += ms)),
     step(1, 'limit', fc.tuple(limits, overflow), (world, ...row) => world.limit(...row)),

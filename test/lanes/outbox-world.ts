@@ -71,7 +71,7 @@ class Disk implements BatchKeeper {
 
   begin(world: World): void {
     if (this.#commit !== undefined) return
-    world.outbox.seal(world.nowMs)
+    world.outbox.seal()
     const changes = this.#said.map(({ type, batch }) => ({ type, batch, frame: Buffer.from(batch.frame) }))
     this.#said = []
     const ledger = world.outbox.ledger.snapshot()

@@ -432,7 +432,7 @@ test('nothing of QoS 1 and 2 goes before it is kept, and it is kept until it is 
   accept(outbox, 'b', { qos: 0 })
   assert.deepEqual(names(batches(outbox)), ['b'])
   assert.equal(outbox.hasOpen, true)
-  outbox.seal(0)
+  outbox.seal()
   assert.equal(outbox.hasOpen, false)
   assert.equal(outbox.next(0, true), undefined)
   const [batch] = keeper.kept.values()
@@ -450,7 +450,7 @@ test('what was kept comes back as a backlog under its old epoch, and its publish
     ['c', { from: 'q', expirySeconds: 60 }],
   ] as const)
     accept(before, name, sample)
-  before.seal(1_000)
+  before.seal()
   const stored = [...keeper.kept.values()].map(({ id, frame }) => ({ id, frame }))
   // Another process, whose steady clock begins elsewhere.
   const after = outboxOf({ ageMsMax: 30_000 }, { keeper, epoch: 6 })
@@ -463,7 +463,7 @@ test('what was kept comes back as a backlog under its old epoch, and its publish
   after.connected()
   accept(after, 'd', { from: 'p', atMs: 70_000 })
   accept(after, 'e', { from: 'r', atMs: 70_000 })
-  after.seal(70_000)
+  after.seal()
   for (const batch of keeper.kept.values()) after.kept(batch)
   const [live, old, behind, ...more] = batches(after, 70_000)
   assert.deepEqual(
@@ -483,7 +483,7 @@ test('a batch that follows a dropped one waits until the disk knows, even if it 
   const outbox = outboxOf({ countMax: 3 }, { keeper })
   outbox.connected()
   for (const name of ['a', 'b', 'c']) accept(outbox, name)
-  outbox.seal(0)
+  outbox.seal()
   const kept = [...keeper.kept.values()]
   for (const batch of kept) outbox.kept(batch)
   accept(outbox, 'd')
@@ -499,7 +499,7 @@ test('what follows a batch that was refused waits until the disk knows', () => {
   const outbox = outboxOf({ countMax: 64 }, { keeper })
   outbox.connected()
   for (const name of ['a', 'b']) accept(outbox, name)
-  outbox.seal(0)
+  outbox.seal()
   for (const batch of keeper.kept.values()) outbox.kept(batch)
   outbox.settle(outbox.next(0, true)!, { type: 'failed', reason: refusedByPeer(0x97) })
   assert.equal(outbox.next(0, true), undefined)
@@ -511,7 +511,7 @@ test('pieces of what flew go before all else, though the disk has yet to get the
   const keeper = new Shelf()
   const outbox = outboxOf({}, { keeper })
   const keep = () => {
-    outbox.seal(0)
+    outbox.seal()
     for (const batch of keeper.kept.values()) outbox.kept(batch)
   }
   outbox.connected()
@@ -534,7 +534,7 @@ test('lane 0 is sealed before lane 1, so that the order of a publisher is that o
   outbox.connected()
   // The last of lane 0 leaves its batch open, and lane 1 has two full ones before the turn ends.
   for (let i = 0; i < 15; i += 1) accept(outbox, `${i}`, { bytes: 30_000 })
-  outbox.seal(0)
+  outbox.seal()
   const stored = [...keeper.kept.values()].toSorted((one, other) => one.id - other.id)
   assert.deepEqual([...new Set(stored.map(({ lane }) => lane))], [0, 1])
   const after = outboxOf({}, { epoch: 2 })
