@@ -16,8 +16,10 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { LinkRoutes } from '../../src/routes/link-routes.ts'
 import type { MapChange } from '../../src/routes/map-protocol.ts'
+import { Replica } from '../../src/routes/replica.ts'
 import { RouteCopy } from '../../src/routes/route-copy.ts'
 import { decodeRouteFrame, encodeRouteFrame, type RouteFrame } from '../../src/routes/route-frames.ts'
+import type { RouteOp } from '../../src/routes/route-op.ts'
 import { RouteSource } from '../../src/routes/route-source.ts'
 import { TopicIndex } from '../../src/topics/topic-index.ts'
 
@@ -56,6 +58,7 @@ const budgets: readonly { readonly of: Figure; readonly below: number }[] = [
 ]
 
 const cluster = 'eu-west'
+const actor = 'eu-west'
 const hashKey = [0x1234_5678, 0x0abc_def0] as const
 const perTurn = 1_000
 const lookups = 200_000
@@ -90,6 +93,7 @@ class Link {
   readonly source = new RouteSource(['fleet/#'])
   readonly routes = new LinkRoutes({ source: this.source, cluster, incarnation: 1, hashKey })
   readonly copy = new RouteCopy({ routesMax: 5_000_000, answerMs: 5_000, pullsMax: 8 })
+  readonly replica = new Replica({ actorTtlMs: 30_000, staleTtlMs: 60_000, bootstrapQuietMs: 1, bootstrapStartMs: 1 })
   readonly index = new TopicIndex<object, number>({ plan: (_topic, found) => found.length })
   readonly #sink = { id: 'link' }
   readonly #toSink: Buffer[] = []
@@ -108,6 +112,7 @@ class Link {
   }
 
   connect(): void {
+    this.replica.init(actor, 1, 0)
     this.copy.connected(hashKey)
     this.routes.skipUnsent()
     this.#send(this.#toSink, this.routes.heartbeat())
@@ -148,9 +153,14 @@ class Link {
   }
 
   #tell(changes: readonly MapChange[]): void {
-    for (const { key, value } of changes) {
-      if (value === undefined) this.index.remove(key, this.#sink)
-      else this.index.add(key, this.#sink)
+    const ops = changes.map(({ key: topicFilter, value }): RouteOp => {
+      return { type: value === undefined ? 'delete' : 'add', topicFilter, id: topicFilter }
+    })
+    const result = this.replica.apply(actor, 1, ops, 0)
+    assert.ok(result.type === 'applied')
+    for (const effect of result.effects) {
+      if (effect.type === 'route_added') this.index.add(effect.topicFilter, this.#sink)
+      if (effect.type === 'route_removed') this.index.remove(effect.topicFilter, this.#sink)
     }
   }
 
