@@ -238,7 +238,6 @@ export const routeSyncMachine = setup({
     sendHeartbeat: sendTo('session', { type: 'heartbeat' }),
     planHeartbeat: raise({ type: 'heartbeat_due' }, { id: 'heartbeat', delay: heartbeatMs }),
     cancelHeartbeat: cancel('heartbeat'),
-    // The same id: what was planned before is off.
     awaitConfirm: raise({ type: 'confirm_overdue' }, { id: 'confirm', delay: confirmMs }),
     cancelConfirm: cancel('confirm'),
   },
@@ -450,9 +449,9 @@ export const routeSyncMachine = setup({
                       on: { routes_prepared: 'catching_up', routes_confirmed: {} },
                     },
                     catching_up: {
-                      entry: 'awaitConfirm',
+                      entry: ['cancelConfirm', 'awaitConfirm'],
                       on: {
-                        routes_asked: { actions: ['noteProgress', 'awaitConfirm'] },
+                        routes_asked: { actions: ['noteProgress', 'cancelConfirm', 'awaitConfirm'] },
                         routes_confirmed: [
                           { guard: 'wasToldRoutes', target: 'agreed', actions: logBootstrapped() },
                           { target: 'agreed' },
@@ -463,10 +462,11 @@ export const routeSyncMachine = setup({
                       entry: [
                         'settle',
                         { type: 'log', params: { event: 'cluster_link_routerepl_online' } },
+                        'cancelConfirm',
                         'awaitConfirm',
                       ],
                       on: {
-                        routes_confirmed: { actions: 'awaitConfirm' },
+                        routes_confirmed: { actions: ['cancelConfirm', 'awaitConfirm'] },
                         routes_asked: {
                           guard: 'asksForRoutes',
                           target: 'catching_up',

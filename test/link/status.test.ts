@@ -35,6 +35,12 @@ const rows: { when: string; is: LinkState; because: RegExp[]; given: LinkFacts }
     given: facts('connecting', undefined, [starting]),
   },
   {
+    when: 'the peer has taken its leave, and we can’t reach it',
+    is: 'connecting',
+    because: [/disabled its link to us/, /no link to our cluster/],
+    given: facts('refused', unknown, [up], { inbound: { state: 'left', reason: 'disabled' } }),
+  },
+  {
     when: 'routes are in sync and the pool starts',
     is: 'connecting',
     because: [],
