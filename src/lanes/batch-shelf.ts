@@ -137,10 +137,11 @@ export class BatchShelf {
    */
   #holdBehind(list: BatchList | undefined, next: QueuedBatch | undefined): void {
     if (!this.isKeeping || list === this.qos0) return
-    if (next === undefined && list === this.again) {
-      this.#keepAnew(this.live.first)
-      this.#keepAnew(this.backlog.first)
-    } else this.#keepAnew(next)
+    this.#keepAnew(next)
+    if (next !== undefined || list === this.backlog) return
+    // What its publisher said next may stand in another list: those go in this order.
+    if (list === this.again) this.#keepAnew(this.live.first)
+    this.#keepAnew(this.backlog.first)
   }
 
   #keepAnew(batch: QueuedBatch | undefined): void {
