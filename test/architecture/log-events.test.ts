@@ -27,6 +27,7 @@ const ours: Readonly<Record<string, string>> = {
   cluster_link_failed: 'the same, at its end',
   cluster_link_goodbye: 'only our own dialect takes leave',
   cluster_link_outbox_lost: 'an outbox here belongs to its link',
+  cluster_link_outbox_kept: 'the same, and what is durable is on the disk',
   cluster_link_actor_init: 'EMQX tells of refused peers alone',
   cluster_link_extrouter_actor_stale: 'routes here outlive their lease',
   cluster_link_extrouter_actor_swept: 'routes here are made before they are broken',

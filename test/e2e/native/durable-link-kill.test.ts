@@ -14,6 +14,7 @@ import { type Pair, startPair } from './pair.ts'
 
 const KILLS = Number(process.env['ISTHMUS_TEST_KILLS'] ?? 6)
 const LOAD_MS_MAX = 500
+const PER_KILL = 3_000
 const DEADLINE_MS = 60_000
 
 /** A publisher at the one cluster and a kept subscriber at the other, who go on as long as there is a node. */
@@ -23,7 +24,8 @@ class Crowd {
   /** Not acknowledged when a connection went: they were sent twice, perhaps. */
   readonly sentTwice = new Set<string>()
   readonly #published: string[] = []
-  #isPublishing = true
+  /** Nothing more is published beyond so many: the reader is to keep up. */
+  #publishedMax = 0
 
   join(client: CrashClient, port: number): void {
     const wire = new SocketWire(port, () => {
@@ -42,14 +44,16 @@ class Crowd {
     client.lost()
   }
 
-  finish(): void {
-    this.#isPublishing = false
+  publishMore(count: number): void {
+    this.#publishedMax = this.#published.length + count
+    this.#refill()
+    this.publisher.toServer()
   }
 
   #refill(): void {
     const { publisher } = this
-    if (!publisher.isAccepted || !this.#isPublishing) return
-    while (publisher.unfinished < publisher.habits.identifiers) {
+    if (!publisher.isAccepted) return
+    while (publisher.unfinished < publisher.habits.identifiers && this.#published.length < this.#publishedMax) {
       const text = `m${this.#published.length}`
       publisher.publish(this.#published.length % 3 === 0 ? 2 : 1, text)
       this.#published.push(text)
@@ -97,6 +101,7 @@ async function killAgainAndAgain(t: TestContext, victim: 0 | 1): Promise<Crowd> 
   crowd.join(publisher, port(0))
   for (let kill = 0; kill < KILLS; kill += 1) {
     const before = publisher.acknowledged.length
+    crowd.publishMore(PER_KILL)
     await until('acknowledgement', () => publisher.acknowledged.length > before)
     await sleep(random() * LOAD_MS_MAX)
     await pair.nodes[victim]!.kill()
@@ -106,8 +111,12 @@ async function killAgainAndAgain(t: TestContext, victim: 0 | 1): Promise<Crowd> 
     if (victim === 0) await routed(t, pair)
     crowd.join(client, port(victim))
   }
-  crowd.finish()
-  await until('end', () => publisher.unfinished === 0 && crowd.missing().length === 0)
+  crowd.publishMore(0)
+  await until('last acknowledgement', () => publisher.unfinished === 0)
+  await until(
+    'message that is missing',
+    () => reader.got.length >= publisher.acknowledged.length && crowd.missing().length === 0,
+  )
   t.diagnostic(
     `${publisher.acknowledged.length} acknowledged, ${crowd.doubles().length} came twice over ${KILLS} kills`,
   )
