@@ -76,6 +76,8 @@ export class LinkSender {
   readonly #forwarders = new Map<number, Forwarder>()
   /** Of ours: the one connection that carries everything. */
   #native: LaneForwarder | undefined
+  /** While what was unpacked for EMQX's dialect is on its way to a peer that turned native: sends more of it, and then the rest. */
+  #turning: { readonly member: PoolMember; readonly pump: () => void } | undefined
   #isTurnOpen = false
   /** When the turn began in which messages come now, by the steady clock. */
   #turnMs = 0
@@ -97,7 +99,7 @@ export class LinkSender {
 
   /** `undefined` while no connection is up. */
   get dialect(): SpokenDialect | undefined {
-    if (this.#native !== undefined) return 'native'
+    if (this.#native !== undefined || this.#turning !== undefined) return 'native'
     return this.#forwarders.size > 0 ? 'emqx' : undefined
   }
 
@@ -108,7 +110,7 @@ export class LinkSender {
 
   /** Something waits or flies, on a connection that is up. */
   get canDrain(): boolean {
-    if (this.#native !== undefined) return this.outbox.count > 0
+    if (this.dialect === 'native') return this.outbox.count > 0
     if (this.#forwarders.size === 0) return false
     if (this.outbox.waiting > 0) return true
     for (const queueIndex of this.#forwarders.keys())
@@ -159,6 +161,7 @@ export class LinkSender {
   /** Sends what can be sent, now. */
   pump(): void {
     if (this.#native !== undefined) this.#native.pump()
+    else if (this.#turning !== undefined) this.#turning.pump()
     else this.#pumpPool()
     this.#watch.look()
   }
@@ -196,6 +199,7 @@ export class LinkSender {
     for (const [queueIndex, forwarder] of this.#forwarders)
       if (forwarder === carrier) this.#forwarders.delete(queueIndex)
     if (carrier === this.#native) this.#native = undefined
+    if (member === this.#turning?.member) this.#turning = undefined
     carrier.close()
     if (this.dialect === undefined) this.outbox.disconnected()
     this.#watch.look()
@@ -294,23 +298,27 @@ export class LinkSender {
     for (const other of this.#members) if (other !== member) this.closeMember(other)
     const begin = () => {
       member.carrier?.close()
-      this.#forwarders.clear()
+      this.#turning = undefined
       this.outbox.connected(payloadBytesMax(this.#topic, limits.packetBytesMax))
       member.carrier = this.#native = this.#laneForwarder(member.connection, limits, answer, gaveUp)
+      this.#native.pump()
     }
     this.#queues.reshape(1)
     if (this.#queues.count === 0) return begin()
     // What was unpacked for EMQX's dialect is older than all that waits, and some of it may have been sent so: it goes first, the
     // same way. Whoever speaks ours takes it, too.
-    const turn = () => {
-      if (this.#queues.count > 0) return
-      begin()
-      this.#ports.connected(member.index)
-      this.pump()
+    const beginIfDone = () => {
+      if (this.#queues.count === 0 && this.#turning?.member === member) begin()
     }
-    member.carrier = this.#forwarder(member, 0, limits, turn, gaveUp)
-    member.carrier.pump()
-    turn()
+    const forwarder = this.#forwarder(member, 0, limits, beginIfDone, gaveUp)
+    member.carrier = forwarder
+    this.#turning = {
+      member,
+      pump: () => {
+        forwarder.pump()
+        beginIfDone()
+      },
+    }
   }
 
   #laneForwarder(

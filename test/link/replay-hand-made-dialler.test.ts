@@ -37,6 +37,7 @@ test('a hand-made dialler gets the answers that a real EMQX gave', async () => {
     received: 26,
     accepted: 18,
     duplicate: 0,
+    maybe_duplicate: 0,
     not_in_topics: 2,
     link_disabled: 0,
     malformed: 6,
