@@ -409,7 +409,8 @@ export class LinkShell {
     const known = this.#logged.get(who) ?? new Set()
     const again = known.has(reason) || known.size >= failuresLoggedMax
     if (!again) this.#logged.set(who, known.add(reason))
-    const level = again ? 'debug' : logLevel
+    // That a peer which took its leave is not to be reached is what it said.
+    const level = again ? 'debug' : this.inbound.state === 'left' ? 'info' : logLevel
     this.#ports.log[level]({ link: this.name, ...fields, cause, reason, reason_code: reasonCode }, event)
   }
 }
