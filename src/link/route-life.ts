@@ -30,8 +30,11 @@ type Loading = { readonly interest: Iterator<string>; readonly done: EvenMap<tru
 /** What a native peer has a copy of. Nothing is said of it before all is in it: the peer would take the rest away. */
 type Told = { readonly hashKey: HashKey; readonly routes: LinkRoutes; isWhole: boolean }
 
-/** Some milliseconds of work. */
+/** So much work at a time, and less where that takes longer. */
 const sliceMax = 1_000
+const sliceMs = 5
+/** After so many it is looked how long it has taken. */
+const stepMax = 50
 const routesAtOnce = 16
 export class RouteLife {
   readonly incarnation: number
@@ -130,7 +133,9 @@ export class RouteLife {
   }
 
   #loadSome({ interest, done }: Loading): void {
+    const untilMs = this.#options.clock.steadyMs() + sliceMs
     for (let count = 0; count < sliceMax; count += 1) {
+      if (count % stepMax === 0 && this.#options.clock.steadyMs() > untilMs) return
       const next = interest.next()
       if (next.done === true) {
         this.#loading = undefined
@@ -141,7 +146,11 @@ export class RouteLife {
   }
 
   #tell(told: Told): void {
-    told.routes.work(sliceMax)
+    const untilMs = this.#options.clock.steadyMs() + sliceMs
+    for (let count = 0; count < sliceMax; count += stepMax) {
+      told.routes.work(stepMax)
+      if (!told.routes.isBusy || this.#options.clock.steadyMs() > untilMs) break
+    }
     if (this.#loading === undefined && !told.routes.isBusy) told.isWhole = true
   }
 
