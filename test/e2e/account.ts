@@ -17,6 +17,8 @@ export type Reader = {
   readonly outOfOrder: string[]
   arrivals: number
   repeats: number
+  /** What came again without being marked as such (DUP), and was published once only: it came twice over the link. */
+  readonly doubles: string[]
 }
 
 const TICK_MS = 5
@@ -27,6 +29,8 @@ const DEADLINE_MS = 20_000
 export class Account {
   readonly #acknowledged = new Map<string, Set<number>>()
   readonly #arrived = new Set<() => void>()
+  /** Not acknowledged when the connection went: their publishers send them again, and what was of QoS 1 may be taken twice. */
+  readonly #sentAgain = new Set<string>()
 
   /** Publishes on these topics in turn, with these QoS in turn, until told to stop. */
   publish(
@@ -40,6 +44,10 @@ export class Account {
     let published = 0
     let unacknowledged = 0
     let whenIdle: (() => void) | undefined
+    const waiting = new Set<string>()
+    client.on('close', () => {
+      for (const message of waiting) this.#sentAgain.add(message)
+    })
     const publishOne = (): void => {
       const topic = topics[published % topics.length] ?? ''
       const level = qos[Math.floor(published / topics.length) % qos.length] ?? 0
@@ -48,8 +56,11 @@ export class Account {
       next.set(stream, number + 1)
       published += 1
       unacknowledged += 1
-      client.publish(topic, `${stream} ${number} ${padding}`, { qos: level }, (error) => {
+      const message = `${stream} ${number}`
+      waiting.add(message)
+      client.publish(topic, `${message} ${padding}`, { qos: level }, (error) => {
         unacknowledged -= 1
+        waiting.delete(message)
         if (error === undefined || error === null) if (level > 0) numbersOf(this.#acknowledged, stream).add(number)
         if (unacknowledged === 0) whenIdle?.()
       })
@@ -70,22 +81,46 @@ export class Account {
 
   /** Reads what the client gets from now on; the caller subscribes. */
   read(client: MqttClient, name: string, wants: Reader['wants'] = () => true): Reader {
-    const reader: Reader = { name, wants, seen: new Map(), outOfOrder: [], arrivals: 0, repeats: 0 }
+    const { reader, take } = this.reader(name, wants)
+    client.on('message', take)
+    return reader
+  }
+
+  /** A reader whatever connections it reads from: its caller hands it what comes. */
+  reader(name: string, wants: Reader['wants'] = () => true) {
+    const reader: Reader = { name, wants, seen: new Map(), outOfOrder: [], arrivals: 0, repeats: 0, doubles: [] }
     const latest = new Map<string, number>()
-    client.on('message', (_topic, payload) => {
+    const take = (_topic: string, payload: Buffer, { dup }: { readonly dup: boolean }): void => {
       const [publisher, topic, qos, digits] = payload.toString().split(' ')
       if (digits === undefined) return
       const stream = `${publisher} ${topic} ${qos}`
       const number = Number(digits)
       const seen = numbersOf(reader.seen, stream)
       reader.arrivals += 1
-      if (seen.has(number)) reader.repeats += 1
-      else if (number < (latest.get(stream) ?? -1)) reader.outOfOrder.push(`${stream}: ${number}`)
+      if (seen.has(number)) {
+        reader.repeats += 1
+        const message = `${stream} ${number}`
+        const isPublishedAgain = qos !== '2' && this.#sentAgain.has(message)
+        if (!dup && !isPublishedAgain) reader.doubles.push(message)
+      } else if (number < (latest.get(stream) ?? -1)) reader.outOfOrder.push(`${stream}: ${number}`)
       else latest.set(stream, number)
       seen.add(number)
       for (const look of this.#arrived) look()
-    })
-    return reader
+    }
+    return { reader, take }
+  }
+
+  /** Resolves when the reader has something that it should get. */
+  async someOf({ wants, seen }: Reader): Promise<void> {
+    const isThere = (): boolean => [...seen.keys()].some((stream) => wants(stream.split(' ')[1] ?? ''))
+    while (!isThere())
+      await new Promise<void>((resolve) => {
+        const look = (): void => {
+          this.#arrived.delete(look)
+          resolve()
+        }
+        this.#arrived.add(look)
+      })
   }
 
   /** Acknowledged messages of QoS 1 and 2 that have not come to this reader. */
