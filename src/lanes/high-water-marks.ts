@@ -33,7 +33,18 @@ export class SenderMarks {
   judge(epoch: number, lane: number, sequence: number, resent: boolean): MarkVerdict {
     const known = this.#lanes[this.#indexOf(epoch, lane)]
     if (known !== undefined && sequence <= known.sequence) return 'duplicate'
-    return resent && known?.isSure !== true ? 'doubtful' : 'new'
+    return resent && !(known?.isSure ?? this.#isSureOf(epoch)) ? 'doubtful' : 'new'
+  }
+
+  /** What was on its way before goes before all else, whatever its lane: so one that brought nothing yet is as sure as the others. */
+  #isSureOf(epoch: number): boolean {
+    let isSure = false
+    for (const lane of this.#lanes) {
+      if (lane.epoch !== epoch) continue
+      if (!lane.isSure) return false
+      isSure = true
+    }
+    return isSure
   }
 
   /** The batch is taken. */
@@ -41,7 +52,7 @@ export class SenderMarks {
     const known = this.#touch(epoch, lane)
     if (sequence > known.sequence) known.sequence = sequence
     // What was on its way before comes first, so that from here on nothing has been anywhere but here.
-    if (!resent) known.isSure = true
+    if (!resent && !known.isSure) for (const lane of this.#lanes) if (lane.epoch === epoch) lane.isSure = true
   }
 
   /** Another node may have taken more of any lane than we know. */

@@ -37,6 +37,20 @@ test('what was sent before, over a lane that nobody knows, is doubtful until som
   assert.equal(marks.judge(9, 0, 6, true), 'duplicate')
 })
 
+test('a lane that brought nothing yet is as sure as the other one of its epoch', () => {
+  const marks = new SenderMarks()
+  marks.take(9, 0, 4, true)
+  assert.equal(marks.judge(9, 1, 1, true), 'doubtful')
+  marks.take(9, 1, 2, true)
+  marks.take(9, 0, 5, false)
+  assert.equal(marks.judge(9, 1, 3, true), 'new')
+  assert.equal(marks.judge(8, 1, 3, true), 'doubtful')
+  marks.take(8, 0, 1, false)
+  assert.equal(marks.judge(8, 1, 3, true), 'new')
+  marks.doubt()
+  assert.equal(marks.judge(8, 1, 3, true), 'doubtful')
+})
+
 test('of what two nodes know the higher one counts, and is as sure as who told it', () => {
   const marks = new SenderMarks()
   marks.take(9, 0, 5, false)

@@ -8,6 +8,7 @@ import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Account, seeded } from '../account.ts'
 import { connectClient, prove, subscribe } from '../clients.ts'
+import { whenAllDelivered } from '../ledgers.ts'
 import { cutAtRandom } from './cutting-relay.ts'
 import { startPair } from './pair.ts'
 
@@ -43,6 +44,8 @@ test(`QoS 1 and 2 both ways over connections that are cut again and again: each 
       }),
     ),
   )
+  // From then on each knows where the other's lanes stand, so that nobody has to doubt anything.
+  await Promise.all(sides.map(({ reader }) => account.someOf(reader)))
   const stopCutting = cutAtRandom(pair.relays, random, { msMin: 200, msMax: 2_000, bytesMax: 4_000 })
   await pause(SECONDS * 1_000)
   stopCutting()
@@ -54,4 +57,10 @@ test(`QoS 1 and 2 both ways over connections that are cut again and again: each 
     assert.equal(reader.repeats, 0, `${reader.name} got messages twice`)
   }
   assert.ok(cuts > SECONDS / 2, `${cuts} cuts`)
+  const [a, b] = await Promise.all([0, 1].map((at) => whenAllDelivered(() => pair.ledgers(at))))
+  t.diagnostic(`ledgers: ${JSON.stringify([a, b])}`)
+  assert(a !== undefined && b !== undefined)
+  assert.equal(b.in.accepted, a.out.delivered, 'all that A delivered B took once')
+  assert.equal(a.in.accepted, b.out.delivered, 'all that B delivered A took once')
+  assert.equal(a.in.maybe_duplicate + b.in.maybe_duplicate, 0, 'nobody has to doubt')
 })

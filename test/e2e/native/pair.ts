@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { type LinkFile, type NodeProcess, startNodeProcess } from '../../../src/cli/demo/node-process.ts'
 import { type Cluster, linkTo, nodeFile, reserve, temporaryDirectory } from '../clusters.ts'
+import { type Ledgers, ledgersOf } from '../ledgers.ts'
 import { longQueues } from '../cluster/traffic.ts'
 import { type CuttingRelay, startCuttingRelay } from './cutting-relay.ts'
 
@@ -35,10 +36,20 @@ export class Pair {
     const { topics, link } = this.#options
     const server = `127.0.0.1:${this.relays[1 - at]!.port}`
     const file = nodeFile(own, [linkTo(peer, topics, { server, ...link })], join(this.#directory, own.name))
-    const node = await startNodeProcess({ ...file, ...longQueues }, this.#directory)
+    const debug = { socket: this.#socket(at) }
+    const node = await startNodeProcess({ ...file, ...longQueues, debug }, this.#directory)
     t.after(() => node.kill())
     this.nodes[at] = node
     return node
+  }
+
+  #socket(at: number): string {
+    return join(this.#directory, `${this.clusters[at]!.name}.sock`)
+  }
+
+  /** What one of them says of its link's messages. */
+  ledgers(at: number): Promise<Ledgers> {
+    return ledgersOf(this.#socket(at), this.clusters[1 - at]!.name)
   }
 
   /** Resolves when both halves run. */
