@@ -5,6 +5,7 @@
 // Both ends in one process, which is harder than apart: their turns follow each other. A tenth of the filters have wildcards.
 // Left out: sockets, MQTT, and the subscriptions at the source, which are there without a link too.
 // How to read the line: `bootstrapMs` and `resyncMs` by the clock, both ends together; `fillMs` is what the source takes to get ready.
+// `...CpuMs` is processor time instead, of garbage collection too: what other processes took meanwhile is not in it.
 // `...LongestMs` is the processor time of the longest turn of an end, garbage collection on other threads included. `sourceBytes` and
 // `sinkBytes` are per route, heap and buffers, and have all that stands there because of the link: at the sink the broker's index too.
 // `lookupNs` and `fewLookupNs`: a topic that the index has not met, with all routes and with a thousand.
@@ -28,8 +29,10 @@ export type RoutesBench = {
   readonly routes: number
   readonly changed: number
   readonly fillMs: number
+  readonly fillCpuMs: number
   readonly fillLongestMs: number
   readonly bootstrapMs: number
+  readonly bootstrapCpuMs: number
   readonly sourceLongestMs: number
   readonly sinkLongestMs: number
   readonly bootstrapBytes: number
@@ -179,8 +182,10 @@ export async function benchRoutes({ routes, changed }: { routes: number; changed
   const fewLookupNs = lookupNs(await withRoutes(1_000), 1_000)
   const emptyBytes = usedBytes()
   const fillFromMs = performance.now()
+  const fillFromCpuMs = cpuMs()
   const link = await linkOf(routes)
   const fillMs = performance.now() - fillFromMs
+  const fillCpuMs = cpuMs() - fillFromCpuMs
   const fillLongestMs = link.sourceEnd.longestMs
   const sourceBytes = (usedBytes() - emptyBytes) / routes
   const atSource = usedBytes()
@@ -203,8 +208,10 @@ export async function benchRoutes({ routes, changed }: { routes: number; changed
     routes: link.routes.size,
     changed,
     fillMs: Math.round(fillMs),
+    fillCpuMs: Math.round(fillCpuMs),
     fillLongestMs: rounded(fillLongestMs),
     bootstrapMs: Math.round(bootstrap.ms),
+    bootstrapCpuMs: Math.round(bootstrap.cpuMs),
     sourceLongestMs: rounded(link.sourceEnd.longestMs),
     sinkLongestMs: rounded(link.sinkEnd.longestMs),
     bootstrapBytes: bootstrap.bytes,
@@ -233,12 +240,13 @@ async function withRoutes(count: number): Promise<Link> {
 }
 
 /** A new connection, until both ends agree. */
-async function measured(link: Link): Promise<{ readonly ms: number; readonly bytes: number }> {
+async function measured(link: Link): Promise<{ readonly ms: number; readonly cpuMs: number; readonly bytes: number }> {
   link.bytes = 0
   const fromMs = performance.now()
+  const fromCpuMs = cpuMs()
   link.connect()
   await link.run()
-  return { ms: performance.now() - fromMs, bytes: link.bytes }
+  return { ms: performance.now() - fromMs, cpuMs: cpuMs() - fromCpuMs, bytes: link.bytes }
 }
 
 /** Half of the topics have a route. */

@@ -52,7 +52,7 @@ export class EntryHash {
   /** Sets `lo` and `hi` to the hash of the last key together with this value, a safe integer. */
   addValue(value: number): void {
     const state = this.#work
-    state.set(this.#afterKey)
+    for (let i = 0; i < 4; i += 1) state[i] = this.#afterKey[i]!
     const words = this.#words
     words[0] = value | 0
     words[1] = Math.floor(value / 2 ** 32)

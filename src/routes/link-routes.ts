@@ -40,6 +40,8 @@ export class LinkRoutes {
   readonly claim: Claim
   readonly #source: RouteSource
   readonly #map: MapSource
+  /** Somebody may know of a change: until then none need be remembered. */
+  #isSpoken = false
   #confirmed: { readonly seq: number; readonly size: number } | undefined
 
   constructor({ source, cluster, incarnation, hashKey, frame, journal }: LinkRoutesOptions) {
@@ -68,9 +70,10 @@ export class LinkRoutes {
   work(routesMax: number): void {
     this.#source.work(routesMax)
     const ops = this.#source.take({ opsMax: routesMax, bytesMax: Number.POSITIVE_INFINITY })
+    const map = this.#isSpoken ? this.#map : this.#map.content
     for (const { type, topicFilter } of ops) {
-      if (type === 'add') this.#map.set(topicFilter, isThere)
-      else this.#map.delete(topicFilter)
+      if (type === 'add') map.set(topicFilter, isThere)
+      else map.delete(topicFilter)
     }
     this.#source.confirm()
   }
@@ -92,6 +95,7 @@ export class LinkRoutes {
 
   /** First of all on a new connection, and each second. */
   heartbeat(): MapHeartbeat {
+    this.#isSpoken = true
     return this.#map.heartbeat()
   }
 

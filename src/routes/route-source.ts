@@ -185,12 +185,11 @@ export class RouteSource {
   }
 
   #want(route: string): void {
-    const count = this.#announced.get(route)
-    if (count !== undefined) return this.#announced.set(route, count + 1)
-    const hiddenCount = this.#hidden.get(route)
+    const hiddenCount = this.#hidden.size === 0 ? undefined : this.#hidden.get(route)
     if (hiddenCount !== undefined) return this.#hidden.set(route, hiddenCount + 1)
-    if (this.#announced.isCovered(route)) return this.#hidden.set(route, 1)
-    this.#announced.set(route, 1)
+    const outcome = this.#announced.addUncovered(route, 1)
+    if (outcome === 'known') return this.#announced.set(route, (this.#announced.get(route) ?? 0) + 1)
+    if (outcome === 'covered') return this.#hidden.set(route, 1)
     this.#announce(route)
     if (hasWildcard(route)) this.#begin('hide', route)
   }
@@ -292,7 +291,8 @@ class Batch {
 
   /** False if it does not fit; the first one always does. */
   add(type: RouteOp['type'], route: string): boolean {
-    const bytes = 2 * Buffer.byteLength(route) + opOverheadBytes
+    const isLimited = this.#limits.bytesMax < Number.POSITIVE_INFINITY
+    const bytes = isLimited ? 2 * Buffer.byteLength(route) + opOverheadBytes : 0
     if (this.isFull || (this.#bytes + bytes > this.#limits.bytesMax && this.ops.length > 0)) return false
     this.#bytes += bytes
     this.ops.push({ type, topicFilter: route, id: route })

@@ -24,6 +24,12 @@ const headerWords = 2
 const shortBytesMax = 7
 const longMark = 0xff << 24
 
+/** The pool is of pieces of so many words, each string in one of them: to make room for more is never to move all of them. */
+const PIECE_BITS = 16
+const pieceWords = 1 << PIECE_BITS
+const pieceMask = pieceWords - 1
+const firstPieceWords = 64
+
 type Slots = Int32Array<ArrayBuffer>
 
 export class BytesTable {
@@ -32,9 +38,7 @@ export class BytesTable {
   readonly #tables: Slots[] = Array.from({ length: tableCount }, () => new Int32Array(4 << wordShift))
   /** Entries of each table. */
   readonly #sizes = new Int32Array(tableCount)
-  /** All strings, end to end. */
-  #pool = new Int32Array(64)
-  #poolEnd = 0
+  #pool = new Pool()
   #poolGarbage = 0
   /** By entry: where its string begins in the pool, or -1 for an entry that is free. */
   #starts = new Int32Array(8)
@@ -84,45 +88,47 @@ export class BytesTable {
     this.#starts[entry] = -1
     this.#freeEntries.push(entry)
     this.#poolGarbage += headerWords + this.#wordCount(start)
-    if (this.#poolGarbage * 2 > this.#poolEnd && this.#poolEnd > 1024) this.#compact()
+    if (this.#poolGarbage * 2 > this.#pool.end && this.#pool.end > 1024) this.#compact()
   }
 
   uses(entry: number): number {
-    return this.#pool[this.#starts[entry]! + usesWord]!
+    return this.#pool.word(this.#starts[entry]! + usesWord)
   }
 
   setUses(entry: number, uses: number): void {
-    this.#pool[this.#starts[entry]! + usesWord] = uses
+    this.#pool.setWord(this.#starts[entry]! + usesWord, uses)
   }
 
   /** Bytes of an entry that is here. */
   byteLength(entry: number): number {
-    return this.#pool[this.#starts[entry]! + lengthWord]!
+    return this.#pool.word(this.#starts[entry]! + lengthWord)
   }
 
   /** Copies the string of an entry that is here to `target`; returns where it ends there. */
   copyText(entry: number, target: Uint8Array, at: number): number {
-    const first = this.#starts[entry]! + headerWords
+    const start = this.#starts[entry]!
+    const words = this.#pool.pieceOf(start)
+    const first = (start & pieceMask) + headerWords
     const end = at + this.byteLength(entry)
-    for (let i = at; i < end; i += 1) target[i] = this.#pool[first + ((i - at) >> 2)]! >>> (((i - at) & 3) << 3)
+    for (let i = at; i < end; i += 1) target[i] = words[first + ((i - at) >> 2)]! >>> (((i - at) & 3) << 3)
     return end
   }
 
   /** The first byte of an entry that is here, or -1 if it has none. */
   firstByte(entry: number): number {
-    return this.byteLength(entry) === 0 ? -1 : this.#pool[this.#starts[entry]! + headerWords]! & 0xff
+    return this.byteLength(entry) === 0 ? -1 : this.#pool.word(this.#starts[entry]! + headerWords) & 0xff
   }
 
   #equals(start: number, key: PackedKey): boolean {
-    const pool = this.#pool
+    const pool = this.#pool.pieceOf(start)
     const words = key.words
-    for (let i = 0, at = start + headerWords; i < key.wordCount; i += 1, at += 1)
+    for (let i = 0, at = (start & pieceMask) + headerWords; i < key.wordCount; i += 1, at += 1)
       if (pool[at] !== words[i]) return false
     return true
   }
 
   #wordCount(start: number): number {
-    return (this.#pool[start + lengthWord]! + 3) >> 2
+    return (this.#pool.word(start + lengthWord) + 3) >> 2
   }
 
   #newEntry(): number {
@@ -132,20 +138,20 @@ export class BytesTable {
   }
 
   #append(key: PackedKey): number {
-    const start = this.#poolEnd
-    const end = start + headerWords + key.wordCount
-    if (end > this.#pool.length) this.#pool = grown(this.#pool, end)
-    this.#pool[start + usesWord] = 0
-    this.#pool[start + lengthWord] = key.byteLength
-    for (let i = 0; i < key.wordCount; i += 1) this.#pool[start + headerWords + i] = key.words[i]!
-    this.#poolEnd = end
+    const start = this.#pool.reserve(headerWords + key.wordCount)
+    const words = this.#pool.pieceOf(start)
+    const at = start & pieceMask
+    words[at + usesWord] = 0
+    words[at + lengthWord] = key.byteLength
+    for (let i = 0; i < key.wordCount; i += 1) words[at + headerWords + i] = key.words[i]!
     return start
   }
 
   #hashOf(entry: number): number {
     const start = this.#starts[entry]!
-    const text = start + headerWords
-    return keyedHash(this.#hashKey, this.#pool, text, text + this.#wordCount(start), this.byteLength(entry))
+    const text = (start & pieceMask) + headerWords
+    const words = this.#pool.pieceOf(start)
+    return keyedHash(this.#hashKey, words, text, text + this.#wordCount(start), this.byteLength(entry))
   }
 
   /** The table, with room for one entry more. */
@@ -165,19 +171,49 @@ export class BytesTable {
   /** Moves the strings together. Half of the pool was garbage, so that this costs each removal a constant. */
   #compact(): void {
     const old = this.#pool
-    const pool = new Int32Array(Math.max(64, this.#poolEnd - this.#poolGarbage))
-    let end = 0
+    const pool = new Pool()
     for (let entry = 0; entry < this.#entriesEnd; entry += 1) {
       const start = this.#starts[entry]!
       if (start === -1) continue
-      const next = start + headerWords + this.#wordCount(start)
-      pool.set(old.subarray(start, next), end)
-      this.#starts[entry] = end
-      end += next - start
+      const count = headerWords + ((old.word(start + lengthWord) + 3) >> 2)
+      const to = pool.reserve(count)
+      const from = start & pieceMask
+      pool.pieceOf(to).set(old.pieceOf(start).subarray(from, from + count), to & pieceMask)
+      this.#starts[entry] = to
     }
     this.#pool = pool
-    this.#poolEnd = end
     this.#poolGarbage = 0
+  }
+}
+
+/** Words, in pieces of which only the first one ever moves. */
+class Pool {
+  readonly #pieces: Int32Array[] = [new Int32Array(firstPieceWords)]
+  end = 0
+
+  word(at: number): number {
+    return this.#pieces[at >> PIECE_BITS]![at & pieceMask]!
+  }
+
+  setWord(at: number, word: number): void {
+    this.#pieces[at >> PIECE_BITS]![at & pieceMask] = word
+  }
+
+  pieceOf(at: number): Int32Array {
+    return this.#pieces[at >> PIECE_BITS]!
+  }
+
+  /** So many words in one piece; returns where they begin. They are fewer than a piece has. */
+  reserve(count: number): number {
+    const isSplit = (this.end & pieceMask) + count > pieceWords
+    const start = isSplit ? (this.end | pieceMask) + 1 : this.end
+    const piece = start >> PIECE_BITS
+    const needed = (start & pieceMask) + count
+    const words = this.#pieces[piece]
+    if (words === undefined) this.#pieces.push(new Int32Array(pieceWords))
+    else if (needed > words.length) this.#pieces[piece] = grown(words, needed, pieceWords)
+    this.end = start + count
+    return start
   }
 }
 
@@ -223,8 +259,9 @@ function textWord(key: PackedKey, which: 0 | 1): number {
 }
 
 /** By half rather than to the double: at a million routes the unused part counts. */
-function grown(array: Int32Array, lengthMin: number): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(Math.max(lengthMin, array.length + (array.length >> 1)))
+function grown(array: Int32Array, lengthMin: number, lengthMax = Number.POSITIVE_INFINITY): Int32Array<ArrayBuffer> {
+  const length = Math.min(Math.max(lengthMin, array.length + (array.length >> 1)), lengthMax)
+  const larger = new Int32Array(length)
   larger.set(array)
   return larger
 }

@@ -51,6 +51,25 @@ export class FilterTrie<V> {
     this.#values.release(before)
   }
 
+  /**
+   * Adds a filter, unless it is here or another one covers it: `isCovered` and `set` of a new filter, which is read but once. Says how
+   * it stands.
+   */
+  addUncovered(topicFilter: string, value: V): 'added' | 'known' | 'covered' {
+    // Two are read in another way when one asks who covers them.
+    const isOdd = withoutParent(topicFilter) !== topicFilter
+    const count = this.#names.readText(topicFilter)
+    if (this.#findRead(count) !== nowhere) return 'known'
+    const isCovered = isOdd
+      ? this.isCovered(topicFilter)
+      : this.#endsCovering(count, startsWithDollar(topicFilter)).length > 0
+    if (isCovered) return 'covered'
+    if (isOdd) this.#names.readText(topicFilter)
+    this.#size += 1
+    this.#setValueAt(this.#makeRead(count), this.#values.acquire(value))
+    return 'added'
+  }
+
   /** False if the filter was not there. */
   delete(topicFilter: string): boolean {
     const end = this.#find(topicFilter)
@@ -234,7 +253,11 @@ export class FilterTrie<V> {
   }
 
   #find(topicFilter: string): End {
-    const count = this.#names.readText(topicFilter)
+    return this.#findRead(this.#names.readText(topicFilter))
+  }
+
+  /** Of the filter whose levels, so many, the names have just read. */
+  #findRead(count: number): End {
     let node = root
     for (let depth = 0; depth < count; depth += 1) {
       const id = this.#names.path[depth]!
@@ -247,8 +270,12 @@ export class FilterTrie<V> {
 
   /** As `#find`, but makes the nodes that are missing. */
   #make(topicFilter: string): End {
+    return this.#makeRead(this.#names.readText(topicFilter))
+  }
+
+  #makeRead(count: number): End {
     let node = root
-    for (const id of this.#names.acquireRead(this.#names.readText(topicFilter))) {
+    for (const id of this.#names.acquireRead(count)) {
       if (id === hashLevel) {
         this.#names.release(id)
         return (node << 1) | 1

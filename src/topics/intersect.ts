@@ -1,5 +1,5 @@
 /** What two filters have in common. */
-import { splitLevels, startsWithDollar, startsWithWildcard } from './topic-filter.ts'
+import { hash, hasWildcard, splitLevels, startsWithDollar, startsWithWildcard } from './topic-filter.ts'
 
 /**
  * The one filter that matches exactly the topics that both `a` and `b` match, or `undefined` when there is none: `t/global/#` and
@@ -7,9 +7,17 @@ import { splitLevels, startsWithDollar, startsWithWildcard } from './topic-filte
  * narrower one wins, and a `#` takes over the rest of the other.)
  */
 export function intersect(a: string, b: string): string | undefined {
+  if (isBelow(a, b)) return a
   const common = levelsInCommon(a, b)?.join('/')
   // `+` and `/#` would meet in the empty string, which is the parent of `/#` but no topic [MQTT-4.7.3-1].
   return common === '' ? undefined : common
+}
+
+/** What links ask most: `a` is a filter below `p`, and `b` is `p/#`, without other wildcards. False also where others would have to be looked at. */
+function isBelow(a: string, b: string): boolean {
+  const length = b.length - 1
+  if (length < 1 || b.charCodeAt(length) !== hash || a.length <= length) return false
+  return a.startsWith(b.slice(0, length)) && !hasWildcard(b.slice(0, length))
 }
 
 function levelsInCommon(a: string, b: string): string[] | undefined {

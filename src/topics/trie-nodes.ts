@@ -1,15 +1,15 @@
 /**
- * The nodes of a trie as numbers in a flat array. A node takes 32 bytes on one cache line, the garbage collector has nothing to walk,
+ * The nodes of a trie as numbers in flat arrays. A node takes 32 bytes on one cache line, the garbage collector has nothing to walk,
  * and a leaf costs no object of its own. The literal children of a node form a list; once they have been more than a few, a hash
  * table of all such children finds one of them. A `#` is no child: it has no children itself, so its node keeps its value.
  */
 import { plusLevel, type LevelId } from './level-names.ts'
 
-/** Index of a node. The root is 0, which also stands for "none": the root is nobody's child. */
+/** Number of a node. The root is 0, which also stands for "none": the root is nobody's child. */
 export type Node = number
 export const root: Node = 0
 
-/** Words of a node in `#words`. */
+/** Words of a node. */
 const parent = 0
 const level = 1
 const plusChild = 2
@@ -22,44 +22,55 @@ const next = 6
 const previous = 7
 const wordShift = 3
 
+/** The nodes stand in pieces of so many: to make room for more is never to move all of them. */
+const pieceBits = 14
+const pieceNodes = 1 << pieceBits
+const pieceMask = pieceNodes - 1
+
+/** The first bits of the hash say which table has a child. Many grow one by one, for the same reason. */
+const tableBits = 6
+/** Of a table without children; never written to. */
+const noSlots = new Int32Array(2)
+const slotWordsMin = 16
+
 /** A list of so many is walked: the nodes of a small family mostly lie side by side. */
 const listedMax = 4
 
 export class TrieNodes {
-  #words = new Int32Array(16 << wordShift)
+  readonly #pieces: Int32Array[] = [new Int32Array(16 << wordShift)]
   /** Nodes handed out so far, the free ones included. */
   #end = 1
   #firstFree: Node = 0
-  /** Pairs of a hash and a node; 0 is empty. Linear probing; a power of two of pairs. */
-  #slots = new Int32Array(32 * 2)
-  #slotsUsed = 0
+  /** Pairs of a hash and a node; 0 is empty. Linear probing; a power of two of pairs each. */
+  readonly #tables: Int32Array[] = Array.from({ length: 1 << tableBits }, () => noSlots)
+  readonly #slotsUsed = new Int32Array(1 << tableBits)
 
   parentOf(node: Node): Node {
-    return this.#words[(node << wordShift) + parent]!
+    return this.#pieceOf(node)[placeOf(node) + parent]!
   }
 
   levelOf(node: Node): LevelId {
-    return this.#words[(node << wordShift) + level]!
+    return this.#pieceOf(node)[placeOf(node) + level]!
   }
 
   plusChildOf(node: Node): Node {
-    return this.#words[(node << wordShift) + plusChild]!
+    return this.#pieceOf(node)[placeOf(node) + plusChild]!
   }
 
   valueOf(node: Node): number {
-    return this.#words[(node << wordShift) + value]!
+    return this.#pieceOf(node)[placeOf(node) + value]!
   }
 
   setValue(node: Node, number: number): void {
-    this.#words[(node << wordShift) + value] = number
+    this.#setWord(node, value, number)
   }
 
   openValueOf(node: Node): number {
-    return this.#words[(node << wordShift) + openValue]!
+    return this.#pieceOf(node)[placeOf(node) + openValue]!
   }
 
   setOpenValue(node: Node, number: number): void {
-    this.#words[(node << wordShift) + openValue] = number
+    this.#setWord(node, openValue, number)
   }
 
   /** All nodes ever made are below this. Those that are free have no values. */
@@ -70,17 +81,17 @@ export class TrieNodes {
   /** With `nextOf` the list of literal children, in no order. */
   firstChildOf(node: Node): Node {
     // Negative if the hash table has the children.
-    return Math.abs(this.#words[(node << wordShift) + firstChild]!)
+    return Math.abs(this.#pieceOf(node)[placeOf(node) + firstChild]!)
   }
 
   nextOf(node: Node): Node {
-    return this.#words[(node << wordShift) + next]!
+    return this.#pieceOf(node)[placeOf(node) + next]!
   }
 
   /** Neither a value nor children. */
   isUnused(node: Node): boolean {
-    const at = node << wordShift
-    const words = this.#words
+    const at = placeOf(node)
+    const words = this.#pieceOf(node)
     return (
       words[at + value] === 0 &&
       words[at + openValue] === 0 &&
@@ -95,34 +106,44 @@ export class TrieNodes {
   }
 
   literalChildOf(node: Node, id: LevelId): Node {
-    const words = this.#words
-    let child = words[(node << wordShift) + firstChild]!
-    if (child < 0) return this.#slots[this.#slotOf(node, id) + 1]!
-    while (child !== 0 && words[(child << wordShift) + level] !== id) child = words[(child << wordShift) + next]!
+    let child = this.#pieceOf(node)[placeOf(node) + firstChild]!
+    if (child < 0) {
+      const hash = hashOf(node, id)
+      const slots = this.#tableOf(hash)
+      return slots[this.#slotOf(slots, hash, node, id) + 1]!
+    }
+    while (child !== 0 && this.levelOf(child) !== id) child = this.nextOf(child)
     return child
   }
 
   addChild(node: Node, id: LevelId): Node {
     const child = this.#allocate()
-    const words = this.#words
-    const at = child << wordShift
-    words.fill(0, at, at + (1 << wordShift))
+    const words = this.#pieceOf(child)
+    const at = placeOf(child)
+    for (let word = 0; word < 1 << wordShift; word += 1) words[at + word] = 0
     words[at + parent] = node
     words[at + level] = id
-    if (id === plusLevel) words[(node << wordShift) + plusChild] = child
+    if (id === plusLevel) this.#setWord(node, plusChild, child)
     else this.#link(node, child)
     return child
   }
 
   /** An unused node that is not the root. */
   remove(leaf: Node): void {
-    const words = this.#words
     const node = this.parentOf(leaf)
     const id = this.levelOf(leaf)
-    if (id === plusLevel) words[(node << wordShift) + plusChild] = 0
+    if (id === plusLevel) this.#setWord(node, plusChild, 0)
     else this.#unlink(node, leaf)
-    words[(leaf << wordShift) + next] = this.#firstFree
+    this.#setWord(leaf, next, this.#firstFree)
     this.#firstFree = leaf
+  }
+
+  #pieceOf(node: Node): Int32Array {
+    return this.#pieces[node >> pieceBits]!
+  }
+
+  #setWord(node: Node, which: number, word: number): void {
+    this.#pieceOf(node)[placeOf(node) + which] = word
   }
 
   #allocate(): Node {
@@ -131,30 +152,26 @@ export class TrieNodes {
       this.#firstFree = this.nextOf(free)
       return free
     }
-    if (this.#end << wordShift === this.#words.length) {
-      // By half rather than to the double: at a million routes the unused part counts.
-      const grown = new Int32Array((this.#end + (this.#end >> 1)) << wordShift)
-      grown.set(this.#words)
-      this.#words = grown
-    }
+    const piece = this.#end >> pieceBits
+    const words = this.#pieces[piece]
+    if (words === undefined) this.#pieces.push(new Int32Array(pieceNodes << wordShift))
+    else if (placeOf(this.#end) === words.length) this.#pieces[piece] = grown(words)
     this.#end += 1
     return this.#end - 1
   }
 
   #link(node: Node, child: Node): void {
-    const words = this.#words
-    const at = node << wordShift
     const first = this.firstChildOf(node)
-    words[(child << wordShift) + next] = first
-    if (first !== 0) words[(first << wordShift) + previous] = child
-    if (words[at + firstChild]! < 0) {
-      words[at + firstChild] = -child
+    this.#setWord(child, next, first)
+    if (first !== 0) this.#setWord(first, previous, child)
+    if (this.#pieceOf(node)[placeOf(node) + firstChild]! < 0) {
+      this.#setWord(node, firstChild, -child)
       this.#occupy(child)
       return
     }
-    words[at + firstChild] = child
+    this.#setWord(node, firstChild, child)
     if (!this.#hasMoreThanListed(child)) return
-    words[at + firstChild] = -child
+    this.#setWord(node, firstChild, -child)
     for (let each = child; each !== 0; each = this.nextOf(each)) this.#occupy(each)
   }
 
@@ -166,48 +183,52 @@ export class TrieNodes {
 
   /** A family that has been in the table stays there until its last child goes. */
   #unlink(node: Node, child: Node): void {
-    const words = this.#words
-    const at = node << wordShift
-    const inTable = words[at + firstChild]! < 0
+    const inTable = this.#pieceOf(node)[placeOf(node) + firstChild]! < 0
     if (inTable) this.#vacate(child)
-    const before = words[(child << wordShift) + previous]!
-    const after = words[(child << wordShift) + next]!
-    if (before === 0) words[at + firstChild] = inTable ? -after : after
-    else words[(before << wordShift) + next] = after
-    if (after !== 0) words[(after << wordShift) + previous] = before
+    const before = this.#pieceOf(child)[placeOf(child) + previous]!
+    const after = this.nextOf(child)
+    if (before === 0) this.#setWord(node, firstChild, inTable ? -after : after)
+    else this.#setWord(before, next, after)
+    if (after !== 0) this.#setWord(after, previous, before)
+  }
+
+  #tableOf(hash: number): Int32Array {
+    return this.#tables[hash >>> (32 - tableBits)]!
   }
 
   /** The slot that holds the child, or the empty one where it would go. */
-  #slotOf(node: Node, id: LevelId): number {
-    const slots = this.#slots
-    const words = this.#words
+  #slotOf(slots: Int32Array, hash: number, node: Node, id: LevelId): number {
     const mask = slots.length - 1
-    const hash = hashOf(node, id)
     for (let slot = (hash << 1) & mask; ; slot = (slot + 2) & mask) {
       const child = slots[slot + 1]!
       if (child === 0) return slot
       // Children of other nodes are told apart without a look at them, nearly always.
-      if (slots[slot] !== hash) continue
-      const at = child << wordShift
-      if (words[at + parent] === node && words[at + level] === id) return slot
+      if (slots[slot] === hash && this.parentOf(child) === node && this.levelOf(child) === id) return slot
     }
   }
 
   #occupy(child: Node): void {
-    if ((this.#slotsUsed + 1) * 8 > this.#slots.length * 3) this.#growSlots()
     const node = this.parentOf(child)
     const id = this.levelOf(child)
-    const slot = this.#slotOf(node, id)
-    this.#slots[slot] = hashOf(node, id)
-    this.#slots[slot + 1] = child
-    this.#slotsUsed += 1
+    const hash = hashOf(node, id)
+    const table = hash >>> (32 - tableBits)
+    const before = this.#tables[table]!
+    const slots = (this.#slotsUsed[table]! + 1) * 8 > before.length * 3 ? rehashed(before) : before
+    this.#tables[table] = slots
+    const slot = this.#slotOf(slots, hash, node, id)
+    slots[slot] = hash
+    slots[slot + 1] = child
+    this.#slotsUsed[table]! += 1
   }
 
   /** Empties the child's slot and moves up those behind it that would no longer be found across the gap. */
   #vacate(child: Node): void {
-    const slots = this.#slots
+    const node = this.parentOf(child)
+    const id = this.levelOf(child)
+    const hash = hashOf(node, id)
+    const slots = this.#tableOf(hash)
     const mask = slots.length - 1
-    let hole = this.#slotOf(this.parentOf(child), this.levelOf(child))
+    let hole = this.#slotOf(slots, hash, node, id)
     for (let slot = (hole + 2) & mask; slots[slot + 1] !== 0; slot = (slot + 2) & mask) {
       const home = (slots[slot]! << 1) & mask
       if (((slot - home) & mask) < ((slot - hole) & mask)) continue
@@ -216,23 +237,35 @@ export class TrieNodes {
       hole = slot
     }
     slots[hole + 1] = 0
-    this.#slotsUsed -= 1
+    this.#slotsUsed[hash >>> (32 - tableBits)]! -= 1
   }
+}
 
-  /** The old table is read and the new one written in order, as the low bits of the hash choose the slot. */
-  #growSlots(): void {
-    const old = this.#slots
-    const slots = new Int32Array(old.length * 2)
-    const mask = slots.length - 1
-    for (let from = 0; from < old.length; from += 2) {
-      if (old[from + 1] === 0) continue
-      let slot = (old[from]! << 1) & mask
-      while (slots[slot + 1] !== 0) slot = (slot + 2) & mask
-      slots[slot] = old[from]!
-      slots[slot + 1] = old[from + 1]!
-    }
-    this.#slots = slots
+/** Where the words of a node begin in its piece. */
+function placeOf(node: Node): number {
+  return (node & pieceMask) << wordShift
+}
+
+/** By half rather than to the double: there are many small maps. */
+function grown(words: Int32Array): Int32Array {
+  const nodes = words.length >> wordShift
+  const larger = new Int32Array(Math.min(nodes + (nodes >> 1), pieceNodes) << wordShift)
+  larger.set(words)
+  return larger
+}
+
+/** A larger table. The old one is read and the new one written in order, as the low bits of the hash choose the slot. */
+function rehashed(old: Int32Array): Int32Array {
+  const slots = new Int32Array(Math.max(old.length * 2, slotWordsMin))
+  const mask = slots.length - 1
+  for (let from = 0; from < old.length; from += 2) {
+    if (old[from + 1] === 0) continue
+    let slot = (old[from]! << 1) & mask
+    while (slots[slot + 1] !== 0) slot = (slot + 2) & mask
+    slots[slot] = old[from]!
+    slots[slot + 1] = old[from + 1]!
   }
+  return slots
 }
 
 /** Numbers that we give out ourselves, so that nobody outside can make them collide at will. */

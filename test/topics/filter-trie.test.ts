@@ -39,6 +39,39 @@ test('trie: is a map after any additions and deletions', () => {
   )
 })
 
+test('trie: a filter is added unless it is here or covered', () => {
+  fc.assert(
+    fc.property(changesArbitrary, fc.array(topicFilterArbitrary), (changes, more) => {
+      const { trie, map } = build(changes)
+      for (const topicFilter of more) {
+        const isCovered = [...map.keys()].some((wide) => wide !== topicFilter && covers(wide, topicFilter))
+        const outcome = map.has(topicFilter) ? 'known' : isCovered ? 'covered' : 'added'
+        assert.equal(trie.addUncovered(topicFilter, 7), outcome)
+        if (outcome === 'added') map.set(topicFilter, 7)
+      }
+      assert.equal(trie.size, map.size)
+      assert.deepEqual([...trie.filters()].sort(), [...map.keys()].sort())
+      for (const [topicFilter, value] of map) assert.equal(trie.get(topicFilter), value)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+function filterOf(index: number): string {
+  return `a/${index % 7}/${index}/${index % 3 === 0 ? '#' : index}`
+}
+
+test('trie: keeps a hundred thousand filters, and few of them', () => {
+  const trie = new FilterTrie<number>()
+  for (let index = 0; index < 100_000; index += 1) trie.set(filterOf(index), index)
+  for (let index = 0; index < 100_000; index += 1) assert.equal(trie.get(filterOf(index)), index)
+  for (let index = 0; index < 100_000; index += 1) if (index % 100 > 0) assert.ok(trie.delete(filterOf(index)))
+  assert.equal(trie.size, 1_000)
+  for (let index = 0; index < 100_000; index += 1) {
+    assert.equal(trie.get(filterOf(index)), index % 100 > 0 ? undefined : index)
+  }
+})
+
 test('trie: finds what matches, covers and is covered as a scan does', () => {
   fc.assert(
     fc.property(changesArbitrary, topicFilterArbitrary, topicArbitrary, (changes, topicFilter, topic) => {

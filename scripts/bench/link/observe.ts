@@ -91,7 +91,7 @@ export class LocalMessages {
     this.#publisher = publisher
     this.#subscriber = subscriber
     const dueMs: number[] = []
-    const startedMs = performance.now()
+    const startedMs = performance.now() + EVERY_MS
     publisher.beginPhase(0)
     this.#first = new Promise((resolve) => {
       subscriber.onMessage = (_phase, sequence) => {
@@ -100,9 +100,11 @@ export class LocalMessages {
       }
     })
     this.#timer = setInterval(() => {
-      // When it was due, not when our timer came to it.
-      dueMs.push(startedMs + (dueMs.length + 1) * EVERY_MS)
-      publisher.send(1)
+      // When it was due, not when our timer came to it; and a timer that comes late each time is not to fall behind ever more.
+      for (let next = startedMs; next <= performance.now(); next = startedMs + dueMs.length * EVERY_MS) {
+        dueMs.push(next)
+        publisher.send(1)
+      }
     }, EVERY_MS)
   }
 
