@@ -2,17 +2,9 @@
  * One connection of a link: MQTT 5, clean start, never reconnecting by itself, because the actor that opened it decides that.
  * The addresses of the peer are tried in the order in which they are configured. It goes down by closing TCP, as EMQX's does.
  */
-import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTcp } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import {
-  MqttClient,
-  Store,
-  type DoneCallback,
-  type IClientPublishOptions,
-  type Packet,
-  type PacketCallback,
-  type StreamBuilder,
-} from 'mqtt'
+import { MqttClient, type IClientOptions, type StreamBuilder } from 'mqtt'
 import type { ServerAddress } from '../config/config.ts'
 import type { SslConfig } from '../config/ssl-config.ts'
 import {
@@ -26,7 +18,11 @@ import {
   socketFailure,
   type LinkFailure,
 } from './link-failure.ts'
+import { PACKET_ID_MAX, PacketStream } from './packet-stream.ts'
+import type { OutgoingPublish } from './publish-packet.ts'
 import { tlsOptions } from './tls-options.ts'
+
+export type { OutgoingPublish } from './publish-packet.ts'
 
 export type ConnectionOptions = {
   /** Whose connection it is, for the eyes of operators. */
@@ -61,14 +57,6 @@ export interface ConnectionListener {
   drained?(): void
 }
 
-export type OutgoingPublish = {
-  readonly topic: string
-  readonly payload: Buffer
-  readonly qos: 0 | 1
-  readonly responseTopic?: string
-  readonly correlationData?: Buffer
-}
-
 /** What routes and messages need of a connection. */
 export interface LinkConnection {
   readonly writable: boolean
@@ -83,6 +71,8 @@ export interface LinkConnection {
 export type OpenConnection = (options: ConnectionOptions, listener: ConnectionListener) => LinkConnection
 
 const keepaliveSeconds = 60
+/** Packet Identifiers have 16 bits. */
+const PACKET_IDS_MAX = 65_535
 /** Name of the User Property by which two of our kind know each other. */
 export const greetingProperty = 'isthmus-link'
 
@@ -94,7 +84,7 @@ class MqttLinkConnection implements LinkConnection {
   readonly #listener: ConnectionListener
   readonly #failures: (readonly [address: string, failure: LinkFailure])[] = []
   #client: MqttClient | undefined
-  #socket: Socket | undefined
+  #stream: PacketStream | undefined
   #closed = false
 
   constructor(options: ConnectionOptions, listener: ConnectionListener) {
@@ -105,29 +95,11 @@ class MqttLinkConnection implements LinkConnection {
   }
 
   get writable(): boolean {
-    return this.#socket !== undefined && !this.#socket.writableNeedDrain
+    return this.#stream?.takesMore === true
   }
 
-  publish(
-    { topic, payload, qos, responseTopic, correlationData }: OutgoingPublish,
-    answered?: (code: number) => void,
-  ): void {
-    const options: IClientPublishOptions = { qos }
-    if (responseTopic !== undefined || correlationData !== undefined) {
-      options.properties = {
-        ...(responseTopic === undefined ? {} : { responseTopic }),
-        ...(correlationData === undefined ? {} : { correlationData }),
-      }
-    }
-    if (qos === 0) {
-      // Without a callback: one that waits for the socket to drain would pile up listeners.
-      this.#client?.publish(topic, payload, options)
-      return
-    }
-    this.#client?.publish(topic, payload, options, (error) => {
-      const code = reasonCodeOf(error)
-      if (code !== undefined && !this.#closed) answered?.(code)
-    })
+  publish(publish: OutgoingPublish, answered?: (code: number) => void): void {
+    this.#stream?.publish(publish, answered)
   }
 
   subscribe(topicFilter: string, answered: (reasonCode: number) => void): void {
@@ -169,7 +141,7 @@ class MqttLinkConnection implements LinkConnection {
       queueQoSZero: false,
       resubscribe: false,
       timerVariant: 'native',
-      outgoingStore: new ForgetfulStore(),
+      messageIdProvider: new UpperIds(),
       ...(greeting === undefined ? {} : { properties: { userProperties: { [greetingProperty]: greeting } } }),
       ...(this.#options.username === undefined ? {} : { username: this.#options.username }),
       ...(this.#options.password === undefined ? {} : { password: this.#options.password }),
@@ -179,7 +151,9 @@ class MqttLinkConnection implements LinkConnection {
       if (this.#closed) return
       up = true
       const answer = properties?.userProperties?.[greetingProperty]
-      this.#listener.up(peerLimits(client), typeof answer === 'string' ? answer : undefined)
+      const limits = peerLimits(client)
+      if ((properties?.topicAliasMaximum ?? 0) > 0) this.#stream?.allowAlias(limits.packetBytesMax)
+      this.#listener.up(limits, typeof answer === 'string' ? answer : undefined)
     })
     client.on('message', (topic, payload, packet) => {
       if (!this.#closed) this.#listener.message?.(topic, payload, packet.properties?.correlationData)
@@ -187,7 +161,7 @@ class MqttLinkConnection implements LinkConnection {
     client.on('disconnect', ({ reasonCode = 0, properties }) => {
       failure ??= disconnectedByPeer(reasonCode, properties?.reasonString)
       // The peer must close now (MQTT 5, 4.13.1); one that does not answers nothing any more either.
-      this.#socket?.destroy()
+      this.#stream?.destroy()
     })
     // The first thing that went wrong is the reason; the end itself is always `close`.
     client.on('error', (error) => (failure ??= this.#failureOf(error)))
@@ -211,15 +185,16 @@ class MqttLinkConnection implements LinkConnection {
       socket.on('drain', () => {
         if (!this.#closed) this.#listener.drained?.()
       })
-      this.#socket = socket
-      return socket
+      const stream = new PacketStream(socket, (fault) => this.#client?.emit('error', fault))
+      this.#stream = stream
+      return stream
     }
   }
 
   /** This address will not do: on to the next. */
   #failed(address: ServerAddress, failure: LinkFailure): void {
     this.#client = undefined
-    this.#socket = undefined
+    this.#stream = undefined
     this.#failures.push([`${address.host}:${address.port}`, failure])
     process.nextTick(() => this.#tryNext())
   }
@@ -250,21 +225,34 @@ function reasonCodeOf(error: Error | null | undefined): number | undefined {
 function peerLimits({ serverProperties }: MqttClient): PeerLimits {
   const qosMax = serverProperties?.maximumQoS
   return {
-    receiveMaximum: serverProperties?.receiveMaximum ?? 65_535,
+    receiveMaximum: Math.min(PACKET_ID_MAX, serverProperties?.receiveMaximum ?? PACKET_ID_MAX),
     packetBytesMax: serverProperties?.maximumPacketSize ?? Number.POSITIVE_INFINITY,
     qosMax: qosMax === 0 || qosMax === 1 ? qosMax : 2,
   }
 }
 
-/** MQTT.js keeps what is unacknowledged to send it again; we keep it ourselves, since it outlives the connection. */
-class ForgetfulStore extends Store {
-  override put(_packet: Packet, done: DoneCallback): this {
-    done()
-    return this
+/** MQTT.js numbers what it subscribes to; PUBLISH packets have the numbers below. */
+class UpperIds implements NonNullable<IClientOptions['messageIdProvider']> {
+  #last: number | undefined
+
+  allocate(): number {
+    this.#last = this.#last === undefined || this.#last === PACKET_IDS_MAX ? PACKET_ID_MAX + 1 : this.#last + 1
+    return this.#last
   }
 
-  override del(_packet: Pick<Packet, 'messageId'>, done: PacketCallback): this {
-    done()
-    return this
+  getLastAllocated(): number | null {
+    return this.#last ?? null
+  }
+
+  register(): boolean {
+    return true
+  }
+
+  deallocate(): void {
+    // They go round.
+  }
+
+  clear(): void {
+    this.#last = undefined
   }
 }

@@ -96,12 +96,12 @@ export class LaneForwarder {
     if (publishPacketBytes(topic, payload.length, isNumbered ? 1 : 0) > limits.packetBytesMax)
       return outbox.settle(batch, { type: 'dropped', reason: 'too_large' })
     if (batch.lane === 0) this.#pace.livePassed(nowMs)
-    if (!isNumbered) return connection.publish({ topic, payload, qos: 0 })
+    if (!isNumbered) return connection.publish({ topic, payload, qos: 0, mayAlias: true })
     this.#flying.set(batch, { sentAtMs: nowMs, bytes: payload.length })
     this.#flyingBytes += payload.length
-    if (batch.lane === 1) this.#pace.drained(drainWeight(payload.length, batch.messages))
+    if (batch.lane === 1) this.#pace.drained(drainWeight(payload.length, batch.messages), batch.messages)
     this.#silence ??= clock.after(this.#ports.ackMs, () => this.#checkSilence())
-    connection.publish({ topic, payload, qos: 1 }, (code) => this.#answered(batch, code))
+    connection.publish({ topic, payload, qos: 1, mayAlias: true }, (code) => this.#answered(batch, code))
   }
 
   #deflated(frame: Buffer): Buffer {
@@ -135,7 +135,7 @@ export class LaneForwarder {
   #learn({ lane, messages }: OutboxBatch, { sentAtMs, bytes }: Flight): void {
     const nowMs = this.#ports.clock.steadyMs()
     if (lane === 0) return this.#pace.liveAnswered(nowMs - sentAtMs, nowMs)
-    this.#pace.drainAnswered(drainWeight(bytes, messages), nowMs - sentAtMs, nowMs)
+    this.#pace.drainAnswered(drainWeight(bytes, messages), messages, nowMs - sentAtMs, nowMs)
     this.#ports.meter.crossed(messages, nowMs)
   }
 
