@@ -67,17 +67,20 @@ export type NodeStatus = {
   readonly links: readonly NodeLink[]
 }
 
-export type NodeLink = LinkStatus & SenderView & {
-  readonly name: string
-  /** Routes that we told the peer, and those that it told us. */
-  readonly routes: { readonly ours: number; readonly peers: number }
-  /** Where each message stands that matched a route of the peer. */
-  readonly ledger: LedgerSnapshot | undefined
-  /** Where each message stands that the peer sent. */
-  readonly inbound: InboundLedgerSnapshot | undefined
-  /** How far the peer was told of what is retained here, if it is (`retained = sync`). */
-  readonly retained: RetainedProgress | undefined
-}
+export type NodeLink = LinkStatus &
+  Partial<SenderView> & {
+    readonly name: string
+    /** What the peer speaks to us, while it is connected here. What we speak to it is `dialect`. */
+    readonly peerDialect: 'emqx' | 'native' | undefined
+    /** Routes that we told the peer, and those that it told us. */
+    readonly routes: { readonly ours: number; readonly peers: number }
+    /** Where each message stands that matched a route of the peer. */
+    readonly ledger: LedgerSnapshot | undefined
+    /** Where each message stands that the peer sent. */
+    readonly inbound: InboundLedgerSnapshot | undefined
+    /** How far the peer was told of what is retained here, if it is (`retained = sync`). */
+    readonly retained: RetainedProgress | undefined
+  }
 
 /** A configuration that a node can't run with: everything that is wrong with it. */
 export class ConfigurationError extends Error {
@@ -315,6 +318,7 @@ export class Node {
       links: () => this.status().links,
       cluster: this.#cluster === undefined ? undefined : clusterView(this.#cluster),
       log: this.#log,
+      resetLedger: (link) => this.resetLedger(link),
       linkFaults,
       coordinationFaults,
       steadyMs: () => this.#clock.steadyMs(),
@@ -569,6 +573,14 @@ export class Node {
 
   #linkOf(name: string, status: LinkStatus): NodeLink {
     const inbound = this.#gate.inboundStatus(name)
+  /** Both accounts of a link begin anew; what waits or flies is what has matched from now on. `false` if there is no such link. */
+  resetLedger(link: string): boolean {
+    if (this.#links.status(link) === undefined) return false
+    this.#links.resetLedger(link)
+    this.#gate.resetMessages(link)
+    return true
+  }
+
     const peer = status.peer ?? inbound?.side
     return {
       name,
@@ -580,6 +592,7 @@ export class Node {
       ...this.#links.senderView(name),
       inbound: inbound?.messages,
       retained: this.#links.retainedProgress(name),
+      peerDialect: this.#gate.dialectOf(name),
     }
   }
 

@@ -61,6 +61,7 @@ function portWith(filters: number) {
     history: new TransitionHistory(() => systemClock.nowMs()),
     index: broker.index,
     links: () => [],
+    resetLedger: () => false,
     cluster: undefined,
     log,
     linkFaults: undefined,

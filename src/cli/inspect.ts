@@ -28,7 +28,7 @@ export async function inspect(
       if (query.type === 'watch') await watch(client, query.actor, asJson, out)
       else {
         const result = await ask(client, query)
-        const lines = asJson ? [JSON.stringify(result)] : linesOf(query.type, result, Date.now())
+        const lines = asJson ? [JSON.stringify(result)] : linesOf(viewOf(query), result, Date.now())
         out.write(`${lines.join('\n')}\n`)
       }
       return 0
@@ -42,18 +42,26 @@ export async function inspect(
   }
 }
 
+/** Of one link there is more to show than a table has room for. */
+function viewOf(query: InspectQuery): string {
+  return query.type === 'links' && query.link !== undefined ? 'link' : query.type
+}
+
 function ask(client: SocketClient, query: Exclude<InspectQuery, { type: 'watch' }>): Promise<Fields> {
   switch (query.type) {
     case 'actors':
     case 'members':
     case 'leases':
     case 'lanes':
-    case 'links':
       return client.call(`${query.type}.list`)
+    case 'links':
+      return client.call('links.list', query.link === undefined ? {} : { link: query.link })
     case 'history':
       return client.call('actors.history', { actor: query.actor })
     case 'ledger':
       return client.call('ledger.get', { link: query.link })
+    case 'ledger_reset':
+      return client.call('ledger.reset', { link: query.link })
     case 'log_level':
       return client.call('log.level', query.level === undefined ? {} : { level: query.level })
     case 'routes_match':

@@ -99,8 +99,20 @@ export type LinkRow = {
   /** Routes that we told the peer, and those that it told us. */
   readonly routes: { readonly ours: number; readonly peers: number }
   readonly ledger: LedgerSnapshot | undefined
-  /** What is spoken with the peer, while a connection that carries messages is up. */
+  /** What is spoken to the peer, while a connection that carries messages is up. */
   readonly dialect?: 'emqx' | 'native'
+  /** What the peer speaks to us, while it is connected to this node. */
+  readonly peerDialect?: 'emqx' | 'native' | undefined
+  /** Who the peer says that it is, if it tells or is told routes in our own dialect. */
+  readonly peer?: { readonly node: string; readonly version: number; readonly features: readonly string[] }
+  /** The node of our cluster that tells the peer what we want. */
+  readonly speaker?: string
+  /** While the peer learns what we want. */
+  readonly progress?: { readonly told: number; readonly total: number }
+  /** How far the peer was told of what is retained here: routes and topics that are left, messages that went. */
+  readonly retained?: { readonly routes: number; readonly topics: number; readonly told: number } | undefined
+  /** What waits or flies; full if `fill` is 1. */
+  readonly outbox?: { readonly messages: number; readonly bytes: number; readonly fill: number }
   /** What gathered for the peer and how fast it crosses; left out if there is nothing. */
   readonly backlog?: {
     readonly messages: number
@@ -115,6 +127,8 @@ export type LinkRow = {
 
 export interface LinksPort {
   links(): readonly LinkRow[]
+  /** Both accounts of the link begin anew. `false` if there is none. */
+  resetLedger(link: string): boolean
 }
 
 export type MemberRow = {

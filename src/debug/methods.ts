@@ -43,11 +43,26 @@ const methods: Readonly<Record<string, Method>> = {
     routes.list({ ...query, text }),
   ),
 
-  'links.list': method({}, ({ links }) => ({ links: links.links() })),
+  'links.list': method({ link: id.optional() }, ({ links }, { link }) => {
+    const rows = links.links()
+    if (link === undefined) return { links: rows }
+    return {
+      links: [
+        known(
+          rows.find(({ name }) => name === link),
+          `link ${link}`,
+        ),
+      ],
+    }
+  }),
   'ledger.get': method({ link: id }, ({ links }, { link }) => {
     const row = links.links().find(({ name }) => name === link)
     const { ledger, inbound } = known(row, `link ${link}`)
     return { link, ledger: ledger ?? null, inbound: inbound ?? null }
+  }),
+  'ledger.reset': method({ link: id }, ({ links }, { link }) => {
+    known(links.resetLedger(link) || undefined, `link ${link}`)
+    return { done: true }
   }),
 
   'members.list': method({}, ({ cluster }) => ofCluster(cluster, 'members')),

@@ -11,6 +11,7 @@ export type NodeParts = {
   readonly history: TransitionHistory
   readonly index: TopicIndex<Destination, Delivery>
   readonly links: () => readonly LinkRow[]
+  readonly resetLedger: (link: string) => boolean
   /** `undefined` for a node that is alone. */
   readonly cluster: ClusterPort | undefined
   /** What the node reports to; with a `level` it can be changed. */
@@ -24,7 +25,7 @@ export type NodeParts = {
 
 export function nodeView(parts: NodeParts): DebugPort {
   const { history, index, cluster, log, steadyMs } = parts
-  const links = { links: parts.links }
+  const links = { links: parts.links, resetLedger: parts.resetLedger }
   return {
     actors: history,
     routes: new RoutesView({ index, links, steadyMs, defer: setImmediate }),

@@ -21,7 +21,7 @@ export type RoutesViewPorts = {
     TopicIndex<Destination, Delivery>,
     'filterCount' | 'filtersMatching' | 'scan' | 'someDestinations'
   >
-  readonly links: LinksPort
+  readonly links: Pick<LinksPort, 'links'>
   readonly steadyMs: () => number
   /** Calls after the event loop has done what else there is to do. */
   readonly defer: (call: () => void) => void

@@ -44,6 +44,8 @@ export type LinkSenderPorts = {
 export type SenderView = {
   /** What is spoken just now; left out while no connection is up. */
   readonly dialect?: SpokenDialect
+  /** What waits or flies, and how much of the outbox's limits that is: 1 is full. */
+  readonly outbox: { readonly messages: number; readonly bytes: number; readonly fill: number }
   /** What gathered while there was no connection, or more than could be sent. Left out if there is none. */
   readonly backlog?: Backlog
   /** Left out before anything was sent to a peer that takes compressed batches from us. */
@@ -126,6 +128,7 @@ export class LinkSender {
     const compression = this.#deflate.counters()
     return {
       ...(dialect === undefined ? {} : { dialect }),
+      outbox: { messages: count, bytes, fill: outbox.fill },
       ...(backlog === undefined ? {} : { backlog }),
       ...(compression.bytesBefore === 0 ? {} : { compression }),
     }

@@ -46,7 +46,7 @@ export function debugPort(changes: Partial<DebugPort> = {}): DebugPort {
       match: async () => undefined,
       list: async ({ cursor }) => ({ routes: [], cursor: cursor === 0 ? 7 : null, total: 0 }),
     },
-    links: { links: () => [linkRow()] },
+    links: { links: () => [linkRow()], resetLedger: (link) => link === 'eu' },
     cluster: undefined,
     log: { level: 'info' },
     faults: undefined,

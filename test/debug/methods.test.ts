@@ -41,6 +41,22 @@ test('links and their ledgers', async () => {
   assert.deepEqual(await call('ledger.get', { link: 'eu' }), { link: 'eu', ledger, inbound: null })
 })
 
+test('one link, and its accounts begun anew', async () => {
+  const rows = [linkRow({ name: 'us' }), linkRow()]
+  const reset: string[] = []
+  const links = {
+    links: () => rows,
+    resetLedger: (link: string) => {
+      reset.push(link)
+      return link === 'eu'
+    },
+  }
+  assert.deepEqual(await call('links.list', { link: 'eu' }, { links }), { links: [linkRow()] })
+  assert.deepEqual(await call('ledger.reset', { link: 'eu' }, { links }), { done: true })
+  await assert.rejects(call('ledger.reset', { link: 'asia' }, { links }), /no link asia/)
+  assert.deepEqual(reset, ['eu', 'asia'])
+})
+
 test('a node alone has no members, leases and lanes, and says why', async () => {
   assert.deepEqual(await call('members.list'), { members: [], note: alone })
   assert.deepEqual(await call('leases.list'), { leases: [], note: alone })
@@ -97,6 +113,7 @@ for (const { method, params, changes, code, says } of [
   { method: 'actors.history', params: { actor: 'e' }, code: -32_001, says: /no actor e/ },
   { method: 'actors.watch', params: { actor: 'e' }, code: -32_001, says: /no actor e/ },
   { method: 'ledger.get', params: { link: 'e' }, code: -32_001, says: /no link e/ },
+  { method: 'links.list', params: { link: 'e' }, code: -32_001, says: /no link e/ },
   { method: 'routes.list', params: { limit: 1_001 }, code: -32_602, says: /limit/ },
   { method: 'routes.list', params: { cursor: -1 }, code: -32_602, says: /cursor/ },
   { method: 'routes.match', params: { topic: 'a/#' }, code: -32_602, says: /"a\/#" is no topic/ },

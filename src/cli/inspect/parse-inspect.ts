@@ -2,13 +2,15 @@
 import { readArguments } from '../read-arguments.ts'
 
 export type InspectQuery =
-  | { readonly type: 'actors' | 'members' | 'leases' | 'lanes' | 'links' }
+  | { readonly type: 'actors' | 'members' | 'leases' | 'lanes' }
+  /** All links, if none is named. */
+  | { readonly type: 'links'; readonly link: string | undefined }
   | { readonly type: 'history'; readonly actor: string }
   /** Of all actors, if none is named. */
   | { readonly type: 'watch'; readonly actor: string | undefined }
   | { readonly type: 'routes_match'; readonly topic: string; readonly limit: number }
   | { readonly type: 'routes_list'; readonly text: string | undefined; readonly limit: number }
-  | { readonly type: 'ledger'; readonly link: string }
+  | { readonly type: 'ledger' | 'ledger_reset'; readonly link: string }
   /** Tells the level, if none is named. */
   | { readonly type: 'log_level'; readonly level: string | undefined }
 
@@ -33,8 +35,8 @@ export const INSPECT_USAGE = `isthmus inspect: look into a running node, over it
   actors                 the tree of its actors, with states and restarts
   history ACTOR          the last 256 transitions of an actor, with reasons
   watch [ACTOR]          transitions as they happen, of all or of one and those below it
-  links                  each link's state, reasons, routes and messages
-  ledger LINK            where every message of a link stands
+  links [LINK]           each link's state, reasons, routes and messages; of LINK, all that there is to know
+  ledger LINK [reset]    where every message of a link stands; reset begins both its accounts anew
   members                the nodes of its cluster
   leases                 who may speak for what
   lanes                  messages on their way to other nodes
@@ -54,6 +56,7 @@ Examples:
   isthmus inspect --config a1.conf actors
   isthmus inspect --config a1.conf history eu-west/route-sync
   isthmus inspect --config a1.conf routes match devices/0042/reading
+  isthmus inspect --config a1.conf links eu-west
   isthmus inspect --socket data/a1/debug.sock links --json | jq '.links[] | select(.state != "running")'
 
 Exit codes: 0 good, 1 failed (nobody answers, or it knows no such thing), 2 usage or configuration.
@@ -95,8 +98,9 @@ function queryOf([word, ...rest]: readonly string[], limit: number): InspectQuer
     case 'members':
     case 'leases':
     case 'lanes':
-    case 'links':
       return rest.length > 0 ? unexpected(word, rest) : { type: word }
+    case 'links':
+      return rest.length > 1 ? unexpected(word, rest.slice(1)) : { type: word, link: first }
     case 'history':
       if (first === undefined) return 'history: of which ACTOR? `actors` lists them'
       return rest.length > 1 ? unexpected(word, rest.slice(1)) : { type: 'history', actor: first }
@@ -104,6 +108,7 @@ function queryOf([word, ...rest]: readonly string[], limit: number): InspectQuer
       return rest.length > 1 ? unexpected(word, rest.slice(1)) : { type: 'watch', actor: first }
     case 'ledger':
       if (first === undefined) return 'ledger: of which LINK? `links` lists them'
+      if (second === 'reset' && rest.length === 2) return { type: 'ledger_reset', link: first }
       return rest.length > 1 ? unexpected(word, rest.slice(1)) : { type: 'ledger', link: first }
     case 'log-level':
       return rest.length > 1 ? unexpected(word, rest.slice(1)) : { type: 'log_level', level: first }

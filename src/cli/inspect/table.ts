@@ -34,3 +34,12 @@ export function durationText(ms: number): string {
   for (const [unit, unitMs] of units) if (ms >= unitMs) return `${Math.floor(ms / unitMs)} ${unit}`
   return `${Math.max(0, Math.round(ms))} ms`
 }
+
+/** `12 B`, `3.4 KB`, `5.6 MB`: 1 KB is 1,024 bytes, as in the configuration. */
+export function bytesText(bytes: number): string {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB'] as const
+  let unit = 0
+  let left = bytes
+  for (; left >= 1_024 && unit < units.length - 1; unit += 1) left /= 1_024
+  return unit === 0 ? `${left} B` : `${left.toFixed(1)} ${units[unit]}`
+}

@@ -1,4 +1,6 @@
 /** What the debug socket answers, as lines for people. The node may be of another version: what is not there is left out. */
+import { backlogText, oneLinkLines } from './link-view.ts'
+import { countsText, field, ledgerLines, part, rowsOf, text } from './rows.ts'
 import { durationText, printable, table, type Column } from './table.ts'
 import { isFields, type Fields } from './socket-client.ts'
 
@@ -17,8 +19,12 @@ export function linesOf(type: string, result: Fields, nowMs: number): string[] {
       return noted(result, 'lanes', laneColumns, 'to')
     case 'links':
       return linkLines(rowsOf(result, 'links'))
+    case 'link':
+      return rowsOf(result, 'links').flatMap(oneLinkLines)
     case 'ledger':
       return ledgerLines(result)
+    case 'ledger_reset':
+      return ['both accounts begin anew; what waits or flies has matched']
     case 'routes_match':
       return matchLines(result)
     case 'routes_list':
@@ -39,27 +45,10 @@ export function watchLine(method: string, params: Fields): string {
   return printable(`${timeOf(params)}  ${text(actor)}  ${before}${text(to)}  (${text(event)}${why})`)
 }
 
-const text = (value: unknown): string => {
-  if (value === undefined || value === null) return ''
-  return typeof value === 'string' ? value : JSON.stringify(value)
-}
-const field =
-  (name: string) =>
-  (row: Fields): string =>
-    text(row[name])
-const part = (name: string, key: string) => (row: Fields) => {
-  const of = row[name]
-  return isFields(of) ? text(of[key]) : ''
-}
 const timeOf = ({ atMs }: Fields): string => (typeof atMs === 'number' ? new Date(atMs).toISOString() : '')
 const sinceOf = (nowMs: number) => (row: Fields) => {
   const { sinceMs } = row
   return typeof sinceMs === 'number' ? durationText(nowMs - sinceMs) : ''
-}
-
-function rowsOf(result: Fields, name: string): Fields[] {
-  const rows = result[name]
-  return Array.isArray(rows) ? rows.filter(isFields) : []
 }
 
 function noted(result: Fields, name: string, columns: readonly Column<Fields>[], by: string): string[] {
@@ -154,13 +143,6 @@ function ageOf(name: string, suffix: string): (row: Fields) => string {
   }
 }
 
-/** `queue_full 3, expired 1`; empty where nothing is. */
-function countsText(counts: unknown): string {
-  if (!isFields(counts)) return ''
-  const found = Object.entries(counts).filter(([, count]) => count !== 0)
-  return found.map(([name, count]) => `${name} ${text(count)}`).join(', ')
-}
-
 function linkLines(links: readonly Fields[]): string[] {
   if (links.length === 0) return ['no links']
   const columns: readonly Column<Fields>[] = [
@@ -176,29 +158,11 @@ function linkLines(links: readonly Fields[]): string[] {
   const reasons = links.flatMap(({ name, reasons }) =>
     Array.isArray(reasons) ? reasons.map((reason) => printable(`${text(name)}: ${text(reason)}`)) : [],
   )
-  const notes = [...reasons, ...links.flatMap(backlogLines)]
+  const backlogs = links.flatMap(({ name, backlog }) =>
+    isFields(backlog) ? [printable(`${text(name)}: a backlog of ${backlogText(backlog)}`)] : [],
+  )
+  const notes = [...reasons, ...backlogs]
   return [...table(columns, links), ...(notes.length === 0 ? [] : ['', ...notes])]
-}
-
-/** `eu-west: a backlog of 1200 messages, 400 a second, 3 s left` */
-function backlogLines({ name, backlog }: Fields): string[] {
-  if (!isFields(backlog)) return []
-  const { messages, perSecond, secondsLeft } = backlog
-  const left = typeof secondsLeft === 'number' ? `, ${durationText(secondsLeft * 1_000)} left` : ''
-  return [printable(`${text(name)}: a backlog of ${text(messages)} messages, ${text(perSecond)} a second${left}`)]
-}
-
-function ledgerLines({ ledger, inbound }: Fields): string[] {
-  return [...accountLines('what we send', ledger), '', ...accountLines('what the peer sends', inbound)]
-}
-
-function accountLines(title: string, account: unknown): string[] {
-  if (!isFields(account)) return [`${title}: nothing is known`]
-  const columns: readonly Column<[string, unknown]>[] = [
-    { title, of: ([name]) => `  ${name}` },
-    { title: '', of: ([, value]) => (isFields(value) ? countsText(value) || '0' : text(value)) },
-  ]
-  return table(columns, Object.entries(account))
 }
 
 function matchLines(result: Fields): string[] {

@@ -117,6 +117,11 @@ export class LinkGate implements LinkInlet {
     this.#peers.of(peer)?.ledger.reset()
   }
 
+  /** What the peer speaks to this node, over whatever connection; `undefined` while it has none here. */
+  dialectOf(peer: string): 'emqx' | 'native' | undefined {
+    return this.#speakers.isHeard(peer) ? 'native' : this.#routes.dialectOf(peer)
+  }
+
   /** Clusters that came although there is no link to them, with the last refusal of each. */
   strangers(): ReadonlyMap<string, Refusal> {
     return this.#peers.strangers()

@@ -43,6 +43,12 @@ export class NativeSpeakers {
     return this.#speakers.get(client)
   }
 
+  /** Whether a node of this cluster is connected here and sends batches. */
+  isHeard(cluster: string): boolean {
+    for (const speaker of this.#speakers.values()) if (speaker.cluster === cluster) return true
+    return false
+  }
+
   /** See `LinkInlet.greet`. A promise only where other members are to be asked. */
   greet(client: LinkClient, text: string): string | undefined | Promise<string | undefined> {
     const greeting = decodeGreeting(text)

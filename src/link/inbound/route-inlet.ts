@@ -91,6 +91,17 @@ export class RouteInlet {
     this.#ports.changed(session.peer)
   }
 
+  /** In which dialect the peer's actors that are connected here tell their routes; `undefined` if there are none. */
+  dialectOf(name: string): 'emqx' | 'native' | undefined {
+    let dialect: 'emqx' | 'native' | undefined
+    for (const { peer, isNative } of this.#sessions.values()) {
+      if (peer !== name) continue
+      if (isNative) return 'native'
+      dialect = 'emqx'
+    }
+    return dialect
+  }
+
   /** Ends the connection of an actor that may not speak as `sender` (any more: rules or the link's `accept` changed). */
   dismiss(client: LinkClient, sender: string): void {
     const session = this.#sessions.get(client)

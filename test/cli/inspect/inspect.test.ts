@@ -63,8 +63,8 @@ test('history, links, ledger and log level', async (t) => {
   )
   const backlog = { messages: 1_200, bytes: 90_000, perSecond: 400, secondsLeft: 3 }
   const row = linkRow({ state: 'degraded', reasons: ['the outbox is nearly full'], dialect: 'native', backlog })
-  const links = { links: () => [row] }
-  const table = await shown(t, { type: 'links' }, { links })
+  const links = { links: () => [row], resetLedger: () => true }
+  const table = await shown(t, { type: 'links', link: undefined }, { links })
   assert.match(table, /\neu +degraded +native +1 +2 +2 +1\n\neu: the outbox is nearly full\n/)
   assert.match(table, /\neu: a backlog of 1200 messages, 400 a second, 3 s left\n$/)
   assert.match(
@@ -75,6 +75,47 @@ test('history, links, ledger and log level', async (t) => {
   assert.equal(await shown(t, { type: 'log_level', level: undefined }, { log }), 'info\n')
   assert.equal(await shown(t, { type: 'log_level', level: 'debug' }, { log }), 'debug\n')
   assert.equal(log.level, 'debug')
+})
+
+test('all that there is to know of one link', async (t) => {
+  const row = linkRow({
+    reasons: ['heartbeats of the peer are late'],
+    dialect: 'native',
+    peerDialect: 'emqx',
+    peer: { node: 'b1@h', version: 1, features: ['deflate'] },
+    progress: { told: 5, total: 9 },
+    outbox: { messages: 3, bytes: 2_048, fill: 0.257 },
+    backlog: { messages: 2, bytes: 90, perSecond: 0 },
+    retained: { routes: 0, topics: 4, told: 7 },
+    compression: { bytesBefore: 3_145_728, bytesAfter: 500, batches: 6 },
+  })
+  const links = { links: () => [linkRow({ name: 'us' }), row], resetLedger: () => true }
+  const lines = (await shown(t, { type: 'links', link: 'eu' }, { links })).split('\n')
+  assert.deepEqual(lines.slice(0, 10), [
+    'eu: running',
+    '  heartbeats of the peer are late',
+    '  dialect     we speak native, the peer emqx',
+    '  peer        b1@h, version 1 of the native dialect, with deflate',
+    '  routes      1 of ours, 2 of the peer; 5 of 9 told so far',
+    '  outbox      3 messages, 2.0 KB, 25 % full',
+    '  backlog     2 messages, 0 a second',
+    '  retained    7 messages told, 4 topics and 0 routes left',
+    '  compression 3.0 MB went as 500 B, 6 batches compressed',
+    '',
+  ])
+  assert.match(lines.slice(10).join('\n'), /^what we send[\s\S]*matched +3\n/)
+  const bare = await shown(t, { type: 'links', link: 'us' }, { links })
+  assert.match(
+    bare,
+    /^us: running\n {2}dialect +no connection to the peer, the peer has no connection to this node\n {2}routes/,
+  )
+})
+
+test('the accounts of a link begin anew when that is asked for', async (t) => {
+  const reset: string[] = []
+  const links = { links: () => [linkRow()], resetLedger: (link: string) => reset.push(link) > 0 }
+  assert.match(await shown(t, { type: 'ledger_reset', link: 'eu' }, { links }), /^both accounts begin anew/)
+  assert.deepEqual(reset, ['eu'])
 })
 
 test('members, leases and lanes of a cluster, and the note of a node alone', async (t) => {

@@ -7,7 +7,18 @@ const cases: readonly { readonly line: string; readonly command: Partial<Inspect
   { line: 'actors', command: { query: { type: 'actors' }, json: false } },
   { line: 'actors', command: { place: { type: 'data_dir', directory: 'data' } } },
   { line: '--data-dir data/a1 actors', command: { place: { type: 'data_dir', directory: 'data/a1' } } },
-  { line: '--socket s links', command: { place: { type: 'socket', path: 's' }, query: { type: 'links' } } },
+  {
+    line: '--socket s links',
+    command: { place: { type: 'socket', path: 's' }, query: { type: 'links', link: undefined } },
+  },
+  {
+    line: 'links eu --config a.conf',
+    command: { place: { type: 'config', file: 'a.conf' }, query: { type: 'links', link: 'eu' } },
+  },
+  {
+    line: '--socket s ledger eu reset',
+    command: { place: { type: 'socket', path: 's' }, query: { type: 'ledger_reset', link: 'eu' } },
+  },
   { line: 'leases --config a.conf', command: { place: { type: 'config', file: 'a.conf' }, query: { type: 'leases' } } },
   { line: '-c a.conf members', command: { place: { type: 'config', file: 'a.conf' }, query: { type: 'members' } } },
   { line: 'lanes --json', command: { query: { type: 'lanes' }, json: true } },
@@ -35,6 +46,8 @@ for (const { line, says } of [
   { line: 'history', says: /of which ACTOR/ },
   { line: 'history a b', says: /history: what is b\?/ },
   { line: 'ledger', says: /of which LINK/ },
+  { line: 'ledger eu rest', says: /ledger: what is rest\?/ },
+  { line: 'links eu us', says: /links: what is us\?/ },
   { line: 'routes', says: /routes match TOPIC/ },
   { line: 'routes match', says: /which TOPIC/ },
   { line: 'routes match a b', says: /routes match: what is b\?/ },
