@@ -316,9 +316,9 @@ export class Node {
       history,
       index: this.#broker.index,
       links: () => this.status().links,
+      resetLedger: (link) => this.resetLedger(link),
       cluster: this.#cluster === undefined ? undefined : clusterView(this.#cluster),
       log: this.#log,
-      resetLedger: (link) => this.resetLedger(link),
       linkFaults,
       coordinationFaults,
       steadyMs: () => this.#clock.steadyMs(),
@@ -571,8 +571,6 @@ export class Node {
     }
   }
 
-  #linkOf(name: string, status: LinkStatus): NodeLink {
-    const inbound = this.#gate.inboundStatus(name)
   /** Both accounts of a link begin anew; what waits or flies is what has matched from now on. `false` if there is no such link. */
   resetLedger(link: string): boolean {
     if (this.#links.status(link) === undefined) return false
@@ -581,6 +579,8 @@ export class Node {
     return true
   }
 
+  #linkOf(name: string, status: LinkStatus): NodeLink {
+    const inbound = this.#gate.inboundStatus(name)
     const peer = status.peer ?? inbound?.side
     return {
       name,
@@ -590,9 +590,9 @@ export class Node {
       routes: { ours: this.#links.routeCount(name), peers: inbound?.routes ?? 0 },
       ledger: this.#links.ledger(name),
       ...this.#links.senderView(name),
+      peerDialect: this.#gate.dialectOf(name),
       inbound: inbound?.messages,
       retained: this.#links.retainedProgress(name),
-      peerDialect: this.#gate.dialectOf(name),
     }
   }
 
