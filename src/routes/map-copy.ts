@@ -330,6 +330,8 @@ export class MapCopy {
   }
 
   #leaveUnless(named: ReadonlySet<string>, bucket: number): void {
+    // All that was named is here: nothing else can be.
+    if (!this.#isTooLarge && this.content.bucketDigest(bucket).size === named.size) return
     for (const key of this.content.bucketKeys(bucket)) if (!named.has(key)) this.#leaving.add(key)
   }
 

@@ -125,11 +125,11 @@ export class PackedEntries {
   /** Makes room for one key more, of so many bytes. */
   #reserve(bytes: number): void {
     if (this.#bytesEnd + bytes > this.#bytes.length) {
-      const larger = Buffer.allocUnsafeSlow(grown(this.#bytes.length, this.#bytesEnd + bytes))
-      this.#bytes.copy(larger, 0, 0, this.#bytesEnd)
+      const larger = Buffer.allocUnsafeSlow(grown(this.#bytes.length, this.#bytesEnd + bytes, 4_096))
+      larger.set(this.#bytes)
       this.#bytes = larger
     }
-    if (8 * (this.size + 1) > 7 * this.#starts.length) this.#move(grown(this.#starts.length, this.size + 2))
+    if (8 * (this.size + 1) > 7 * this.#starts.length) this.#move(grown(this.#starts.length, this.size + 2, 256))
   }
 
   /** To so many slots. */
@@ -170,7 +170,7 @@ export class PackedEntries {
 
   /** Moves all keys together. */
   #tidy(): void {
-    const kept = Buffer.allocUnsafeSlow(grown(0, this.#bytesEnd - this.#garbageBytes))
+    const kept = Buffer.allocUnsafeSlow(grown(0, this.#bytesEnd - this.#garbageBytes, 0))
     let to = 0
     for (const [slot, begin] of this.#starts.entries()) {
       if (begin === 0) continue
@@ -208,9 +208,9 @@ function freeSlot(starts: Int32Array, hash: number): number {
   return slot
 }
 
-/** Grows to the double, and by a quarter once it is larger: there are many of these tables. */
-function grown(present: number, needed: number): number {
-  return Math.max(needed, present < 128 ? 2 * present : present + (present >> 2), 8)
+/** Grows to the double, and by a quarter once there is enough: there are many of these tables. */
+function grown(present: number, needed: number, enough: number): number {
+  return Math.max(needed, present < enough ? 2 * present : present + (present >> 2), 8)
 }
 
 function writeKey(key: string): void {

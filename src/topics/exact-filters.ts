@@ -21,6 +21,9 @@ export class ExactFilters<V> {
   #size = 0
   /** Of the longest table. None ever becomes shorter. */
   #placesMax = 0
+  /** What `get` was asked for last: how many levels, and the number of its value. */
+  #count = 0
+  #number = 0
 
   constructor(names: LevelNames, hashKey: HashKey) {
     this.#names = names
@@ -32,8 +35,13 @@ export class ExactFilters<V> {
     return this.#size
   }
 
+  /** `setRead` may follow. */
   get(topicFilter: string): V | undefined {
-    return this.getRead(this.#names.readText(topicFilter))
+    const count = this.#names.readText(topicFilter)
+    const hash = this.#hashOf(count)
+    this.#count = count
+    this.#number = count > exactLevelsMax ? 0 : this.#tableOf(hash).get(hash, this.#names.path, count)
+    return this.#values.value(this.#number)
   }
 
   /**
@@ -54,12 +62,21 @@ export class ExactFilters<V> {
   }
 
   set(topicFilter: string, value: V): void {
-    const count = this.#names.readText(topicFilter)
-    const hash = this.#hashOf(count)
-    const before = this.#tableOf(hash).get(hash, this.#names.path, count)
+    this.get(topicFilter)
+    this.setRead(value)
+  }
+
+  /** `set` of the filter that `get` was asked for just now: nothing else was read meanwhile. */
+  setRead(value: V): void {
+    const count = this.#count
+    const before = this.#number
     const number = this.#values.acquire(value)
     if (before === 0) this.#add(count, number)
-    else this.#tableOf(hash).replace(hash, this.#names.path, count, number)
+    else {
+      const hash = this.#hashOf(count)
+      this.#tableOf(hash).replace(hash, this.#names.path, count, number)
+    }
+    this.#number = number
     this.#values.release(before)
   }
 

@@ -20,6 +20,9 @@ export class FilterTrie<V> {
   #nodes = new TrieNodes()
   readonly #values = new ValueNumbers<V>()
   #size = 0
+  /** What `get` was asked for last: how many levels, and where it ends. */
+  #count = 0
+  #end: End = nowhere
   /** Branches still to be walked, as pairs of node and depth. Loops instead of recursion: a filter may have 65,535 levels. */
   readonly #branches: number[] = []
   /** The nodes that a topic leads to at one depth, and at the one before it. */
@@ -35,8 +38,11 @@ export class FilterTrie<V> {
     return this.#size
   }
 
+  /** `setRead` may follow. */
   get(topicFilter: string): V | undefined {
-    return this.#values.value(this.#valueAt(this.#find(topicFilter)))
+    this.#count = this.#names.readText(topicFilter)
+    this.#end = this.#findRead(this.#count)
+    return this.#values.value(this.#valueAt(this.#end))
   }
 
   has(topicFilter: string): boolean {
@@ -44,10 +50,16 @@ export class FilterTrie<V> {
   }
 
   set(topicFilter: string, value: V): void {
-    const end = this.#make(topicFilter)
-    const before = this.#valueAt(end)
+    this.get(topicFilter)
+    this.setRead(value)
+  }
+
+  /** `set` of the filter that `get` was asked for just now: nothing else was read meanwhile. */
+  setRead(value: V): void {
+    if (this.#end === nowhere) this.#end = this.#makeRead(this.#count)
+    const before = this.#valueAt(this.#end)
     if (before === 0) this.#size += 1
-    this.#setValueAt(end, this.#values.acquire(value))
+    this.#setValueAt(this.#end, this.#values.acquire(value))
     this.#values.release(before)
   }
 
@@ -268,11 +280,7 @@ export class FilterTrie<V> {
     return this.#nodes.valueOf(node) === 0 ? nowhere : node << 1
   }
 
-  /** As `#find`, but makes the nodes that are missing. */
-  #make(topicFilter: string): End {
-    return this.#makeRead(this.#names.readText(topicFilter))
-  }
-
+  /** As `#findRead`, but makes the nodes that are missing. */
   #makeRead(count: number): End {
     let node = root
     for (const id of this.#names.acquireRead(count)) {

@@ -80,7 +80,7 @@ export class TopicIndex<D extends object, V> {
     if (held === undefined) assert.equal(topicFilterProblem(topicFilter), undefined, topicFilter)
     else if (holds(held, destination)) return false
     const wider = including(held, destination)
-    if (wider !== held) table.set(topicFilter, wider)
+    if (wider !== held) table.setRead(wider)
     this.#forget(topicFilter)
     return true
   }

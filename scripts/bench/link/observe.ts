@@ -101,7 +101,9 @@ export class LocalMessages {
     })
     this.#timer = setInterval(() => {
       // When it was due, not when our timer came to it; and a timer that comes late each time is not to fall behind ever more.
-      for (let next = startedMs; next <= performance.now(); next = startedMs + dueMs.length * EVERY_MS) {
+      for (;;) {
+        const next = startedMs + dueMs.length * EVERY_MS
+        if (next > performance.now()) return
         dueMs.push(next)
         publisher.send(1)
       }
