@@ -48,6 +48,19 @@ export async function ledgersOf(socket: string, link: string): Promise<Ledgers> 
   }
 }
 
+/** Sums of the same counts. */
+export function addUp(all: readonly Ledgers[]): Ledgers {
+  const [first] = all
+  assert(first !== undefined)
+  return all.slice(1).reduce((sum, next) => ({ out: added(sum.out, next.out), in: added(sum.in, next.in) }), first)
+}
+
+function added<Counts extends Readonly<Record<string, number>>>(one: Counts, other: Counts): Counts {
+  const sum = { ...one }
+  for (const name of Object.keys(one)) Object.assign(sum, { [name]: one[name]! + other[name]! })
+  return sum
+}
+
 /** A number, or the sum of numbers by their reasons. */
 function countOf(counts: unknown, name: string): number {
   assert(typeof counts === 'object' && counts !== null)

@@ -201,19 +201,22 @@ export class Balancer {
   readonly #sockets = new Set<Socket>()
   readonly #closers = new Map<Arrival, () => void>()
   readonly #server: Server
+  readonly #random: (() => number) | undefined
   #severed: string | undefined
   #port = 0
 
-  private constructor(doors: readonly Door[]) {
+  private constructor(doors: readonly Door[], random: (() => number) | undefined) {
     this.#doors = doors
+    this.#random = random
     this.#server = createServer((near) => {
       this.#keep(near)
       near.once('data', (connect: Buffer) => this.#receive(near, connect))
     })
   }
 
-  static async start(t: TestContext, doors: readonly Door[]): Promise<Balancer> {
-    const balancer = new Balancer(doors)
+  /** @param random numbers from 0 to below 1, if chance is to give the doors */
+  static async start(t: TestContext, doors: readonly Door[], random?: () => number): Promise<Balancer> {
+    const balancer = new Balancer(doors, random)
     balancer.#port = await listenOnFreePort(balancer.#server)
     t.after(() => balancer.#close())
     return balancer
@@ -268,8 +271,7 @@ export class Balancer {
   }
 
   #place(near: Socket, connect: Buffer, clientId: string, doors: readonly Door[]): void {
-    const fewest = Math.min(...doors.map((door) => this.#countOf(door)))
-    const door = doors.find((one) => this.#countOf(one) === fewest)
+    const door = this.#choose(doors)
     if (door === undefined) return void near.destroy()
     const refused = (): void => {
       const others = doors.filter((one) => one !== door)
@@ -283,6 +285,12 @@ export class Balancer {
       this.#join(near, far, { clientId, door, isOpen: true })
       far.write(connect)
     })
+  }
+
+  #choose(doors: readonly Door[]): Door | undefined {
+    if (this.#random !== undefined) return doors[Math.floor(this.#random() * doors.length)]
+    const fewest = Math.min(...doors.map((door) => this.#countOf(door)))
+    return doors.find((one) => this.#countOf(one) === fewest)
   }
 
   #join(near: Socket, far: Socket, arrival: Arrival): void {
