@@ -248,6 +248,7 @@ export class Node {
       changed: (peer) => this.#links.setInbound(peer, this.#gate.inboundFact(peer)),
       links: () => this.#config.cluster.links.map(({ name }) => name),
       ledgers: () => this.#durable,
+      routes: () => this.#durable,
       ...(isMember ? { sharing: this.#sharing(), marks: this.#markSharing() } : {}),
     })
     this.#broker.linkInlet = this.#gate
@@ -300,6 +301,7 @@ export class Node {
     try {
       await this.#durable?.load()
       this.#applyLinks(this.#config.cluster.links)
+      await this.#gate.restore()
     } catch (error) {
       if (!(error instanceof DamagedOutbox)) throw error
       const file = join(this.#config.node.data_dir, STORE_FILE)

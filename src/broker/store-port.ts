@@ -12,6 +12,7 @@ export type Table =
   /** Those of links: `link/durable/`. */
   | 'outbox'
   | 'ledgers'
+  | 'routes'
 
 /** A new value for a key of a table, or `undefined` to remove it. */
 export type Change = { readonly table: Table; readonly key: Buffer; readonly value: Buffer | undefined }

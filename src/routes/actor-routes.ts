@@ -4,7 +4,9 @@
  */
 
 import type { HashKey } from '../topics/keyed-hash.ts'
+import { bucketCount } from './entry-hash.ts'
 import { MapContent } from './map-content.ts'
+import type { TouchedBuckets } from './touched-buckets.ts'
 
 /** Nearly every filter stands under one id, which costs no set. */
 type Ids = string | Set<string>
@@ -18,6 +20,7 @@ export class ActorRoutes {
   #former: FilterIds
   #pairs = 0
   #formerPairs = 0
+  #touched: TouchedBuckets | undefined
 
   /** @param hashKey unknown to peers, so that they can't choose filters that make every search long */
   constructor(hashKey?: HashKey) {
@@ -43,6 +46,31 @@ export class ActorRoutes {
 
   has(topicFilter: string): boolean {
     return this.#current.has(topicFilter) || this.#former.has(topicFilter)
+  }
+
+  /** Told which buckets change: as a whole, of the present life and of former ones. */
+  get touched(): TouchedBuckets | undefined {
+    return this.#touched
+  }
+
+  set touched(touched: TouchedBuckets | undefined) {
+    this.#touched = touched
+    this.#current.touched = touched
+    this.#former.touched = touched
+  }
+
+  /** Touches each bucket that holds something. */
+  touchAll(): void {
+    this.#current.touchAll()
+    this.#former.touchAll()
+  }
+
+  /** Each pair of a bucket once. */
+  pairsIn(bucket: number): RoutePair[] {
+    const pairs = this.#current.pairsIn(bucket)
+    if (this.#former.size === 0) return pairs
+    const more = this.#former.pairsIn(bucket)
+    return pairs.concat(more.filter(([topicFilter, id]) => !holds(this.#current.get(topicFilter), id)))
   }
 
   hasPair(topicFilter: string, id: string): boolean {
@@ -87,14 +115,15 @@ export class ActorRoutes {
     if (this.#former.size === 0) this.#former = this.#current
     else for (const [topicFilter, ids] of this.#current.entries()) this.#keepFormer(topicFilter, ids)
     this.#formerPairs += this.#pairs
-    this.#current = new FilterIds(this.#hashKey)
+    this.#current = this.#none()
     this.#pairs = 0
   }
 
   /** Forgets former lives. Returns the filters that the present one did not name. */
   sweep(): string[] {
     const gone = [...this.#former.keys()].filter((topicFilter) => !this.#current.has(topicFilter))
-    this.#former = new FilterIds(this.#hashKey)
+    if (this.#touched !== undefined) for (const [topicFilter] of this.formerOnly()) this.#former.touch(topicFilter)
+    this.#former = this.#none()
     this.#formerPairs = 0
     return gone
   }
@@ -103,7 +132,7 @@ export class ActorRoutes {
   absorb(): void {
     for (const [topicFilter, ids] of this.#former.entries())
       for (const id of typeof ids === 'string' ? [ids] : ids) this.add(topicFilter, id)
-    this.#former = new FilterIds(this.#hashKey)
+    this.#former = this.#none()
     this.#formerPairs = 0
   }
 
@@ -128,6 +157,12 @@ export class ActorRoutes {
     for (const topicFilter of this.#former.keys()) if (!this.#current.has(topicFilter)) yield topicFilter
   }
 
+  #none(): FilterIds {
+    const none = new FilterIds(this.#hashKey)
+    none.touched = this.#touched
+    return none
+  }
+
   #keepFormer(topicFilter: string, ids: Ids): void {
     let kept = this.#former.get(topicFilter)
     for (const id of typeof ids === 'string' ? [ids] : ids) kept = withId(kept, id) ?? kept
@@ -141,19 +176,43 @@ export class ActorRoutes {
  */
 class FilterIds {
   readonly #plain: MapContent
-  readonly #named = new Map<string, Ids>()
+  /** By bucket, as the plain ones are. */
+  readonly #named: (Map<string, Ids> | undefined)[] = []
+  #namedCount = 0
 
   constructor(hashKey: HashKey | undefined) {
     this.#plain = new MapContent(hashKey)
   }
 
   get size(): number {
-    return this.#plain.size + this.#named.size
+    return this.#plain.size + this.#namedCount
   }
 
   /** No filter has another id than itself. */
   get isPlain(): boolean {
-    return this.#named.size === 0
+    return this.#namedCount === 0
+  }
+
+  set touched(touched: TouchedBuckets | undefined) {
+    this.#plain.touched = touched
+  }
+
+  touch(topicFilter: string): void {
+    this.#plain.touched?.touch(this.#plain.bucketOf(topicFilter))
+  }
+
+  touchAll(): void {
+    for (let bucket = 0; bucket < bucketCount; bucket += 1) {
+      const isEmpty = this.#plain.bucketDigest(bucket).size === 0 && this.#named[bucket] === undefined
+      if (!isEmpty) this.#plain.touched?.touch(bucket)
+    }
+  }
+
+  pairsIn(bucket: number): RoutePair[] {
+    const pairs = this.#plain.bucketKeys(bucket).map((topicFilter): RoutePair => [topicFilter, topicFilter])
+    for (const [topicFilter, ids] of this.#named[bucket] ?? [])
+      for (const id of typeof ids === 'string' ? [ids] : ids) pairs.push([topicFilter, id])
+    return pairs
   }
 
   /** A filter under itself, while all are. Returns whether it was not there. */
@@ -168,31 +227,52 @@ class FilterIds {
   get(topicFilter: string): Ids | undefined {
     // To be asked for nothing costs nothing.
     if (this.#plain.size > 0 && this.#plain.has(topicFilter)) return topicFilter
-    return this.#named.size > 0 ? this.#named.get(topicFilter) : undefined
+    return this.#namedCount > 0 ? this.#named[this.#plain.bucketOf(topicFilter)]?.get(topicFilter) : undefined
   }
 
+  /** Also where the ids are a set that was here already, and has grown or shrunk. */
   set(topicFilter: string, ids: Ids): void {
     if (ids === topicFilter) {
-      if (this.#named.size > 0) this.#named.delete(topicFilter)
+      this.#deleteNamed(topicFilter)
       this.#plain.set(topicFilter, 1)
     } else {
       this.#plain.delete(topicFilter)
-      this.#named.set(topicFilter, ids)
+      this.#setNamed(topicFilter, ids)
     }
   }
 
   delete(topicFilter: string): boolean {
-    return this.#plain.delete(topicFilter) || this.#named.delete(topicFilter)
+    return this.#plain.delete(topicFilter) || this.#deleteNamed(topicFilter)
   }
 
   *keys(): Generator<string> {
     for (const [topicFilter] of this.#plain.entries()) yield topicFilter
-    yield* this.#named.keys()
+    for (const named of this.#named) if (named !== undefined) yield* named.keys()
   }
 
   *entries(): Generator<readonly [topicFilter: string, ids: Ids]> {
     for (const [topicFilter] of this.#plain.entries()) yield [topicFilter, topicFilter]
-    yield* this.#named
+    for (const named of this.#named) if (named !== undefined) yield* named
+  }
+
+  #setNamed(topicFilter: string, ids: Ids): void {
+    const bucket = this.#plain.bucketOf(topicFilter)
+    const named = (this.#named[bucket] ??= new Map<string, Ids>())
+    const before = named.size
+    named.set(topicFilter, ids)
+    this.#namedCount += named.size - before
+    this.#plain.touched?.touch(bucket)
+  }
+
+  #deleteNamed(topicFilter: string): boolean {
+    if (this.#namedCount === 0) return false
+    const bucket = this.#plain.bucketOf(topicFilter)
+    const named = this.#named[bucket]
+    if (named?.delete(topicFilter) !== true) return false
+    this.#namedCount -= 1
+    if (named.size === 0) this.#named[bucket] = undefined
+    this.#plain.touched?.touch(bucket)
+    return true
   }
 }
 
@@ -213,5 +293,6 @@ function removeId(routes: FilterIds, topicFilter: string, id: string): boolean {
   if (typeof ids === 'string') return ids === id && routes.delete(topicFilter)
   const removed = ids.delete(id)
   if (ids.size === 0) routes.delete(topicFilter)
+  else if (removed) routes.touch(topicFilter)
   return removed
 }

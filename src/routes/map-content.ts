@@ -6,6 +6,7 @@ import type { HashKey } from '../topics/keyed-hash.ts'
 import { emptyDigest, RunningDigest, type Digest } from './digest.ts'
 import { bucketCount, EntryHash } from './entry-hash.ts'
 import { PackedEntries } from './packed-entries.ts'
+import type { TouchedBuckets } from './touched-buckets.ts'
 
 class Bucket {
   readonly entries = new PackedEntries()
@@ -15,6 +16,8 @@ class Bucket {
 export class MapContent {
   readonly #buckets: (Bucket | undefined)[] = []
   readonly #total = new RunningDigest()
+  /** Is told which buckets change. */
+  touched: TouchedBuckets | undefined
   readonly #hash: EntryHash
 
   constructor(hashKey?: HashKey) {
@@ -60,6 +63,7 @@ export class MapContent {
     const bucket = (this.#buckets[at] ??= new Bucket())
     const before = bucket.entries.set(this.#hash.key, key, value)
     if (before === value) return false
+    this.touched?.touch(at)
     if (before !== undefined) this.#uncount(bucket, before)
     this.#hash.addValue(value)
     bucket.digest.add(this.#hash)
@@ -73,6 +77,7 @@ export class MapContent {
     const bucket = this.#buckets[at]
     const before = bucket?.entries.delete(this.#hash.key, key)
     if (bucket === undefined || before === undefined) return false
+    this.touched?.touch(at)
     this.#uncount(bucket, before)
     if (bucket.entries.size === 0) this.#buckets[at] = undefined
     return true

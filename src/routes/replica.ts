@@ -6,12 +6,15 @@
  *       ^------- init -----------'
  *
  * In a cluster an actor speaks to one node at a time. The others mirror what it says, and so does the node that it has left.
+ *
+ * What an earlier process of ours knew may be restored: as of an actor that has fallen silent, until that introduces itself.
  */
 import type { HashKey } from '../topics/keyed-hash.ts'
 import { ActorRoutes, type RoutePair } from './actor-routes.ts'
 import { judgeActorInit } from './judge-actor-init.ts'
 import type { Verdict } from './judge-actor-init.ts'
 import type { RouteOp } from './route-op.ts'
+import type { TouchedBuckets } from './touched-buckets.ts'
 
 export type ReplicaTiming = {
   /** How long an actor is believed without a sign of life, milliseconds. */
@@ -81,6 +84,13 @@ export type ActorStatus = {
   readonly formerRoutes: number
 }
 
+/** Follows what is to outlive the process. */
+export interface ReplicaWatcher {
+  /** An actor is there. Returns who is told which buckets of its routes change. */
+  added(actor: string): TouchedBuckets
+  removed(actor: string): void
+}
+
 type Actor = {
   readonly name: string
   readonly routes: ActorRoutes
@@ -96,6 +106,8 @@ type Actor = {
   late: boolean
   /** It speaks to another node of our cluster, or did so last. `kept`: that node is there, and says when the actor goes. */
   elsewhere: 'kept' | 'lost' | undefined
+  /** Nobody has said anything of it in the life of this process. */
+  isRestored: boolean
 }
 
 const defaultLimits: ReplicaLimits = { actorsMax: 256, routesMax: 5_000_000 }
@@ -105,6 +117,7 @@ export class Replica {
   readonly #limits: ReplicaLimits
   readonly #hashKey: HashKey | undefined
   #timing: ReplicaTiming
+  #watcher: ReplicaWatcher | undefined
   /** Until when time was judged, milliseconds. */
   #passedMs = 0
 
@@ -120,6 +133,49 @@ export class Replica {
     this.#timing = timing
   }
 
+  /** From now on this is told what changes; all that is there counts as changed. `undefined`: nobody is. */
+  watch(watcher: ReplicaWatcher | undefined): void {
+    this.#watcher = watcher
+    for (const { name, routes } of this.#actors.values()) {
+      routes.touched = watcher?.added(name)
+      routes.touchAll()
+    }
+  }
+
+  /** What of a bucket an actor wants, of its present life and of former ones. */
+  pairsIn(name: string, bucket: number): readonly RoutePair[] {
+    return this.#actors.get(name)?.routes.pairsIn(bucket) ?? []
+  }
+
+  /**
+   * Some of what an earlier process of ours knew of an actor. It is not told to the watcher, who told it. If the actor has been heard of
+   * meanwhile, what it does not name goes with its next sweep.
+   */
+  restore(name: string, pairs: Iterable<RoutePair>, nowMs: number): readonly ReplicaEffect[] {
+    const known = this.#actors.get(name)
+    if (known === undefined && this.#actors.size >= this.#limits.actorsMax) return []
+    const actor = known ?? this.#add(name)
+    if (known === undefined) {
+      actor.isRestored = true
+      actor.stale = actor.late = true
+      actor.initMs = actor.heardMs = actor.untilMs = nowMs
+    }
+    const effects: ReplicaEffect[] = []
+    const { touched } = actor.routes
+    actor.routes.touched = undefined
+    for (const [topicFilter, id] of pairs) {
+      const effect = this.#applyOne(actor, { type: 'add', topicFilter, id }, !actor.isRestored)
+      if (effect !== undefined) effects.push(effect)
+    }
+    actor.routes.touched = touched
+    return effects
+  }
+
+  /** Nobody has said anything of the actor in the life of this process: all of it was restored. */
+  isRestored(name: string): boolean {
+    return this.#actors.get(name)?.isRestored === true
+  }
+
   /**
    * An actor introduces itself on a new connection. It need not bootstrap if the result is `resumed`.
    * @param isDoubtful what we have of it came by another node, and may not be all
@@ -131,11 +187,11 @@ export class Replica {
     const verdict = judgeActorInit(record, { incarnation, untilMs: nowMs + this.#timing.actorTtlMs }, nowMs)
     if (verdict.type === 'outdated') return verdict
     if (known === undefined && this.#actors.size >= this.#limits.actorsMax) return { type: 'full' }
-    const actor = known ?? newActor(name, this.#hashKey)
-    this.#actors.set(name, actor)
+    const actor = known ?? this.#add(name)
     const effects: ReplicaEffect[] = []
     if (keeps) actor.routes.absorb()
     else if (verdict.type === 'reincarnated' || verdict.type === 'revived') this.#retire(actor, effects)
+    actor.isRestored = false
     if (keeps) actor.sweepAtMs = undefined
     actor.incarnation = incarnation
     actor.elsewhere = undefined
@@ -181,9 +237,8 @@ export class Replica {
   mirror(name: string, ops: readonly RouteOp[], nowMs: number): MirrorResult {
     const known = this.#actors.get(name)
     if (known === undefined && this.#actors.size >= this.#limits.actorsMax) return { type: 'full', effects: [] }
-    const actor = known ?? newActor(name, this.#hashKey)
+    const actor = known ?? this.#add(name)
     if (known === undefined) {
-      this.#actors.set(name, actor)
       actor.initMs = nowMs
       this.#hear(actor, nowMs)
     }
@@ -234,11 +289,19 @@ export class Replica {
     return this.tick(nowMs).effects
   }
 
+  /** All that an actor wants which speaks to another node has been mirrored: what was restored and is not among it goes. */
+  mirrorComplete(name: string): readonly ReplicaEffect[] {
+    const actor = this.#actors.get(name)
+    const effects: ReplicaEffect[] = []
+    if (actor?.elsewhere !== undefined && actor.routes.formerCount > 0) this.#sweep(actor, effects)
+    return effects
+  }
+
   /** An actor that speaks to another node is not known there any more. */
   mirrorGone(name: string): readonly ReplicaEffect[] {
     const actor = this.#actors.get(name)
     const effects: ReplicaEffect[] = []
-    if (actor?.elsewhere !== undefined) this.#clean(actor, 'elsewhere', effects)
+    if (actor?.elsewhere !== undefined || actor?.isRestored === true) this.#clean(actor, 'elsewhere', effects)
     return effects
   }
 
@@ -389,11 +452,22 @@ export class Replica {
     if (actor.elsewhere !== undefined) return
     actor.elsewhere = 'kept'
     actor.sweepAtMs = undefined
-    actor.routes.absorb()
+    // What was restored waits until all is mirrored, and then counts no more.
+    if (actor.isRestored) actor.routes.retire()
+    else actor.routes.absorb()
+    actor.isRestored = false
+  }
+
+  #add(name: string): Actor {
+    const actor = newActor(name, this.#hashKey)
+    this.#actors.set(name, actor)
+    actor.routes.touched = this.#watcher?.added(name)
+    return actor
   }
 
   #clean(actor: Actor, reason: CleanReason, effects: ReplicaEffect[]): void {
     this.#actors.delete(actor.name)
+    this.#watcher?.removed(actor.name)
     this.#removed(actor.routes.filters(), actor, effects)
     effects.push({ type: 'actor_cleaned', actor: actor.name, reason })
   }
@@ -445,6 +519,7 @@ function newActor(name: string, hashKey: HashKey | undefined): Actor {
     stale: false,
     late: false,
     elsewhere: undefined,
+    isRestored: false,
   }
 }
 

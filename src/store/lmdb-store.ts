@@ -17,6 +17,7 @@ const TABLES: readonly Table[] = [
   'users',
   'outbox',
   'ledgers',
+  'routes',
 ]
 /** What stands in each table, and how. To be raised when a program that knows the old layout can't read the new one. */
 const LAYOUT = 'isthmus 1'

@@ -31,6 +31,7 @@ const ours: Readonly<Record<string, string>> = {
   cluster_link_actor_init: 'EMQX tells of refused peers alone',
   cluster_link_extrouter_actor_stale: 'routes here outlive their lease',
   cluster_link_extrouter_actor_swept: 'routes here are made before they are broken',
+  cluster_link_routes_restored: 'what a peer wants outlives the process here, if its link is durable',
   cluster_link_extrouter_route_ignored: 'EMQX takes what is no filter',
   cluster_link_routerepl_route_too_large: 'EMQX does not look at the peer’s Maximum Packet Size',
   cluster_link_accept_failed: 'a message that the broker fails to take is told apart here',

@@ -1,6 +1,6 @@
 /**
  * What the links of a node keep beyond the process: the messages of QoS 1 and 2 that wait to cross, under the numbers that they have for
- * good, and where all messages stand. Read once at the start; each link takes its own, and what no link takes is given up.
+ * good, where all messages stand, and what peers want. Read once at the start; each link takes its own, and what no link takes is given up.
  */
 import type { Ledger, LedgerSnapshot } from '../../lanes/ledger.ts'
 import type { InboundLedgerSnapshot } from '../../lanes/inbound-ledger.ts'
@@ -10,6 +10,7 @@ import { type KeptOutbox, LinkKeeper } from './link-keeper.ts'
 import { OutboxJournal, type OutboxJournalOptions } from './outbox-journal.ts'
 import { DamagedOutbox, decodeBatch, decodeLedger, type LedgerCounts, readLedgerKey } from './outbox-records.ts'
 import type { LinkChange, LinkTable, OutboxStore } from './outbox-store.ts'
+import type { KeptLinkRoutes } from './route-book.ts'
 
 /** An outbox as far as it comes out of the store. */
 export interface RestorableOutbox extends KeptOutbox {
@@ -51,6 +52,7 @@ export class DurableLinks {
       if (batches === undefined) this.#found.set(link, [{ id, frame }])
       else batches.push({ id, frame })
     })
+    await this.#each('routes', damages, (key, value) => this.#journal.routes.found(key, value))
     if (damages.length > 0) throw new DamagedOutbox(describe(damages))
     this.#watchLedgers()
   }
@@ -102,6 +104,11 @@ export class DurableLinks {
     this.#ledgers.forget('in', link)
   }
 
+  /** What the peer of a link wants. */
+  routesOf(link: string): KeptLinkRoutes {
+    return this.#journal.routes.of(link)
+  }
+
   /**
    * Gives up what links left that are configured no more, as they were when the process before ran. To be called when all others have
    * begun.
@@ -116,6 +123,7 @@ export class DurableLinks {
     }
     // Those of peers are asked for when they come.
     for (const name of this.#ledgers.unclaimed('in')) if (!configured.has(name)) this.#ledgers.forget('in', name)
+    for (const name of this.#journal.routes.names()) if (!configured.has(name)) this.#journal.routes.forget(name)
   }
 
   /** See `OutboxJournal.carry`. */

@@ -4,7 +4,7 @@
  * message; a batch is sent only after it, so that no peer has what the disk has not, and nobody need wait for the peer instead. What
  * is delivered or dropped is removed with a later commit.
  *
- * With each commit goes where the messages of each link stand (`keepLedger`), as of the same moment.
+ * With each commit goes where the messages of each link stand (`keepLedger`), as of the same moment, and now and then what peers want.
  */
 import type { Debt } from '../broker-port.ts'
 import type { LinkClock } from '../link-clock.ts'
@@ -13,6 +13,7 @@ import { OpenDebt } from '../open-debt.ts'
 import { changesOf, type KeeperChanges, type KeeperOwner, type LinkKeeper } from './link-keeper.ts'
 import type { LedgerBook, LedgerChanges } from './ledger-book.ts'
 import type { LinkChange, OutboxStore } from './outbox-store.ts'
+import { RouteBook, type RouteChanges } from './route-book.ts'
 
 export type OutboxJournalOptions = {
   readonly clock: LinkClock
@@ -35,12 +36,14 @@ const RETRY_MS_MAX = 5_000
 type Attempt = {
   readonly keepers: readonly KeeperChanges[]
   readonly ledgers: LedgerChanges
+  readonly routes: RouteChanges
   readonly debts: readonly OpenDebt[]
 }
 
 type Write = (changes: readonly LinkChange[]) => Promise<void>
 
 export class OutboxJournal implements KeeperOwner {
+  readonly routes: RouteBook
   readonly #options: OutboxJournalOptions
   readonly #store: OutboxStore
   readonly #ledgers: LedgerBook
@@ -67,6 +70,7 @@ export class OutboxJournal implements KeeperOwner {
     this.#store = store
     this.#ledgers = ledgers
     this.#options = options
+    this.routes = new RouteBook(options.clock, () => this.changedQuietly())
   }
 
   /** What this link keeps is written from now on. */
@@ -125,8 +129,8 @@ export class OutboxJournal implements KeeperOwner {
   async flush(): Promise<void> {
     while (this.#state !== 'failing' && this.#state !== 'closed') {
       if (this.#underWay !== undefined) await this.#underWay
-      else if (this.#hasNothing && !this.#ledgers.hasChanged) return
-      else await this.#commit(this.#write).catch(ignoreTold)
+      else if (this.#hasNothing && !this.#ledgers.hasChanged && !this.routes.hasChanged) return
+      else await this.#commit(this.#write, true).catch(ignoreTold)
     }
   }
 
@@ -134,6 +138,7 @@ export class OutboxJournal implements KeeperOwner {
   close(): void {
     this.#state = 'closed'
     this.#timer?.cancel()
+    this.routes.close()
   }
 
   get #hasNothing(): boolean {
@@ -168,16 +173,18 @@ export class OutboxJournal implements KeeperOwner {
     this.#commit(this.#write).catch(ignoreTold)
   }
 
-  #commit(write: Write): Promise<void> {
+  /** @param all also what could wait */
+  #commit(write: Write, all = false): Promise<void> {
     this.#timer?.cancel()
     this.#state = 'committing'
     const { clock } = this.#options
     this.#begunAtMs = clock.steadyMs()
     this.#gapMs = Math.min(GAP_MS_MAX, (this.#changes - this.#changesBefore) * GAP_MS_PER_MESSAGE)
-    const attempt = this.#take()
+    const attempt = this.#take(all)
     this.#attempt = attempt
     this.#changesBefore = this.#changes
-    const changes = [...attempt.keepers.flatMap(changesOf), ...attempt.ledgers.changes]
+    const { keepers, ledgers, routes } = attempt
+    const changes = [...keepers.flatMap(changesOf), ...ledgers.changes, ...routes.changes]
     const written = write(changes).then(
       () => this.#written(attempt),
       (error: unknown) => {
@@ -190,7 +197,7 @@ export class OutboxJournal implements KeeperOwner {
   }
 
   /** All batches are sealed first, so that what is counted and what is written are of one moment. */
-  #take(): Attempt {
+  #take(all: boolean): Attempt {
     const keepers: KeeperChanges[] = []
     for (const keeper of this.#keepers) {
       const changes = keeper.begin(this.#begunAtMs)
@@ -200,10 +207,10 @@ export class OutboxJournal implements KeeperOwner {
     this.#debts = []
     this.#debt = undefined
     // Where the disk took nothing, only a write tells whether it takes something again.
-    return { keepers, debts, ledgers: this.#ledgers.begin(this.#isFailing) }
+    return { keepers, debts, ledgers: this.#ledgers.begin(this.#isFailing), routes: this.routes.begin(all) }
   }
 
-  #written({ keepers, ledgers, debts }: Attempt): void {
+  #written({ keepers, ledgers, routes, debts }: Attempt): void {
     this.#attempt = this.#underWay = undefined
     if (this.#state === 'closed') return
     if (this.#isFailing) {
@@ -213,6 +220,7 @@ export class OutboxJournal implements KeeperOwner {
     }
     this.#state = 'idle'
     this.#ledgers.written(ledgers)
+    this.routes.written(routes)
     for (const changes of keepers) changes.keeper.written(changes)
     for (const keeper of this.#keepers) if (keeper.isRetired && keeper.isIdle) this.#keepers.delete(keeper)
     for (const debt of debts) debt.pay()
@@ -223,14 +231,15 @@ export class OutboxJournal implements KeeperOwner {
   #goOn(): void {
     if (this.#state !== 'idle') return
     if (this.#changes !== this.#changesBefore) this.#schedule()
-    else if (!this.#hasNothing) this.changedQuietly()
+    else if (!this.#hasNothing || this.routes.isDue) this.changedQuietly()
   }
 
   /** What could not be written is still in memory, and is tried again until it can be. */
-  #failed({ keepers, debts }: Attempt, error: unknown): void {
+  #failed({ keepers, routes, debts }: Attempt, error: unknown): void {
     this.#attempt = this.#underWay = undefined
     if (this.#state === 'closed') return
     for (const changes of keepers) changes.keeper.failed(changes)
+    this.routes.failed(routes)
     this.#debts.unshift(...debts)
     if (!this.#isFailing) {
       this.#isFailing = true

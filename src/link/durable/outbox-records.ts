@@ -91,7 +91,8 @@ function isCounts(value: unknown, depthMax: number): value is LedgerCounts {
   )
 }
 
-function checked(table: string, key: Buffer, record: Buffer): Buffer {
+/** The record without its checksum. Throws `DamagedOutbox`. */
+export function checked(table: string, key: Buffer, record: Buffer): Buffer {
   const value = record.subarray(CHECKSUM_BYTES)
   if (record.length < CHECKSUM_BYTES || crc32(value) !== record.readUInt32BE())
     throw new DamagedOutbox(`${table} ${key.toString('hex')}: its checksum is wrong`)

@@ -15,7 +15,7 @@ import type { PeerSink } from '../retained/peer-sink.ts'
 import type { PeerSide } from '../native/route-greeting.ts'
 import { RouteListener } from '../native/route-listener.ts'
 import type { InboundFact } from '../status.ts'
-import type { InboundPorts } from './inbound-ports.ts'
+import type { InboundPorts, KeptRoutes } from './inbound-ports.ts'
 import { PeerSharing } from './peer-sharing.ts'
 import { isRoutable } from './routable.ts'
 import type { Refusal } from './refusal.ts'
@@ -55,6 +55,8 @@ export function inboundFact(status: InboundStatus): InboundFact {
 /** Beyond what an EMQX needs between two batches of its bootstrap, and before its first one. */
 const bootstrapQuietMs = 2_000
 const bootstrapStartMs = 10_000
+/** How long routes are restored at a time. */
+const restoreSliceMs = 10
 
 export class InboundPeer {
   readonly name: string
@@ -78,6 +80,7 @@ export class InboundPeer {
   #stopped = false
   /** Whether the ledger outlives the process. */
   #isLedgerKept = false
+  #isKeepingRoutes = false
   /** As it was told last. */
   #stale = false
   #late = false
@@ -93,7 +96,9 @@ export class InboundPeer {
     const ledgers = ports.ledgers?.()
     this.ledger = new InboundLedger(link.durable ? ledgers?.claimInbound(link.name) : undefined)
     if (!link.durable) ledgers?.forgetInbound(link.name)
+    // Under the plain hash key, by which its routes are sorted on the disk, too.
     this.#replica = new Replica(timingOf(link))
+    if (!link.durable) this.#kept?.forget()
     const { sharing } = ports
     if (sharing !== undefined) {
       this.#sharing = new PeerSharing(link.name, link.actor_ttl, ports, sharing, this.#replica, {
@@ -114,6 +119,43 @@ export class InboundPeer {
   /** The link is gone for good. */
   forget(): void {
     this.#keepLedger(false)
+    this.#keepRoutes(false)
+  }
+
+  get #kept(): KeptRoutes | undefined {
+    return this.#ports.routes?.()?.routesOf(this.name)
+  }
+
+  #keepRoutes(isKept: boolean): void {
+    const kept = this.#kept
+    if (isKept === this.#isKeepingRoutes || kept === undefined) return
+    this.#isKeepingRoutes = isKept
+    if (isKept) kept.keep(this.#replica)
+    this.#replica.watch(isKept ? kept : undefined)
+    if (!isKept) kept.forget()
+  }
+
+  /**
+   * What the peer wanted when an earlier process of ours last wrote it down, it wants until it says otherwise. Takes turns.
+   * @param isEnabled otherwise it wants nothing any more
+   */
+  async restore(isEnabled: boolean): Promise<void> {
+    const kept = this.#kept
+    if (kept === undefined || !this.#isKeepingRoutes) return
+    const { clock, log } = this.#ports
+    let untilMs = clock.nowMs() + restoreSliceMs
+    for (const { actor, pairs } of kept.restore()) {
+      // The others may know that it is gone.
+      if (isEnabled && this.#sharing?.isGone(actor) !== true)
+        for (const effect of this.#replica.restore(actor, pairs, clock.nowMs())) this.#obeyOne(effect)
+      if (this.#replica.actor(actor) === undefined) kept.removed(actor)
+      if (clock.nowMs() < untilMs) continue
+      await new Promise<void>((resolve) => void clock.after(0, resolve))
+      untilMs = clock.nowMs() + restoreSliceMs
+    }
+    if (this.#routes > 0) log.info({ link: this.name, routes: this.#routes }, 'cluster_link_routes_restored')
+    this.#sharing?.lookAtRestored()
+    this.#look()
   }
 
   #keepLedger(isKept: boolean): void {
@@ -130,6 +172,7 @@ export class InboundPeer {
     this.#attachTo(this.#ports.sinkOf(this.name))
     this.#setSyncing(link.retained === 'sync')
     if (link.durable !== this.#isLedgerKept) this.#keepLedger(link.durable)
+    this.#keepRoutes(link.durable)
     if (link.enable && !this.#stopped) this.#sharing?.start()
   }
 

@@ -59,6 +59,12 @@ export class InboundPeers {
     }
   }
 
+  /** Peers of durable links want what they wanted before the node was started anew. */
+  async restore(): Promise<void> {
+    for (const name of this.#ports.links?.() ?? [])
+      await this.of(name)?.restore(this.#ports.link(name)?.enable === true)
+  }
+
   /** Notes that the peer was turned away, for the status of its link. */
   refuse(client: LinkClient, name: string, reason: Refusal['reason'], words: string): void {
     const { clientId, remoteAddress } = client

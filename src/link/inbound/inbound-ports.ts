@@ -1,6 +1,8 @@
 /** What the accepting side of links needs from the rest of the node. */
 import type { InboundLedgerSnapshot } from '../../lanes/inbound-ledger.ts'
 import type { LinkConfig } from '../../config/config.ts'
+import type { RoutePair } from '../../routes/actor-routes.ts'
+import type { ReplicaWatcher } from '../../routes/replica.ts'
 import type { BrokerPort } from '../broker-port.ts'
 import type { PeerSink } from '../retained/peer-sink.ts'
 import type { MarkSharing } from './mark-sharing.ts'
@@ -14,6 +16,22 @@ export interface InboundLedgers {
   keepInbound(link: string, read: () => InboundLedgerSnapshot): void
   /** It is not on the disk any more. */
   forgetInbound(link: string): void
+}
+
+/** What one peer wants, over restarts. */
+export interface KeptRoutes extends ReplicaWatcher {
+  /** From now on this is on the disk, and what was found there is to be restored. To be called before it watches. */
+  keep(source: RoutesToKeep): void
+  /** What was found, piece by piece. To be read to the end: nothing is written before. */
+  restore(): Iterable<{ readonly actor: string; readonly pairs: readonly RoutePair[] }>
+  /** Nothing of it is on the disk any more. */
+  forget(): void
+}
+
+/** `Replica` satisfies it. */
+export interface RoutesToKeep {
+  /** What of a bucket an actor wants now. */
+  pairsIn(actor: string, bucket: number): readonly RoutePair[]
 }
 
 export type InboundPorts = {
@@ -35,6 +53,8 @@ export type InboundPorts = {
   readonly marks?: MarkSharing
   /** `undefined` where there is no store. */
   readonly ledgers?: () => InboundLedgers | undefined
+  /** What the peers of durable links want, over restarts; `undefined` where there is no store. */
+  readonly routes?: () => { routesOf(link: string): KeptRoutes } | undefined
   /** Names of all links that are configured. With `sharing`: what their peers want is followed before they come to this node. */
   readonly links?: () => Iterable<string>
   readonly log: Record<'debug' | 'info' | 'warn', (fields: object, event: string) => void>

@@ -95,6 +95,11 @@ export class LinkGate implements LinkInlet {
     this.#batches.linksChanged()
   }
 
+  /** To be called once, when links are there and before peers come. Rejects with `DamagedOutbox`. */
+  restore(): Promise<void> {
+    return this.#peers.restore()
+  }
+
   /** Leaves no timer behind. Connections are the broker's to close. */
   stop(): void {
     this.#speakers.stop()
@@ -112,14 +117,14 @@ export class LinkGate implements LinkInlet {
     return status === undefined ? { state: 'absent' } : inboundFact(status)
   }
 
-  /** Starts the account of a peer's messages anew. */
-  resetMessages(peer: string): void {
-    this.#peers.of(peer)?.ledger.reset()
-  }
-
   /** What the peer speaks to this node, over whatever connection; `undefined` while it has none here. */
   dialectOf(peer: string): 'emqx' | 'native' | undefined {
     return this.#speakers.isHeard(peer) ? 'native' : this.#routes.dialectOf(peer)
+  }
+
+  /** Starts the account of a peer's messages anew. */
+  resetMessages(peer: string): void {
+    this.#peers.of(peer)?.ledger.reset()
   }
 
   /** Clusters that came although there is no link to them, with the last refusal of each. */

@@ -63,6 +63,8 @@ const sliceMax = 1_000
 const hearingsPerLease = 4
 /** Maps of actors that are gone, which say so to whoever was away meanwhile. */
 const gravesMax = 64
+/** How often it is looked whether all is here that stands for what was restored, milliseconds. */
+const restoredLookMs = 1_000
 
 export class PeerSharing {
   readonly #link: string
@@ -76,6 +78,7 @@ export class PeerSharing {
   #stopWatching: (() => void) | undefined
   #stopMembers: (() => void) | undefined
   #timer: { cancel(): void } | undefined
+  #restoredTimer: { cancel(): void } | undefined
 
   constructor(
     link: string,
@@ -123,6 +126,8 @@ export class PeerSharing {
     this.#stopMembers = undefined
     this.#timer?.cancel()
     this.#timer = undefined
+    this.#restoredTimer?.cancel()
+    this.#restoredTimer = undefined
     for (const { work } of this.#owned.values()) work?.cancel()
   }
 
@@ -143,6 +148,11 @@ export class PeerSharing {
     return !isTrusted({ ...foreign, isInSync })
   }
 
+  /** Another node says that the actor is not there any more. */
+  isGone(actor: string): boolean {
+    return this.#foreign.get(actor)?.state === sharedStates.gone
+  }
+
   /** The actor speaks to another node, or did so last. */
   isElsewhere(actor: string): boolean {
     return this.#foreign.has(actor)
@@ -161,6 +171,7 @@ export class PeerSharing {
       else before.adopted = adopted
       return
     }
+    const isDoubtful = this.isDoubtful(actor)
     const life = landingLife(incarnation, this.#foreign.get(actor)?.life, this.#sharing.random())
     const map = this.#own(actor, life)
     if (map === undefined) return adopted?.()
@@ -172,7 +183,7 @@ export class PeerSharing {
     map.delete(factKey('farewell'))
     map.set(factKey('incarnation'), incarnation)
     map.set(factKey('life'), life)
-    this.#work(owned, isNew ? this.#fill(actor, map) : this.#adopt(actor, map, isComplete))
+    this.#work(owned, isNew ? this.#fill(actor, map) : this.#adopt(actor, map, isComplete, isDoubtful))
   }
 
   /** What the actor said here, as far as it was taken. A large batch is told in slices: the broker has it already. */
@@ -303,10 +314,17 @@ export class PeerSharing {
     }
   }
 
-  /** What the former owner said and we have not been told yet: the replica gets it, or loses it. */
-  *#adopt(actor: string, map: OwnSharedMap, isComplete: boolean): Generator {
+  /**
+   * What the former owner said and we have not been told yet: the replica gets it, or loses it.
+   * @param isDoubtful what the map lacks the former owner may have said nevertheless: it is for the actor to say that it is over
+   */
+  *#adopt(actor: string, map: OwnSharedMap, isComplete: boolean, isDoubtful: boolean): Generator {
     for (const [topicFilter, id] of this.#replica.pairsOf(actor)) {
-      if (map.get(routeKey(topicFilter, id)) === undefined) this.#amend(actor, 'delete', topicFilter, id, isComplete)
+      const key = routeKey(topicFilter, id)
+      if (map.get(key) === undefined) {
+        if (!isDoubtful) this.#amend(actor, 'delete', topicFilter, id, isComplete)
+        else if (this.#replica.hasPair(actor, topicFilter, id)) map.set(key, 1)
+      }
       yield
     }
     for (const [key] of map.entries()) {
@@ -386,6 +404,19 @@ export class PeerSharing {
     if (incarnation !== undefined) this.#replica.mirrorLife(actor, incarnation)
     this.#listener.obey(effects)
     this.#listener.obey(this.#replica.mirrorSign(actor, signOf(foreign), nowMs))
+    this.lookAtRestored()
+  }
+
+  /** What was restored of actors goes when all is here that others know of them. To be called after something was. */
+  lookAtRestored(): void {
+    if (this.#restoredTimer !== undefined || this.#stopWatching === undefined) return
+    const waiting = [...this.#foreign.keys()].filter((actor) => (this.#replica.actor(actor)?.formerRoutes ?? 0) > 0)
+    if (waiting.length === 0) return
+    this.#restoredTimer = this.#ports.clock.after(restoredLookMs, () => {
+      this.#restoredTimer = undefined
+      for (const actor of waiting) if (!this.isDoubtful(actor)) this.#listener.obey(this.#replica.mirrorComplete(actor))
+      this.lookAtRestored()
+    })
   }
 
   #dropped(actor: string): void {

@@ -11,13 +11,14 @@ export class LinkStore implements OutboxStore {
   isPrompt = false
   commits = 0
 
-  constructor(tables: Tables = { outbox: new Map(), ledgers: new Map() }) {
+  constructor(tables: Tables = { outbox: new Map(), ledgers: new Map(), routes: new Map() }) {
     this.#tables = tables
   }
 
   /** What a new process finds. */
   afterCrash(): LinkStore {
-    return new LinkStore({ outbox: new Map(this.#tables.outbox), ledgers: new Map(this.#tables.ledgers) })
+    const { outbox, ledgers, routes } = this.#tables
+    return new LinkStore({ outbox: new Map(outbox), ledgers: new Map(ledgers), routes: new Map(routes) })
   }
 
   *entriesAfter(table: LinkTable, after: Buffer | undefined): Iterable<readonly [Buffer, Buffer]> {

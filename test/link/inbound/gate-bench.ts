@@ -1,5 +1,6 @@
 /** A gate with everything around it made up: a clock that stands still, a broker that only remembers, clients that only listen. */
 import type { LinkConfig } from '../../../src/config/config.ts'
+import type { DurableLinks } from '../../../src/link/durable/durable-links.ts'
 import type { Sharing } from '../../../src/link/inbound/sharing-port.ts'
 import { LinkGate } from '../../../src/link/inbound/link-gate.ts'
 import type { LinkClient, RouteSink } from '../../../src/link/broker-port.ts'
@@ -21,7 +22,7 @@ export class GateBench {
   attachMs = 0
   readonly gate: LinkGate
 
-  constructor(localCluster: string, sharing?: Sharing) {
+  constructor(localCluster: string, sharing?: Sharing, durable?: DurableLinks) {
     this.gate = new LinkGate({
       localCluster,
       self: sharing?.self ?? { node: `${localCluster}@127.0.0.1`, boot: '1' },
@@ -43,7 +44,9 @@ export class GateBench {
       },
       link: (peer) => this.links.get(peer),
       sinkOf: (peer) => this.sinks.get(peer),
-      ...(sharing === undefined ? {} : { sharing, links: () => this.links.keys() }),
+      links: () => this.links.keys(),
+      routes: () => durable,
+      ...(sharing === undefined ? {} : { sharing }),
       log: {
         debug: () => undefined,
         info: (_, event) => this.logged.push(event),
