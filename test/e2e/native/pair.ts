@@ -29,27 +29,31 @@ export class Pair {
     this.#options = options
   }
 
-  /** Starts a node, with what it has on its disk. Resolves when it serves clients. */
-  async start(t: TestContext, at: number): Promise<NodeProcess> {
+  /**
+   * Starts a node, with what it has on its disk. Resolves when it serves clients.
+   * @param more settings of its link that differ this time
+   */
+  async start(t: TestContext, at: number, more: Partial<LinkFile> = {}): Promise<NodeProcess> {
     const own = this.clusters[at]!
     const peer = this.clusters[1 - at]!
     const { topics, link } = this.#options
     const server = `127.0.0.1:${this.relays[1 - at]!.port}`
-    const file = nodeFile(own, [linkTo(peer, topics, { server, ...link })], join(this.#directory, own.name))
-    const debug = { socket: this.#socket(at) }
+    const file = nodeFile(own, [linkTo(peer, topics, { server, ...link, ...more })], join(this.#directory, own.name))
+    const debug = { socket: this.socket(at) }
     const node = await startNodeProcess({ ...file, ...longQueues, debug }, this.#directory)
     t.after(() => node.kill())
     this.nodes[at] = node
     return node
   }
 
-  #socket(at: number): string {
+  /** Its debug socket. */
+  socket(at: number): string {
     return join(this.#directory, `${this.clusters[at]!.name}.sock`)
   }
 
   /** What one of them says of its link's messages. */
   ledgers(at: number): Promise<Ledgers> {
-    return ledgersOf(this.#socket(at), this.clusters[1 - at]!.name)
+    return ledgersOf(this.socket(at), this.clusters[1 - at]!.name)
   }
 
   /** Resolves when both halves run. */
