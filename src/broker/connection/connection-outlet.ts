@@ -4,6 +4,7 @@ import type { PublishForm } from '../../packets/publish-form.ts'
 import type { PublishView } from '../../packets/publish-view.ts'
 import { reasonCode, refusalWords } from '../../packets/reason-code.ts'
 import type { Broker } from '../broker.ts'
+import type { Timer } from '../clock.ts'
 import type { ConnectTerms } from './connect.ts'
 import { encodeControlPacket, type ServerPacket } from './control-packets.ts'
 import { Output, type Sink } from './output.ts'
@@ -25,6 +26,10 @@ export interface OutletOwner {
 }
 
 const pingresp = Buffer.from([0xd0, 0])
+/** How long PUBACKs wait for others to go with, milliseconds, how many of them, and after how many that followed each other so soon. */
+const TOGETHER_MS = 5
+const TOGETHER_MAX = 16
+const IN_ROW_MIN = 8
 
 export class ConnectionOutlet implements Outlet {
   /** What the client speaks, as far as it has said. */
@@ -46,6 +51,11 @@ export class ConnectionOutlet implements Outlet {
   #congestedSinceMs: number | undefined
   #isFlushPending = false
   #isClosed = false
+  /** PUBACKs that wait for others, what ends that, how many came in a row before, and when the last one came, by the steady clock. */
+  #together = 0
+  #inRow = 0
+  #togetherEnds: Timer | undefined
+  #togetherAtMs = Number.NEGATIVE_INFINITY
 
   constructor(broker: Broker, transport: Sink, owner: OutletOwner) {
     this.#broker = broker
@@ -72,6 +82,7 @@ export class ConnectionOutlet implements Outlet {
   /** What was gathered is forgotten, and nothing more goes out. */
   close(): void {
     this.#isClosed = true
+    this.#togetherEnds?.cancel()
     this.#output.clear()
   }
 
@@ -145,6 +156,31 @@ export class ConnectionOutlet implements Outlet {
 
   /** PUBACK, PUBREC, PUBREL or PUBCOMP, by its first byte. */
   acknowledge(firstByte: number, packetId: number, reason: number): void {
+    this.#acknowledge(firstByte, packetId, reason)
+    this.#touch()
+  }
+
+  /**
+   * PUBACK to a client that sends on without it: while one comes soon after the other, they wait a moment and share a write here, and a
+   * read there.
+   */
+  pubackTogether(packetId: number): void {
+    const { clock, mqtt } = this.#broker
+    const steadyMs = clock.steadyMs()
+    this.#inRow = steadyMs - this.#togetherAtMs < TOGETHER_MS ? this.#inRow + 1 : 0
+    this.#togetherAtMs = steadyMs
+    this.#acknowledge(0x40, packetId, 0)
+    this.#together += 1
+    // Well below what the client may send on without.
+    if (this.#inRow < IN_ROW_MIN || this.#together >= Math.min(TOGETHER_MAX, mqtt.max_awaiting_rel / 2))
+      return this.#touch()
+    this.#togetherEnds ??= clock.after(TOGETHER_MS, () => {
+      this.#togetherEnds = undefined
+      if (this.#together > 0) this.#touch()
+    })
+  }
+
+  #acknowledge(firstByte: number, packetId: number, reason: number): void {
     const withReason = reason !== 0 && this.version === 5
     if (withReason && reason >= 0x80 && firstByte < 0x60 && this.#explainRefusal(firstByte, packetId, reason)) return
     const { buffer, at } = this.#output.reserve(withReason ? 5 : 4)
@@ -154,7 +190,6 @@ export class ConnectionOutlet implements Outlet {
     buffer[at + 3] = packetId & 255
     if (withReason) buffer[at + 4] = reason
     this.#broker.counters.packetsSent[firstByte >> 4]!++
-    this.#touch()
   }
 
   /** PUBACK or PUBREC that says in words why. Returns false where the client wants none or can't take them [MQTT-3.4.2-2]. */
@@ -186,6 +221,7 @@ export class ConnectionOutlet implements Outlet {
   /** Writes what this turn gathered. */
   flush(): void {
     this.#isFlushPending = false
+    this.#together = 0
     if (this.#isClosed || this.#output.bytes === 0) return
     if (this.isCongested) {
       this.#congestedSinceMs ??= this.#broker.clock.steadyMs()

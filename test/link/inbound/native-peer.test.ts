@@ -1,6 +1,7 @@
 /** The receiver of native batches, over real sockets. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { deflateRawSync } from 'node:zlib'
 import type { MarkSharing } from '../../../src/link/inbound/mark-sharing.ts'
 import { decodeAnswer, encodeGreeting } from '../../../src/link/native/greeting.ts'
@@ -231,6 +232,36 @@ test('what was on its way before this node knew its sender may be double, and is
   assert.equal(await bring(client, batchOf({ sequence: 6 }, [{ topic: 'a' }])), 0)
   assert.equal(await bring(client, batchOf({ sequence: 7, isResent: true }, [{ topic: 'a' }])), 0)
   assert.deepEqual(node.account, { accepted: 5, maybe_duplicate: 3 })
+})
+
+test('PUBACKs of small batches that follow each other soon share a write, those of few do not wait', async (t) => {
+  const clock = new ManualClock()
+  const node = await NativeNode.start(t, { clock })
+  const { counters } = node.started.broker
+  const { client } = await node.peer()
+  let sequence = 0
+  const batch = (bytes = 1) => batchOf({ sequence: ++sequence }, [{ topic: 'a', payload: Buffer.alloc(bytes) }])
+  const taken = async () => {
+    while (counters.publishesReceived[1] !== sequence) await nextTurn()
+    // What goes at the end of a turn has gone at the end of the next.
+    for (let turn = 0; turn < 3; turn += 1) await nextTurn()
+  }
+  const answers = async (count: number) => {
+    for (let i = 0; i < count; i += 1) await client.next('puback')
+  }
+  for (let i = 0; i < 8; i += 1) assert.equal(await bring(client, batch()), 0)
+  const { bytesSent } = counters
+  for (let i = 1; i <= 3; i += 1) give(client, batch(), i)
+  await taken()
+  assert.equal(counters.bytesSent, bytesSent)
+  clock.advance(5)
+  await answers(3)
+  for (let i = 0; i < 8; i += 1) assert.equal(await bring(client, batch()), 0, 'a pause begins anew')
+  for (let i = 1; i <= 16; i += 1) give(client, batch(), i)
+  await answers(16)
+  for (let i = 1; i <= 3; i += 1) give(client, batch(), i)
+  assert.equal(await bring(client, batch(10_000), 4).catch(String), 'Error: PUBACK of 1 for 4')
+  await answers(3)
 })
 
 test("what is left of a message's life does not depend on how far the two clusters' clocks are apart", async (t) => {
