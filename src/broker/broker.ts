@@ -219,10 +219,11 @@ export class Broker implements BrokerPort, OwnRetained {
       }
     }
     const isSpread = nodes.length > 0 || isForAll
-    const exclusive = passing.ownsBytes && targets.length + groups.length === 1 && !isSpread
+    const isOffered = sinks.length > 0 && passing.origin === undefined
+    // A single receiver may have them patched in place, but not those of which a link may have taken no copy yet.
+    const exclusive = passing.ownsBytes && targets.length + groups.length === 1 && !isSpread && !isOffered
     let receivers = groups.length + nodes.length
-    // Links go first: what they keep is copied before the bytes may be patched for a single receiver.
-    if (sinks.length > 0 && passing.origin === undefined) {
+    if (isOffered) {
       receivers += sinks.length
       this.#offer(passing, sinks)
     }
@@ -291,7 +292,8 @@ export class Broker implements BrokerPort, OwnRetained {
   }
 
   #offer(passing: Passing, sinks: readonly RouteSink[]): void {
-    for (const sink of sinks) {
+    for (let i = 0; i < sinks.length; i++) {
+      const sink = sinks[i]!
       try {
         passing.debt = this.debts.join(passing.debt, sink.accept(passing))
       } catch (error) {

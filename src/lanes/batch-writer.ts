@@ -1,5 +1,6 @@
 /**
- * Messages for one receiver, written one after the other as they come; what is handed in is read at once and never kept.
+ * Messages for one receiver, written one after the other as they come; what is handed in is read at once and not kept, but for the
+ * bytes of the last ones where they follow each other in memory that nobody changes any more: those are copied together.
  * How the frame looks stands in `lane-frame.ts`.
  *
  * Messages that follow each other and have publisher, time, origin and directive in common are a run, which costs a few bytes:
@@ -39,6 +40,7 @@ const NAME_INDEX_BYTES = 4
 /** A clock that was set back makes a life longer than it was. */
 const EXPIRY_SECONDS_MAX = 0xffff_ffff
 const PACKETS_BYTES_INITIAL = 16_384
+const DUP = 8
 /** Beyond it a time is no date, and the difference of two would not be exact. */
 const TIME_MS_MAX = 2 ** 50
 
@@ -53,6 +55,10 @@ export class BatchWriter {
   readonly #runs = new PackWriter()
   readonly #publisherIndexes = new Map<Publisher, number>()
   readonly #nameIndexes = new Map<string, number>()
+  /** Where the last messages lie, one after the other, as long as they are not copied. */
+  #lent: Buffer | undefined
+  #lentStart = 0
+  #lentEnd = 0
   // The run that is being written.
   #runCount = 0
   #v5 = false
@@ -74,8 +80,11 @@ export class BatchWriter {
 
   /** What `finish` will make at most, bytes. */
   get byteLength(): number {
-    const { end } = this.#packets
-    return this.#fixedBytes + RUN_BYTES + this.#groups.length * NAME_INDEX_BYTES + this.#metaBytes + end
+    return this.#fixedBytes + RUN_BYTES + this.#groups.length * NAME_INDEX_BYTES + this.#metaBytes + this.#packetBytes
+  }
+
+  get #packetBytes(): number {
+    return this.#packets.end + this.#lentEnd - this.#lentStart
   }
 
   get #metaBytes(): number {
@@ -102,11 +111,21 @@ export class BatchWriter {
     return bytes
   }
 
-  add(message: LaneMessage, directive: Directive): void {
+  /** @param isLasting whether nobody changes any more what the view shows */
+  add(message: LaneMessage, directive: Directive, isLasting = false): void {
     if (this.#runCount === 0 || !this.#continues(message, directive)) this.#begin(message, directive)
     this.#runCount += 1
     this.count += 1
-    this.#copy(message)
+    this.#write(message, isLasting)
+  }
+
+  /** Adds a message to the run of the one before, if it belongs there and is written as it is: it makes the frame as much longer. */
+  extend(message: LaneMessage, directive: Directive): boolean {
+    if (this.#runCount === 0 || !this.#continues(message, directive) || !isWrittenAsIs(message)) return false
+    this.#runCount += 1
+    this.count += 1
+    this.#lend(message.view)
+    return true
   }
 
   #continues({ view, publisher, nowMs, origin }: LaneMessage, { plain, groups }: Directive): boolean {
@@ -181,13 +200,41 @@ export class BatchWriter {
     return index
   }
 
+  #write(message: LaneMessage, isLasting: boolean): void {
+    if (isLasting && isWrittenAsIs(message)) return this.#lend(message.view)
+    this.#copyLent()
+    this.#copy(message)
+  }
+
+  #lend({ buffer, start, end }: PublishView): void {
+    if (this.#lent !== buffer || this.#lentEnd !== start) {
+      this.#copyLent()
+      this.#lent = buffer
+      this.#lentStart = start
+    }
+    this.#lentEnd = end
+  }
+
+  #copyLent(): void {
+    if (this.#lent === undefined) return
+    const packets = this.#packets
+    packets.reserve(this.#lentEnd - this.#lentStart)
+    packets.end += this.#lent.copy(packets.buffer, packets.end, this.#lentStart, this.#lentEnd)
+    this.#forgetLent()
+  }
+
+  #forgetLent(): void {
+    this.#lent = undefined
+    this.#lentStart = this.#lentEnd = 0
+  }
+
   #copy({ view, expirySeconds }: LaneMessage): void {
     const packets = this.#packets
     const at = packets.end
     packets.reserve(view.end - view.start)
     packets.end = at + view.buffer.copy(packets.buffer, at, view.start, view.end)
     // DUP is about one connection [MQTT-3.3.1-3].
-    packets.buffer[at] = packets.buffer[at]! & ~8
+    packets.buffer[at] = packets.buffer[at]! & ~DUP
     if (view.messageExpiryInterval >= 0)
       packets.buffer.writeUInt32BE(Math.min(EXPIRY_SECONDS_MAX, expirySeconds), at + view.messageExpiryAt - view.start)
   }
@@ -202,7 +249,7 @@ export class BatchWriter {
   finishAfter(head: Buffer): Buffer {
     this.#endRun()
     const packets = this.#packets
-    const frame = Buffer.allocUnsafe(this.#fixedBytes + this.#metaBytes + packets.end)
+    const frame = Buffer.allocUnsafe(this.#fixedBytes + this.#metaBytes + this.#packetBytes)
     let at = head.copy(frame, 0)
     at = writeArrayHead(frame, at, this.#publisherIndexes.size)
     at = this.#publishers.copyTo(frame, at)
@@ -211,6 +258,7 @@ export class BatchWriter {
     at = writeBinaryHead(frame, at, this.#runs.end)
     at = this.#runs.copyTo(frame, at)
     at = packets.copyTo(frame, at)
+    if (this.#lent !== undefined) at += this.#lent.copy(frame, at, this.#lentStart, this.#lentEnd)
     this.clear()
     return frame.subarray(0, at)
   }
@@ -218,6 +266,7 @@ export class BatchWriter {
   /** Forgets what was written. */
   clear(): void {
     this.count = 0
+    this.#forgetLent()
     this.#packets.clear()
     this.#publishers.clear()
     this.#names.clear()
@@ -230,6 +279,11 @@ export class BatchWriter {
     this.#timeMs = 0
     this.#timeBeforeMs = 0
   }
+}
+
+/** Neither DUP is to go nor an expiry to be written anew. */
+function isWrittenAsIs({ view, expirySeconds }: LaneMessage): boolean {
+  return !view.dup && (view.messageExpiryInterval < 0 || view.messageExpiryInterval === expirySeconds)
 }
 
 function publisherBytes({ clientId, username, peerHost }: Publisher): number {

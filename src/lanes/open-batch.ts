@@ -17,9 +17,12 @@ export class OpenBatch {
     return this.writer.count
   }
 
-  /** @param expiryMs when it expires by its own interval, by the steady clock */
-  add(message: LaneMessage, directive: Directive, expiryMs: number): void {
-    this.writer.add(message, directive)
+  /**
+   * @param expiryMs when it expires by its own interval, by the steady clock
+   * @param isLasting whether nobody changes any more what the view shows
+   */
+  add(message: LaneMessage, directive: Directive, expiryMs: number, isLasting: boolean): void {
+    this.writer.add(message, directive, isLasting)
     if (expiryMs < this.firstExpiryMs) this.firstExpiryMs = expiryMs
     if (expiryMs > this.lastExpiryMs) this.lastExpiryMs = Math.min(expiryMs, this.agedMs)
   }

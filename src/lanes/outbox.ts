@@ -58,6 +58,8 @@ export interface TakenMessages {
 
 const BATCH_BYTES_MAX = 65_536
 const BATCH_MESSAGES_MAX = 1_024
+/** Of the backlog they are smaller: live messages wait until the receiver is done with one. */
+export const BACKLOG_MESSAGES_MAX = 256
 /** A batch is at most this part of what the outbox holds, so that to drop one is to drop little. */
 const BATCH_SHARE = 64
 /** A batch is open for so long at most, since all of it is as old as its first message. */
@@ -75,6 +77,7 @@ export class Outbox {
   #frameBytesMax = Number.POSITIVE_INFINITY
   #batchBytesMax = 0
   #batchMessagesMax = 0
+  #backlogMessagesMax = 0
   #openMsMax = 0
 
   readonly #shelf: BatchShelf
@@ -82,6 +85,12 @@ export class Outbox {
   readonly #openBacklog = new OpenBatch()
   readonly #openQos0 = new OpenBatch()
   readonly #publishers = new WaitingPublishers()
+  /** Where the last message went, if the next one of its publisher may follow there without a second look: nothing else has happened. */
+  #following: OpenBatch | undefined
+  #followingMs = 0
+  /** How many bytes and messages may follow. */
+  #bytesFree = 0
+  #messagesFree = 0
   #takenMessages: TakenMessages | undefined
 
   #lastId = 0
@@ -145,17 +154,21 @@ export class Outbox {
   }
 
   /**
-   * Takes a message that matched: its bytes are copied and nothing of it is kept. Returns why not, if so; the ledger knows.
-   * `not_ours`: it came over a link, and neither waits nor counts.
+   * Takes a message that matched. Returns why not, if so; the ledger knows. `not_ours`: it came over a link, and neither waits nor
+   * counts.
    * @param steadyMs by the clock that all methods here go by
    * @param wallMs milliseconds since 1970, by which messages say when they were published
+   * @param isLasting whether nobody changes any more what the view shows: otherwise it is copied at once
    */
   accept(
     message: LaneMessage,
     directive: Directive,
     steadyMs: number,
     wallMs: number,
+    isLasting = false,
   ): 'taken' | 'not_ours' | DropReason {
+    if (isLasting && this.#follows(message, directive, steadyMs)) return 'taken'
+    this.#following = undefined
     if (message.origin !== undefined) return 'not_ours'
     const { ageMsMax } = this.#limits
     let expiryMs = Number.POSITIVE_INFINITY
@@ -166,11 +179,42 @@ export class Outbox {
     const refused = this.#prepare(open, message, directive, steadyMs)
     if (refused !== undefined) return this.#refuse(refused)
     if (open.messages === 0) open.begin(steadyMs, wallMs - steadyMs, ageMsMax)
-    open.add(message, directive, expiryMs)
+    open.add(message, directive, expiryMs, isLasting)
     if (open === this.#openBacklog && directive.plain)
       this.#publishers.add(message.publisher.clientId, this.#turn, this.#firstTurn)
     this.ledger.enterQueued(1)
+    if (isLasting) this.#mayFollow(open, steadyMs)
     return 'taken'
+  }
+
+  /** One more of the publisher, in the same turn: of what is asked of others, everything stands as it stood for the one before. */
+  #follows(message: LaneMessage, directive: Directive, steadyMs: number): boolean {
+    const { view } = message
+    const open = this.#following
+    if (open === undefined || steadyMs !== this.#followingMs || view.messageExpiryInterval >= 0) return false
+    if ((view.qos === 0) !== (open === this.#openQos0)) return false
+    const bytes = view.end - view.start
+    if (bytes > this.#bytesFree || this.#messagesFree <= 0 || !open.writer.extend(message, directive)) return false
+    this.#bytesFree -= bytes
+    this.#messagesFree -= 1
+    open.lastExpiryMs = open.agedMs
+    this.ledger.enterQueued(1)
+    return true
+  }
+
+  #mayFollow(open: OpenBatch, steadyMs: number): void {
+    const { byteLength, count } = open.writer
+    const { bytesMax, countMax } = this.#limits
+    this.#following = open
+    this.#followingMs = steadyMs
+    this.#bytesFree = Math.min(this.#batchBytesMax - byteLength, bytesMax - this.bytes)
+    if (open === this.#openLive)
+      this.#bytesFree = Math.min(this.#bytesFree, LIVE_BYTES_MAX - this.#shelf.live.bytes - byteLength)
+    this.#messagesFree = Math.max(0, Math.min(this.#batchMessagesMaxOf(open) - count, countMax - this.count))
+  }
+
+  #batchMessagesMaxOf(open: OpenBatch): number {
+    return open === this.#openBacklog ? this.#backlogMessagesMax : this.#batchMessagesMax
   }
 
   #refuse(reason: DropReason): DropReason {
@@ -201,7 +245,7 @@ export class Outbox {
     let cost = writer.costOf(message, directive)
     const isOver =
       writer.byteLength + cost > this.#batchBytesMax ||
-      writer.count >= this.#batchMessagesMax ||
+      writer.count >= this.#batchMessagesMaxOf(open) ||
       steadyMs - open.openedMs > this.#openMsMax
     if (isOver && writer.count > 0) {
       this.#seal(open)
@@ -262,6 +306,7 @@ export class Outbox {
   }
 
   #dropOpen(open: OpenBatch, reason: DropReason): boolean {
+    this.#following = undefined
     const { messages } = open
     if (messages === 0) return false
     open.writer.clear()
@@ -277,6 +322,7 @@ export class Outbox {
   }
 
   #seal(open: OpenBatch): void {
+    this.#following = undefined
     const { messages, agedMs, firstExpiryMs, lastExpiryMs, wallAheadMs, openedMs } = open
     if (messages === 0) return
     // A publisher's messages may stand in both, and those of lane 0 are older.
@@ -312,6 +358,7 @@ export class Outbox {
 
   /** @param frameBytesMax the longest frame that the connection takes, bytes: what is longer is cut in pieces */
   connected(frameBytesMax = Number.POSITIVE_INFINITY): void {
+    this.#following = undefined
     this.#isConnected = true
     this.#frameBytesMax = frameBytesMax
     this.#shareLimits()
@@ -319,6 +366,7 @@ export class Outbox {
 
   /** The connection is gone: what flew on it is to be sent again, first and in the same order. */
   disconnected(): void {
+    this.#following = undefined
     this.#isConnected = false
     this.#frameBytesMax = Number.POSITIVE_INFINITY
     this.#shareLimits()
@@ -331,6 +379,7 @@ export class Outbox {
    * @param mayNumber whether the window has room: else only QoS 0 goes
    */
   next(steadyMs: number, mayDrain: boolean, mayNumber = true): OutboxBatch | undefined {
+    this.#following = undefined
     if (mayNumber) {
       const batch = this.#first(this.#shelf.again, steadyMs) ?? this.#firstLive(steadyMs)
       if (batch !== undefined) return this.#shelf.launch(batch)
@@ -381,6 +430,7 @@ export class Outbox {
    * it is released.
    */
   take(steadyMs: number): OutboxBatch | undefined {
+    this.#following = undefined
     const batch = this.#first(this.#shelf.again, steadyMs) ?? this.#firstOfAll(steadyMs)
     return batch === undefined ? undefined : this.#shelf.take(batch)
   }
@@ -422,6 +472,7 @@ export class Outbox {
   }
 
   #restore(kept: KeptBatch, steadyMs: number, wallMs: number): boolean {
+    this.#following = undefined
     const found = readKeptBatch(kept, steadyMs, wallMs, this.#limits.ageMsMax)
     if (found === undefined || found.batch.epoch >= this.#epoch) return false
     for (const clientId of found.publishers) this.#publishers.add(clientId, this.#turn, this.#firstTurn)
@@ -443,6 +494,7 @@ export class Outbox {
 
   /** Other limits. They hold at once for bytes and count; the age holds for what comes from now on. */
   limit(limits: OutboxLimits, overflow: OverflowPolicy): void {
+    this.#following = undefined
     this.#limits = limits
     this.#overflow = overflow
     this.#shareLimits()
@@ -453,6 +505,7 @@ export class Outbox {
     const { bytesMax, countMax, ageMsMax } = this.#limits
     this.#batchBytesMax = Math.min(BATCH_BYTES_MAX, bytesMax / BATCH_SHARE, this.#frameBytesMax)
     this.#batchMessagesMax = Math.min(BATCH_MESSAGES_MAX, countMax / BATCH_SHARE)
+    this.#backlogMessagesMax = Math.min(BACKLOG_MESSAGES_MAX, this.#batchMessagesMax)
     this.#openMsMax = Math.min(OPEN_MS_MAX, ageMsMax / BATCH_SHARE)
   }
 
@@ -465,6 +518,7 @@ export class Outbox {
 
   /** The link is gone, and with it every message that waits or flies. */
   clear(): void {
+    this.#following = undefined
     for (const open of [this.#openLive, this.#openBacklog, this.#openQos0]) open.writer.clear()
     this.#shelf.clear()
     this.#publishers.clear()

@@ -14,6 +14,8 @@ export interface PassingPublish extends LaneMessage {
   readonly from: string
   /** Bytes of topic and payload together, for limits that are cheaper to check before copying. */
   readonly byteLength: number
+  /** Whether nobody changes any more what the view shows, so that it need not be copied during the call. Left out: no. */
+  readonly isLasting?: boolean
   /** A copy that may be kept. The same object for every caller during one publish. */
   toMessage(): Message
 }

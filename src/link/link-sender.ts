@@ -150,7 +150,7 @@ export class LinkSender {
     const fate =
       publish.retain && this.#config.retained === 'off'
         ? this.#acceptUnretained(publish)
-        : this.outbox.accept(publish, everybody, this.#turnMs, publish.nowMs)
+        : this.outbox.accept(publish, everybody, this.#turnMs, publish.nowMs, publish.isLasting)
     return this.#debts.of(fate, publish.qos)
   }
 
@@ -253,7 +253,11 @@ export class LinkSender {
   #pumpPool(): void {
     if (this.#forwarders.size === 0) return
     const { clock } = this.#ports
-    const refilled = this.#queues.refill((queue) => this.#forwarders.has(queue), clock.steadyMs(), clock.nowMs())
+    const { backlog } = this.outbox
+    const nowMs = clock.steadyMs()
+    const refilled = this.#queues.refill((queue) => this.#forwarders.has(queue), nowMs, clock.nowMs())
+    // What is unpacked is as good as sent: it is little.
+    if (this.outbox.backlog < backlog) this.#meter.crossed(backlog - this.outbox.backlog, nowMs)
     for (const forwarder of this.#forwarders.values()) forwarder.pump()
     // What went at once leaves room for more, in another turn: others want theirs.
     if (refilled && this.outbox.waiting > 0) this.#beginTurn()

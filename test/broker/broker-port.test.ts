@@ -135,6 +135,37 @@ test('what a sink keeps stays as it was when the same bytes go out to a subscrib
   assert.equal(String(sink.accepted[0]?.message.payload), 'x')
 })
 
+test('what a sink is lent stays as it was when a single subscriber is sent it', async (t) => {
+  const broker = await TestBroker.start(t)
+  const lent: { readonly bytes: Buffer; readonly before: Buffer }[] = []
+  const sink: RouteSink = {
+    id: 'lent',
+    accept({ view: { buffer, start, end }, isLasting }) {
+      assert.equal(isLasting, true)
+      lent.push({ bytes: buffer.subarray(start, end), before: Buffer.from(buffer.subarray(start, end)) })
+      return undefined
+    },
+  }
+  broker.broker.addRoute('#', sink)
+  const receiver = await broker.subscriber('receiver', [
+    { topic: 'a', qos: 1 },
+    { topic: '$share/g/b', qos: 1 },
+  ])
+  const publisher = await broker.client('publisher')
+  for (const [topic, qos] of [
+    ['a', 1],
+    ['b', 2],
+    ['a', 0],
+  ] as const) {
+    publisher.send(publish(topic, 'x', { qos, messageId: 700 + qos, retain: true }))
+    const got = await receiver.next('publish')
+    assert.equal(got.qos, Math.min(1, qos))
+    assert.equal(got.retain, false)
+  }
+  assert.equal(lent.length, 3)
+  for (const { bytes, before } of lent) assert.deepEqual(bytes, before)
+})
+
 test('a sink that throws takes neither publisher nor subscribers with it', async (t) => {
   const broker = await TestBroker.start(t)
   const broken: RouteSink = {

@@ -20,6 +20,8 @@ export class Passing implements PassingPublish {
   origin: string | undefined
   /** Whether the bytes of the view are nobody else's, so that a single receiver may have them patched in place. */
   ownsBytes = false
+  /** Whether they stay as they are: those of a client's packet are changed by nobody but a single receiver. */
+  isLasting = false
   /** Whether it asked to be retained and there was no room for it. */
   isRetainRefused = false
   /** Whether a peer tells it because we want its topic now: it was published before, and is for nobody who has it already. */
@@ -40,6 +42,7 @@ export class Passing implements PassingPublish {
     this.expirySeconds = this.view.messageExpiryInterval
     this.origin = undefined
     this.ownsBytes = true
+    this.isLasting = true
     this.isRetainRefused = false
     this.isTold = false
     this.debt = undefined
@@ -60,6 +63,7 @@ export class Passing implements PassingPublish {
     this.expirySeconds = view.messageExpiryInterval
     this.origin = origin
     this.ownsBytes = true
+    this.isLasting = false
     this.isRetainRefused = false
     this.isTold = isTold
     this.debt = undefined
@@ -92,6 +96,7 @@ export class Passing implements PassingPublish {
     this.expirySeconds = publication.expirySecondsLeft(nowMs)
     this.origin = publication.origin
     this.ownsBytes = false
+    this.isLasting = false
     this.isRetainRefused = false
     this.isTold = false
     this.debt = undefined
