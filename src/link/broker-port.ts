@@ -95,6 +95,8 @@ export interface LinkBatch {
   readonly sender: string
   /** Name of the cluster that it came from. */
   readonly origin: string
+  /** What gathered during an outage: it comes faster than it was published. */
+  readonly isBacklog: boolean
   /** Before the first message. From now on the batch counts as taken: if it comes again, it is a duplicate. */
   begin(): void
   /** Makes the view show the next message. False after the last one, and then it is done with. */

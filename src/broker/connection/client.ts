@@ -368,16 +368,16 @@ export class Client implements PresentClient, Promiser {
       yield
     }
     peer.arrival = undefined
-    const { commit, mark } = arrival
-    const isFree = commit === 0 && mark === 0 && this.#promised.isEmpty
+    const { commit, mark, room } = arrival
+    const isFree = commit === 0 && mark === 0 && room === undefined && this.#promised.isEmpty
     // Nobody's acknowledgement waits for that of the batch. While they are small and many, it need not be one write for each.
     if (isFree && qos > 0 && bytes <= SHORT_BATCH_BYTES) this.#connection.outlet.pubackTogether(packetId)
-    else this.#answerBatch(qos, packetId, reasonCode.success, commit, mark)
+    else this.#answerBatch(qos, packetId, reasonCode.success, commit, mark, room)
   }
 
-  #answerBatch(qos: number, packetId: number, reason: number, commit: number, mark: number): void {
+  #answerBatch(qos: number, packetId: number, reason: number, commit: number, mark: number, room?: Debt): void {
     if (qos === 0 || !this.#connection.isOpen) return
-    this.#promised.acknowledge(0x40, packetId, reason, commit, mark)
+    this.#promised.acknowledge(0x40, packetId, reason, commit, mark, room)
   }
 
   /** Returns the reason code. */
