@@ -1,6 +1,6 @@
 /**
  * What does a message cost? Our broker beside Mosquitto in the same run, then with what it
- * acknowledges on disk, then a link of two nodes, a cluster of two beside one of NATS with MQTT, idle connections, clients that are too much, the topic index, shared routes, a node that joins, the debug socket.
+ * acknowledges on disk, then a link of two nodes and what crosses it after an outage, a cluster of two beside one of NATS with MQTT, idle connections, clients that are too much, the topic index, shared routes, a node that joins, the debug socket.
  *   npm run bench -- [--check] [--profile] [--out FILE] [--only PART[,PART]] [--cell WORDS]...
  *     [--rounds 3, of the link 5] [--seconds 1.5] [--warmup 0.7] [--topics 1000] [--filters 1000000]
  *     [--connections 10000] [--dialect auto] [--results scripts/bench/results]
@@ -25,6 +25,7 @@ import { benchIdle } from './idle.ts'
 import { benchInspect } from './inspect.ts'
 import { benchDurable } from './durable.ts'
 import { benchJoin } from './join.ts'
+import { benchDrain } from './link/drain.ts'
 import { benchLink } from './link/link.ts'
 import { benchRoutes } from './link/routes.ts'
 import { serve } from './link/serve.ts'
@@ -35,6 +36,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   broker: benchBroker,
   durable: benchDurable,
   link: benchLink,
+  drain: benchDrain,
   routes: benchRoutes,
   cluster: benchCluster,
   idle: benchIdle,

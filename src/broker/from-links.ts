@@ -2,7 +2,7 @@
  * What batches of peers bring: each message is read where it lies and goes to subscribers in the cluster, to the retained store, and
  * never to another link. A batch is taken over as many turns of the event loop as it needs.
  */
-import type { LinkBatch } from '../link/broker-port.ts'
+import type { Debt, LinkBatch } from '../link/broker-port.ts'
 import type { PublishView } from '../packets/publish-view.ts'
 import type { TopicIndex } from '../topics/topic-index.ts'
 import type { Clock } from './clock.ts'
@@ -40,6 +40,8 @@ export class Arrival {
   /** What its acknowledgement waits for: a commit, and a mark of what was handed to other nodes; 0: nothing. */
   commit = 0
   mark = 0
+  /** And for room, if it is backlog. */
+  room: Debt | undefined
 
   constructor(batch: LinkBatch) {
     this.batch = batch
@@ -80,6 +82,18 @@ export class FromLinks {
   /** Goes on with it until about so much work is done (`work`). Returns how much it was. */
   step(arrival: Arrival, workMax: number): number {
     if (arrival.isDone) return 0
+    const { clock, limits } = this.#ports
+    const { isBacklog } = arrival.batch
+    limits.crowd.isNoting = isBacklog
+    try {
+      return this.#step(arrival, workMax)
+    } finally {
+      limits.crowd.isNoting = false
+      if (isBacklog && arrival.isDone) arrival.room = limits.crowd.room(clock)
+    }
+  }
+
+  #step(arrival: Arrival, workMax: number): number {
     const { clock, journal, spread } = this.#ports
     const { batch } = arrival
     const { changes } = journal
@@ -153,6 +167,17 @@ export class FromLinks {
   safeAfter(sender: string): { readonly commit: number; readonly mark: number } {
     this.finish(sender)
     return { commit: this.#commit, mark: this.#mark }
+  }
+
+  /** Whether all that came from peers and is for other nodes is there. */
+  get isSettled(): boolean {
+    const { members } = this.#ports.spread
+    return members === undefined || this.#mark <= members.settledMark
+  }
+
+  /** As `whenSafe`, of what has been taken so far of a batch that is being taken. */
+  whenKept(call: () => void): void {
+    this.#owed.call(call, this.#commit, this.#mark)
   }
 
   /** Calls when all that came from peers so far is safe: on disk as far as it has to be, and at other nodes. */

@@ -9,6 +9,7 @@ class MessagesOfPeer implements LinkBatch {
   readonly sender = 'peer/n1'
   readonly origin: string
   readonly isTold: boolean
+  readonly isBacklog = false
   readonly #messages: readonly Message[]
   readonly #sentAtMs: number
   #next = 0

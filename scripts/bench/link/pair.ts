@@ -23,6 +23,8 @@ export type PairOptions = {
   readonly relayBack?: Relay | undefined
   /** Whether the far node begins with its link switched off; `NodeProcess.reload` switches it on. */
   readonly isOff?: boolean | undefined
+  /** Whether connections can be cut and paused over the near node's debug socket. */
+  readonly hasFaults?: boolean | undefined
 }
 
 export type Pair = Peer & {
@@ -38,7 +40,7 @@ export async function startPair(options: PairOptions, nodeOptions: readonly stri
   const [nearPort, farPort] = [await freePort(), await freePort()]
   options.relay?.pointAt(farPort)
   options.relayBack?.pointAt(nearPort)
-  const { dialect, topics = ['bench/#'], isOff = false, isDurable = false } = options
+  const { dialect, topics = ['bench/#'], isOff = false, isDurable = false, hasFaults = false } = options
   const toFar: BenchLink = {
     ...link('far', options.relay?.port ?? farPort, [], dialect),
     ...(isDurable ? { durable: true } : {}),
@@ -47,7 +49,7 @@ export async function startPair(options: PairOptions, nodeOptions: readonly stri
   const farOn = nodeFile('far', farPort, [toNear], directory)
   const farFile = isOff ? nodeFile('far', farPort, [{ ...toNear, enable: false }], directory) : farOn
   const [near, far] = await Promise.all([
-    startNodeProcess(nodeFile('near', nearPort, [toFar], directory), directory, nodeOptions),
+    startNodeProcess(nodeFile('near', nearPort, [toFar], directory, hasFaults), directory, nodeOptions),
     startNodeProcess(farFile, directory, nodeOptions),
   ])
   if (!isOff) await Promise.all([near.waitForStatus('far', 'running'), far.waitForStatus('near', 'running')])
@@ -74,11 +76,11 @@ function link(name: string, port: number, topics: readonly string[], dialect: Di
   return { name, server: `127.0.0.1:${port}`, topics, dialect }
 }
 
-function nodeFile(name: string, port: number, links: readonly LinkFile[], directory: string): NodeFile {
+function nodeFile(name: string, port: number, links: readonly LinkFile[], directory: string, faults = false): NodeFile {
   return {
     node: { name: `${name}@127.0.0.1`, data_dir: join(directory, name) },
     cluster: { name, links },
     listeners: { tcp: { default: { bind: `127.0.0.1:${port}` } } },
-    debug: { socket: join(directory, `${name}.sock`) },
+    debug: { socket: join(directory, `${name}.sock`), faults },
   }
 }

@@ -30,7 +30,8 @@ export async function inTurn<Result>(
   return all
 }
 
-async function tryOne<Result>(
+/** What goes wrong is a result, too. */
+export async function tryOne<Result>(
   measure: () => Promise<{ readonly result: Result; readonly flaws: string }>,
 ): Promise<Outcome<Result>> {
   try {

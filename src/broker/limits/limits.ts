@@ -1,12 +1,15 @@
 /** What bounds the broker now, shared by all its sessions: the settings, which a reload exchanges, and how full the memory is. */
 import type { MqttConfig } from '../../config/config.ts'
 import type { RetainerConfig } from '../../config/retainer-schema.ts'
+import { Crowd } from './crowd.ts'
 import { type MemoryLevel, memoryLevel } from './memory-guard.ts'
 
 export class Limits {
   mqtt: MqttConfig
   retainer: RetainerConfig
   memory: MemoryLevel = memoryLevel.ok
+  /** Sessions that what peers send is too fast for. */
+  readonly crowd = new Crowd()
   /** Bytes of traffic after which the memory is to be looked at without waiting for the clock. */
   lookAtBytes = Number.POSITIVE_INFINITY
   look: () => void = () => undefined

@@ -5,6 +5,7 @@ import type { Publication, Publisher } from '../../packets/publication.ts'
 import { PublishForm } from '../../packets/publish-form.ts'
 import { PublishView } from '../../packets/publish-view.ts'
 import type { Counters } from '../counters.ts'
+import { CROWDED_FILL } from '../limits/crowd.ts'
 import type { Limits } from '../limits/limits.ts'
 import { memoryLevel } from '../limits/memory-guard.ts'
 import { StoredDelivery } from '../durable/batch.ts'
@@ -109,6 +110,18 @@ export class Session {
     return this.#waiting > 0
   }
 
+  /** See `Crowd`. */
+  get isCrowded(): boolean {
+    const { outlet, queue } = this
+    if (outlet === undefined) return false
+    const { max_mqueue_len, max_mqueue_bytes } = this.#limits.mqtt
+    return (
+      outlet.isCongested ||
+      queue.length > max_mqueue_len * CROWDED_FILL ||
+      queue.bytes > max_mqueue_bytes * CROWDED_FILL
+    )
+  }
+
   get #qos0Waiting(): number {
     return this.queue.qos0Length + this.#retained.qos0Length
   }
@@ -206,6 +219,7 @@ export class Session {
       if (this.#qos0Waiting > 0) this.drain(passing.nowMs)
       if (outlet.isCongested || this.#qos0Waiting > 0) {
         this.#counters.shedQos0++
+        this.#noteCrowded()
         return
       }
     }
@@ -436,6 +450,12 @@ export class Session {
       if (oldest === undefined) return
     }
     this.queue.push(queued)
+    this.#noteCrowded()
+  }
+
+  #noteCrowded(): void {
+    const { crowd } = this.#limits
+    if (crowd.isNoting && this.isCrowded) crowd.note(this)
   }
 
   /** What waits only for the disk needs no more room than if it had been sent at once. */

@@ -10,6 +10,7 @@ import type { TopicVerdicts } from './topic-verdicts.ts'
 export type ArrivingBatchOptions = {
   readonly sender: string
   readonly origin: string
+  readonly isBacklog: boolean
   /** Shows its messages; it has been opened. */
   readonly cursor: BatchCursor
   readonly frame: Buffer
@@ -28,6 +29,7 @@ export type ArrivingBatchOptions = {
 export class ArrivingBatch implements LinkBatch {
   readonly sender: string
   readonly origin: string
+  readonly isBacklog: boolean
   readonly #options: ArrivingBatchOptions
   readonly #cursor: BatchCursor
   #hasBegun = false
@@ -40,6 +42,7 @@ export class ArrivingBatch implements LinkBatch {
     this.#cursor = options.cursor
     this.sender = options.sender
     this.origin = options.origin
+    this.isBacklog = options.isBacklog
   }
 
   begin(): void {

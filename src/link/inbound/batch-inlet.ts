@@ -119,6 +119,7 @@ export class BatchInlet {
     return new ArrivingBatch({
       sender: id,
       origin: cluster,
+      isBacklog: lane === 1,
       cursor,
       frame,
       sentAtMs,

@@ -99,7 +99,7 @@ export class LaneForwarder {
     if (!isNumbered) return connection.publish({ topic, payload, qos: 0, mayAlias: true })
     this.#flying.set(batch, { sentAtMs: nowMs, bytes: payload.length })
     this.#flyingBytes += payload.length
-    if (batch.lane === 1) this.#pace.drained(drainWeight(payload.length, batch.messages), batch.messages)
+    if (batch.lane === 1) this.#pace.drained(drainWeight(payload.length, batch.messages), batch.messages, nowMs)
     this.#silence ??= clock.after(this.#ports.ackMs, () => this.#checkSilence())
     connection.publish({ topic, payload, qos: 1, mayAlias: true }, (code) => this.#answered(batch, code))
   }
