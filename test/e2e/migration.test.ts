@@ -17,11 +17,11 @@ import { longQueues } from './cluster/traffic.ts'
 import { connectClient, subscribe } from './clients.ts'
 import { type Cluster, linkTo, nodeFile, reserve, temporaryDirectory } from './clusters.ts'
 
-const PER_SECOND = Number(process.env['ISTHMUS_TEST_PER_SECOND'] ?? 800)
+const PER_SECOND = Number(process.env['ISTHMUS_TEST_PER_SECOND'] ?? 500)
 const PUBLISHERS = 4
 const SUBSCRIBERS = 4
 /** So many messages come between two moves. */
-const BETWEEN = 150
+const BETWEEN = 100
 const RETAINED = 50
 const kept: IClientOptions = { protocolVersion: 5, clean: false, properties: { sessionExpiryInterval: 3600 } }
 const everything: ISubscriptionMap = { 't/#': { qos: 2 } }
@@ -157,6 +157,7 @@ for (const { peer, link } of [
 
     for (const { session, client, take } of subscribers) {
       await underLoad()
+      await before.shows('that it has no backlog', /^(?!.*"backlog")/)
       const older = client === sleeper.client ? before.wake(session, take) : client
       await move(older, await after.connect({ ...kept, clientId: session.clientId }), everything, take)
     }

@@ -236,6 +236,23 @@ test(
   },
 )
 
+test('of a backlog that crosses in EMQX’s dialect it shows how fast, too', { timeout: 20_000 }, async (t) => {
+  let room = 2_000
+  const peer = new Peer(() => (room-- > 0 ? 0 : undefined))
+  peer.isNative = false
+  const { publish, ledger, status, clock, runtime } = await start(t, peer, { pool_size: 1 })
+  await status(running)
+  peer.acceptor.cut()
+  await status(cut)
+  for (let index = 0; index < 10_000; index += 1) publish('t')
+  clock.advance(5_000)
+  // Others of its packets are acknowledged, too.
+  await settled(() => ledger().delivered > 1_900)
+  const backlog = runtime.senderView('cl.b')?.backlog
+  assert.ok(backlog !== undefined && backlog.messages > 5_000, JSON.stringify(backlog))
+  assert.ok(backlog.perSecond > 0 && (backlog.secondsLeft ?? 0) > 0, JSON.stringify(backlog))
+})
+
 test(
   'retained and compression hold from the next message on after an edit, on the same connection',
   { timeout: 20_000 },
