@@ -19,7 +19,7 @@ import type { LinkClock } from './link-clock.ts'
 import { notNative, type LinkFailure } from './link-failure.ts'
 import { BacklogMeter, type Backlog } from './native/backlog-meter.ts'
 import { DeflateChoice, type DeflateCounters } from './native/deflate-choice.ts'
-import { agreedAnswer, type Answer, type Feature } from './native/greeting.ts'
+import { agreedAnswer, answerOfNoUse, type Answer, type Feature } from './native/greeting.ts'
 import { LaneForwarder } from './native/lane-forwarder.ts'
 import { OutboxDebts } from './outbox-debts.ts'
 import { OutboxWatch } from './outbox-watch.ts'
@@ -36,6 +36,8 @@ export type LinkSenderPorts = {
   readonly crossedMark: (aboveHighWaterMark: boolean) => void
   /** A member of the pool is connected. */
   readonly connected: (index: number) => void
+  /** The peer is spoken to in EMQX's dialect although it knows ours, with why. */
+  readonly disagreed: (reason: string) => void
   /** Whose outbox this is in the store; left out where there is none. */
   readonly durable?: DurableLink | undefined
 }
@@ -179,6 +181,7 @@ export class LinkSender {
       up: (limits, greeting) => {
         const answer = this.#config.dialect === 'emqx' ? undefined : agreedAnswer(greeting)
         if (answer === undefined && this.#config.dialect === 'native') return ended(notNative())
+        if (answer === undefined && greeting !== undefined) this.#ports.disagreed(answerOfNoUse(greeting))
         if (answer === undefined) this.#startEmqx(member, limits, ended)
         else this.#startNative(member, limits, answer, ended)
         this.#ports.connected(index)

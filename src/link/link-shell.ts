@@ -90,6 +90,8 @@ export class LinkShell {
   readonly #ports: LinkShellPorts
   /** The failures that were logged since the last success, by who had them. */
   readonly #logged = new Map<string, Set<string>>()
+  /** Why the peer is not spoken to in our own dialect, as it was logged last. */
+  #disagreement: string | undefined
   readonly #claim: SpeakingClaim
   readonly #teller: RetainedTeller | undefined
   #life: RouteLife | undefined
@@ -336,6 +338,7 @@ export class LinkShell {
       open: (index, listener) =>
         open({ ...this.#connectionOptions(this.#clientIdSuffix(index)), ...this.#greeting }, listener),
       crossedMark: (aboveHighWaterMark) => tell({ type: 'outbox_changed', outbox: { aboveHighWaterMark } }),
+      disagreed: (reason) => this.#logDisagreed(reason),
       connected: (index) => {
         this.#logged.delete(`member ${index}`)
         this.#teller?.wake()
@@ -402,6 +405,12 @@ export class LinkShell {
 
   #logForwarding({ event, index, failure }: ForwardingLog): void {
     this.#logFailure(`member ${index}`, event, { index }, failure)
+  }
+
+  #logDisagreed(reason: string): void {
+    if (this.#disagreement === reason) return
+    this.#disagreement = reason
+    this.#ports.log.warn({ link: this.name, reason }, 'cluster_link_not_native')
   }
 
   /** The same failure again is of no news to anybody: a peer that is away all night is one line, not thousands. */

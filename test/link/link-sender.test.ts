@@ -9,7 +9,7 @@ import { inflatedFrame, readLinkFrame } from '../../src/lanes/link-frame.ts'
 import { readBatch } from '../../src/lanes/read-batch.ts'
 import { greetingProperty } from '../../src/link/connection.ts'
 import { decodeLinkMessage } from '../../src/link/emqx/link-message.ts'
-import { answerTo, decodeGreeting, encodeGreeting } from '../../src/link/native/greeting.ts'
+import { answerTo, decodeGreeting } from '../../src/link/native/greeting.ts'
 import type { Message } from '../../src/packets/message.ts'
 import { Acceptor, isPublish, payloadOf, type Received } from './acceptor.ts'
 import { behaving, type Behaviour } from './behaving.ts'
@@ -51,11 +51,14 @@ function messagesOf(received: Received): Message[] {
 /** A peer that knows ours as long as it is told to. */
 class Peer {
   isNative = true
+  /** What it answers otherwise than we would. */
+  readonly answer: object = {}
   readonly #puback: Behaviour['puback']
   readonly acceptor = new Acceptor((received) => this.#answer(received))
 
-  constructor(puback?: Behaviour['puback']) {
+  constructor(puback?: Behaviour['puback'], answer: object = {}) {
     this.#puback = puback
+    this.answer = answer
   }
 
   /** Of message connections. */
@@ -70,7 +73,8 @@ class Peer {
     const text = packet.cmd === 'connect' ? packet.properties?.userProperties?.[greetingProperty] : undefined
     const greeting = typeof text === 'string' ? decodeGreeting(text) : undefined
     const answer = greeting === undefined || !this.isNative ? undefined : answerTo(greeting, 'b1@127.0.0.1', '0b')
-    const properties = answer === undefined ? {} : { userProperties: { [greetingProperty]: encodeGreeting(answer) } }
+    const said = answer === undefined ? undefined : JSON.stringify({ ...answer, ...this.answer })
+    const properties = said === undefined ? {} : { userProperties: { [greetingProperty]: said } }
     behaving({ properties, ...(this.#puback === undefined ? {} : { puback: this.#puback }) })(received)
   }
 }
@@ -117,6 +121,34 @@ test(
     assert.equal(runtime.senderView('cl.b')?.dialect, 'native')
   },
 )
+
+for (const { answer, reason } of [
+  { answer: { version: 2 }, reason: 'it answered with version 2 of the native dialect, and we speak version 1' },
+  { answer: { version: 'one' }, reason: 'what it answered to our greeting can not be read' },
+])
+  test(`a peer that answers ${JSON.stringify(answer)} is spoken to as an EMQX is, and the log says why`, async (t) => {
+    const peer = new Peer(undefined, answer)
+    const { publish, ledger, status, runtime, lines } = await start(t, peer)
+    await status(running)
+    publish('t')
+    await settled(() => ledger().delivered === 1)
+    assert.equal(runtime.senderView('cl.b')?.dialect, 'emqx')
+    assert.deepEqual(
+      lines.filter(({ event }) => event === 'cluster_link_not_native'),
+      [{ level: 'warn', event: 'cluster_link_not_native', fields: { link: 'cl.b', reason } }],
+    )
+  })
+
+test('an old peer that knows nothing of compression gets nothing compressed', async (t) => {
+  const peer = new Peer(undefined, { features: [] })
+  const { publish, ledger, status, runtime } = await start(t, peer, { compression: 'auto' })
+  await status(running)
+  for (let index = 0; index < 500; index += 1) publish(`t/${index}`, { payload: Buffer.from('{"temperature":21.5}') })
+  await settled(() => ledger().delivered === 500)
+  const frames = peer.acceptor.received.filter(isMessage).map(({ packet }) => packet)
+  for (const packet of frames) assert.ok(!isPublish(packet) || !isCompressed(payloadOf(packet)))
+  assert.equal(runtime.senderView('cl.b')?.compression, undefined)
+})
 
 test(
   'a link that is to speak ours alone gives up a peer that does not, and says why',
@@ -282,3 +314,8 @@ test('a message of our own keeps its retain flag for others while links are told
   runtime.sinkOf('cl.b')?.accept(kept)
   assert.equal(kept.view.buffer[kept.view.start], firstByte)
 })
+
+function isCompressed(frame: Buffer): boolean {
+  const head = readLinkFrame(frame, 10_000_000)
+  return head.type === 'batch' && head.isCompressed
+}

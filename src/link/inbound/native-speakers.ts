@@ -7,7 +7,7 @@ import { HighWaterMarks, type LaneMark, type SenderMarks } from '../../lanes/hig
 import type { QoS } from '../../packets/message.ts'
 import { reasonCode } from '../../packets/reason-code.ts'
 import type { LinkClient } from '../broker-port.ts'
-import { answerTo, decodeGreeting, encodeGreeting, type Greeting } from '../native/greeting.ts'
+import { answerTo, decodeGreeting, encodeGreeting, noVersionInCommon, type Greeting } from '../native/greeting.ts'
 import type { InboundPorts } from './inbound-ports.ts'
 import { messageTopic } from './link-topic.ts'
 import { gatherMarks, type MarkSharing, readQuestion } from './mark-sharing.ts'
@@ -29,6 +29,8 @@ export class NativeSpeakers {
   readonly #speakers = new Map<LinkClient, Speaker>()
   /** By cluster: as long as there is a link to it. */
   readonly #marks = new Map<string, HighWaterMarks>()
+  /** By cluster: why its last greeting that could not be answered was not. */
+  readonly #unanswered = new Map<string, string>()
   /** How many other members have gone, with what they knew; and how many had when a sender's marks were last known to be all. */
   #gone = 0
   readonly #goneBefore = new WeakMap<SenderMarks, number>()
@@ -68,8 +70,18 @@ export class NativeSpeakers {
     const { link: linkTo, self } = this.#ports
     if (self === undefined || !isNative(linkTo(cluster), true)) return undefined
     const answer = answerTo(greeting, self.node, self.boot)
-    if (answer === undefined || !this.#maySpeak(client, cluster, messageTopic(cluster), 1)) return undefined
-    return encodeGreeting(answer)
+    if (!this.#maySpeak(client, cluster, messageTopic(cluster), 1)) return undefined
+    if (answer === undefined) this.#logUnanswered(greeting)
+    return answer === undefined ? undefined : encodeGreeting(answer)
+  }
+
+  /** Once, however often it comes. */
+  #logUnanswered(greeting: Greeting): void {
+    const { cluster, node } = greeting
+    const reason = noVersionInCommon(greeting)
+    if (this.#unanswered.get(cluster) === reason) return
+    this.#unanswered.set(cluster, reason)
+    this.#ports.log.warn({ link: cluster, node, reason }, 'cluster_link_not_native')
   }
 
   #marksOf(cluster: string): HighWaterMarks {
@@ -123,6 +135,7 @@ export class NativeSpeakers {
       if (!isStill) this.end(client, reasonCode.administrativeAction, `the link to ${cluster} is another one now`)
     }
     for (const cluster of this.#marks.keys()) if (linkTo(cluster) === undefined) this.#marks.delete(cluster)
+    for (const cluster of this.#unanswered.keys()) if (linkTo(cluster) === undefined) this.#unanswered.delete(cluster)
   }
 
   #share(): (() => void)[] {

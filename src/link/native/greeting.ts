@@ -75,6 +75,22 @@ export function answerTo({ versions: [lowest, highest], features: theirs }: Gree
   return { version: agreed, features: features.filter((name) => theirs.includes(name)), node, boot } satisfies Answer
 }
 
+/** Why a peer that greets us is not answered, though it may: for people. */
+export function noVersionInCommon({ versions: [lowest, highest] }: Greeting): string {
+  return `it speaks ${versionWords(lowest, highest)} of the native dialect, and we ${versionWords(versionMin, versionMax)}`
+}
+
+/** Why what the peer answered to our greeting (`agreedAnswer`) is of no use to us: for people. */
+export function answerOfNoUse(json: string): string {
+  const answer = decodeAnswer(json)
+  if (answer === undefined) return 'what it answered to our greeting can not be read'
+  return `it answered with version ${answer.version} of the native dialect, and we speak ${versionWords(versionMin, versionMax)}`
+}
+
+function versionWords(lowest: number, highest: number): string {
+  return lowest === highest ? `version ${lowest}` : `versions ${lowest} to ${highest}`
+}
+
 /** What the peer answered to our greeting, if it is an answer and to a version that we speak. Never throws. */
 export function agreedAnswer(json: string | undefined): Answer | undefined {
   const answer = json === undefined ? undefined : decodeAnswer(json)

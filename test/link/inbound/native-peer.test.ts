@@ -78,6 +78,38 @@ test('who can not be answered is a client like any other', async (t) => {
   }
 })
 
+for (const { versions, reason } of [
+  { versions: [2, 3], reason: 'it speaks versions 2 to 3 of the native dialect, and we version 1' },
+  { versions: [7, 7], reason: 'it speaks version 7 of the native dialect, and we version 1' },
+] as const)
+  test(`a peer that greets with versions ${versions.join(' to ')} is not answered, and the log says why, once`, async (t) => {
+    const node = await NativeNode.start(t)
+    const properties = { userProperties: { 'isthmus-link': encodeGreeting({ ...greetingOf('far', 'f1'), versions }) } }
+    for (const clientId of ['c1', 'c2']) {
+      const { connack } = await node.started.client(clientId, 5, { properties })
+      assert.equal(connack.properties?.userProperties, undefined)
+    }
+    assert.deepEqual(
+      node.started.log.flatMap(({ event, fields }) => (event === 'cluster_link_not_native' ? [fields] : [])),
+      [{ link: 'far', node: 'f1', reason }],
+    )
+  })
+
+test('a newer peer that still knows our version is answered with it, and with the features that both have', async (t) => {
+  const node = await NativeNode.start(t)
+  const newer = {
+    ...greetingOf('far', 'f1'),
+    versions: [1, 5],
+    features: ['teleport', 'deflate'],
+    mood: 'good',
+  } as const
+  const properties = { userProperties: { 'isthmus-link': encodeGreeting(newer) } }
+  const { connack } = await node.started.client('c', 5, { properties })
+  const said = connack.properties?.userProperties?.['isthmus-link']
+  const { version, features } = decodeAnswer(typeof said === 'string' ? said : '') ?? {}
+  assert.deepEqual({ version, features }, { version: 1, features: ['deflate'] })
+})
+
 test('a greeting that can not be answered in time for a client that went leaves nothing behind', async (t) => {
   const asked = new Waiting()
   const node = await NativeNode.start(t, { ports: { marks: new Marks(['h2'], () => asked.answer) } })
