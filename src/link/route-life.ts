@@ -32,7 +32,7 @@ type Told = { readonly hashKey: HashKey; readonly routes: LinkRoutes; isWhole: b
 
 /** So much work at a time, and less where that takes longer. */
 const sliceMax = 1_000
-const sliceMs = 5
+const sliceMs = 3
 /** After so many it is looked how long it has taken. */
 const stepMax = 50
 const routesAtOnce = 16

@@ -32,6 +32,10 @@ const pullsMax = 4
 const lookMs = 1_000
 /** Some milliseconds of work. */
 const sliceMax = 1_000
+/** After so many milliseconds in one turn of the event loop, what else has come waits for the next one. */
+const turnMs = 5
+/** So many statements wait, each a few milliseconds of work; a peer that says more than it was asked for keeps nobody waiting but itself. */
+const waitingMax = 64
 
 export class RouteListener {
   readonly #ports: RouteListenerPorts
@@ -44,6 +48,13 @@ export class RouteListener {
   #farewell: GoodbyeReason | undefined
   #work: { cancel(): void } | undefined
   #look: { cancel(): void } | undefined
+  /** What has come and not been dealt with, in order. */
+  readonly #waiting: RouteStatement[] = []
+  /** Ends the present turn; and how long it has taken. */
+  #turn: { cancel(): void } | undefined
+  #tookMs = 0
+  /** What a statement came to that had waited: whoever comes next is told. */
+  #late: ApplyResult['type'] = 'applied'
 
   constructor(ports: RouteListenerPorts, hashKey: HashKey) {
     this.#ports = ports
@@ -70,6 +81,8 @@ export class RouteListener {
   connected(hashKey: HashKey, send: (reply: RouteReply) => void): void {
     this.#send = send
     this.#farewell = undefined
+    this.#waiting.length = 0
+    this.#late = 'applied'
     this.#copy?.connected(hashKey)
     this.#hashKey = hashKey
     if (this.#copy?.isBusy === true) this.#workLater(this.#copy)
@@ -86,9 +99,42 @@ export class RouteListener {
     this.disconnected()
     this.#work?.cancel()
     this.#work = undefined
+    this.#turn?.cancel()
+    this.#turn = undefined
+    this.#waiting.length = 0
   }
 
+  /** Several long ones that come at once are dealt with in as many turns of the event loop. */
   take(statement: RouteStatement): ApplyResult['type'] {
+    if (this.#late !== 'applied') return this.#late
+    this.#turn ??= this.#ports.clock.after(0, () => this.#nextTurn())
+    if (this.#waiting.length === 0 && this.#tookMs < turnMs) return this.#takeNow(statement)
+    this.#waiting.push(statement)
+    if (this.#waiting.length > waitingMax) this.#takeWaiting()
+    return this.#late
+  }
+
+  #nextTurn(): void {
+    this.#turn = undefined
+    this.#tookMs = 0
+    while (this.#waiting.length > 0 && this.#tookMs < turnMs) this.#takeWaiting()
+    if (this.#tookMs > 0) this.#turn ??= this.#ports.clock.after(0, () => this.#nextTurn())
+  }
+
+  #takeWaiting(): void {
+    const statement = this.#waiting.shift()
+    if (statement !== undefined) this.#late = this.#takeNow(statement)
+    if (this.#late !== 'applied') this.#waiting.length = 0
+  }
+
+  #takeNow(statement: RouteStatement): ApplyResult['type'] {
+    const fromMs = this.#ports.clock.nowMs()
+    const result = this.#takeOne(statement)
+    this.#tookMs += this.#ports.clock.nowMs() - fromMs
+    return result
+  }
+
+  #takeOne(statement: RouteStatement): ApplyResult['type'] {
     if (statement.type === 'goodbye') this.#farewell = statement.reason
     const copy = this.#copy
     if (copy === undefined || copy.state === 'sorting') {
@@ -130,7 +176,7 @@ export class RouteListener {
   #takeEarly(): void {
     const early = this.#early
     this.#early = undefined
-    if (early !== undefined) this.take(early)
+    if (early !== undefined) this.#takeOne(early)
   }
 
   #apply(changes: readonly (MapChange | RouteOp)[]): ApplyResult['type'] {
