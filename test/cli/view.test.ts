@@ -15,7 +15,7 @@ const now: Snapshot = {
   },
   bytesPublished: 12_300_000,
   bytesCrossed: 615_000,
-  links: [{ name: 'us-east -> eu-west', status: 'degraded', reasons: ['heartbeats late'] }],
+  links: [{ name: 'us-east -> eu-west', status: 'degraded', reasons: ['heartbeats late'], isNative: true }],
 }
 
 test('the screen shows messages, bytes, latency and links with their reasons', () => {
@@ -31,7 +31,7 @@ test('the screen shows messages, bytes, latency and links with their reasons', (
   ]) {
     assert.ok(text.includes(part), `${part} in\n${text}`)
   }
-  assert.match(text, /us-east -> eu-west {2}degraded, heartbeats late/)
+  assert.match(text, /us-east -> eu-west {2}degraded, native dialect, heartbeats late/)
   assert.doesNotMatch(text, /DOUBLED/)
 })
 

@@ -2,12 +2,12 @@
  * Two linked clusters of one node each, devices on one side, subscribers on the other, and an account of what crosses.
  * `bytes_saved_ratio` compares every byte between the clusters, both ways, with what the devices wrote.
  */
-import type { LogEvent, NodeProcess } from './node-process.ts'
+import type { NodeProcess } from './node-process.ts'
 import { allArrived, after, drawer, type Outcome, type Show } from './show.ts'
 import { openStage, RECEIVING, SENDING, type Stage } from './stage.ts'
 import { createTally, isClean, type Summary } from './tally.ts'
 import { startDevices, startSubscribers } from './traffic.ts'
-import { invitation, line, savedRatio, screen, type Snapshot } from './view.ts'
+import { invitation, line, savedRatio, screen, type LinkLine, type Snapshot } from './view.ts'
 
 const TOPICS = Array.from({ length: 1000 }, (_, index) => `devices/${String(index).padStart(4, '0')}/reading`)
 /** Every hundredth. */
@@ -61,8 +61,8 @@ async function perform(stage: Stage, { say, isBrief, asked }: Show): Promise<Acc
     bytesPublished: devices.bytesWritten(),
     bytesCrossed: stage.linkBytes() - linkBytesBefore,
     links: [
-      { name: `${SENDING} -> ${RECEIVING}`, ...linkState(sending.linkStatus(RECEIVING)) },
-      { name: `${RECEIVING} -> ${SENDING}`, ...linkState(receiving.linkStatus(SENDING)) },
+      { name: `${SENDING} -> ${RECEIVING}`, ...linkState(sending, RECEIVING, receiving, SENDING) },
+      { name: `${RECEIVING} -> ${SENDING}`, ...linkState(receiving, SENDING, sending, RECEIVING) },
     ],
   })
   const draw = drawer(
@@ -87,12 +87,15 @@ async function failWhenGone(node: NodeProcess): Promise<never> {
   throw new Error(`${node.name} ended by itself (${await node.gone}): ${JSON.stringify(node.log.at(-1))}`)
 }
 
-function linkState(event: LogEvent | undefined): { status: string; reasons: string[] } {
+/** Of the link of one node to the other one, which hears what is spoken on it. */
+function linkState(node: NodeProcess, link: string, peer: NodeProcess, back: string): Omit<LinkLine, 'name'> {
+  const event = node.linkStatus(link)
   const status = event?.['status']
   const reasons = event?.['reasons']
   return {
     status: typeof status === 'string' ? status : 'unknown',
     reasons: Array.isArray(reasons) ? reasons.map(String) : [],
+    isNative: peer.log.some(({ msg, link: from }) => msg === 'cluster_link_native_peer' && from === back),
   }
 }
 

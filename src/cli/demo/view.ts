@@ -6,8 +6,16 @@ export type Snapshot = {
   readonly summary: Summary
   readonly bytesPublished: number
   readonly bytesCrossed: number
-  /** Name of each link with its status and the reasons for it. */
-  readonly links: readonly { readonly name: string; readonly status: string; readonly reasons: readonly string[] }[]
+  readonly links: readonly LinkLine[]
+}
+
+/** Name of a link with its status and the reasons for it. */
+export type LinkLine = {
+  readonly name: string
+  readonly status: string
+  readonly reasons: readonly string[]
+  /** Whether it speaks our own dialect. */
+  readonly isNative: boolean
 }
 
 export type Ports = { readonly sending: number; readonly receiving: number }
@@ -34,7 +42,10 @@ export function screen(now: Snapshot): string[] {
     `crossed    ${count(summary.crossed)} of ${count(summary.expected)} subscribed in eu-west${onTheWay > 0 ? `, ${count(onTheWay)} on the way` : ''}${summary.duplicated > 0 ? `, ${count(summary.duplicated)} DOUBLED` : ''}`,
     `link       ${bytes(now.bytesCrossed)} on the wire, both ways, all included: ${percent(savedRatio(now))} saved`,
     `latency    p50 ${summary.latency_ms.p50} ms, p99 ${summary.latency_ms.p99} ms from publisher to subscriber through the link`,
-    ...now.links.map(({ name, status, reasons }) => `${name}  ${[status, ...reasons].join(', ')}`),
+    ...now.links.map(
+      ({ name, status, reasons, isNative }) =>
+        `${name}  ${[status, ...(isNative ? ['native dialect'] : []), ...reasons].join(', ')}`,
+    ),
   ]
 }
 
