@@ -13,7 +13,13 @@ export interface Wire {
 /** Few identifiers come back soon, so that a reuse that goes wrong shows. */
 export type Habits = { readonly identifiers: number; readonly receiveMaximum: number }
 
-export type Sent = { readonly qos: 1 | 2; readonly text: string; packetId: number; state: 'sent' | 'released' }
+export type Sent = {
+  readonly qos: 1 | 2
+  readonly topic: string
+  readonly text: string
+  packetId: number
+  state: 'sent' | 'released'
+}
 
 export class CrashClient {
   readonly id: string
@@ -74,10 +80,10 @@ export class CrashClient {
     if (wire?.isOpen === true) wire.cut()
   }
 
-  publish(qos: 1 | 2, text: string): void {
+  publish(qos: 1 | 2, text: string, topic = 't'): void {
     if (this.#outgoing.length === this.habits.identifiers) return
     while (this.#outgoing.some(({ packetId }) => packetId === this.#nextId)) this.#bumpId()
-    const sent: Sent = { qos, text, packetId: this.#nextId, state: 'sent' }
+    const sent: Sent = { qos, topic, text, packetId: this.#nextId, state: 'sent' }
     this.#bumpId()
     this.#outgoing.push(sent)
     if (this.isAccepted) this.#sendPublish(sent, false)
@@ -114,8 +120,8 @@ export class CrashClient {
     this.#wire!.toServer.push(generate(packet, { protocolVersion: 5 }))
   }
 
-  #sendPublish({ qos, text, packetId }: Sent, dup: boolean): void {
-    this.#send({ cmd: 'publish', topic: 't', payload: text, qos, messageId: packetId, dup, retain: false })
+  #sendPublish({ qos, topic, text, packetId }: Sent, dup: boolean): void {
+    this.#send({ cmd: 'publish', topic, payload: text, qos, messageId: packetId, dup, retain: false })
   }
 
   #handle(packet: Packet): void {
