@@ -249,6 +249,7 @@ export class Node {
       links: () => this.#config.cluster.links.map(({ name }) => name),
       ledgers: () => this.#durable,
       routes: () => this.#durable,
+      keptMarks: () => this.#durable?.marks,
       ...(isMember ? { sharing: this.#sharing(), marks: this.#markSharing() } : {}),
     })
     this.#broker.linkInlet = this.#gate
@@ -443,13 +444,17 @@ export class Node {
     const store = LmdbStore.open(file)
     this.#store = store
     const [clock, log] = [this.#clock, this.#log]
-    const durable = new DurableLinks(store, { clock, log, defer: setImmediate })
+    const lead = () => this.#broker.journal.lead()
+    const durable = new DurableLinks(store, { clock, log, defer: setImmediate, lead }, this.#broker.fromLinks)
     this.#durable = durable
     try {
       // What a client sent, and that it was taken from it, goes to disk together with what links have of it.
       this.#broker.open({
         entries: (table) => store.entries(table),
         commit: (changes) => durable.carry((own) => store.commit(own.length === 0 ? changes : [...own, ...changes])),
+        get isBusy() {
+          return durable.isCommitting
+        },
       })
       this.#users.open(store)
     } catch (error) {

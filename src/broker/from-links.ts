@@ -115,7 +115,7 @@ export class FromLinks {
 
   /** Returns how much work it was. */
   #deliver(batch: LinkBatch, nowMs: number): number {
-    const { counters, index, log, publish } = this.#ports
+    const { counters, index, journal, log, publish } = this.#ports
     const { view } = this.#passing
     const { planned } = index
     const delivery = this.#find(view)
@@ -130,8 +130,11 @@ export class FromLinks {
       counters.droppedExpired++
       return spent
     }
+    const { changes } = journal
     try {
-      return spent + publish(this.#passing, delivery) * work.receiver
+      const receivers = publish(this.#passing, delivery)
+      if (receivers > journal.changes - changes) batch.untraced?.()
+      return spent + receivers * work.receiver
     } catch (error) {
       // One message that breaks something must not keep the link from all that come after it.
       log.error({ err: error, link: batch.origin, topic: delivery.topic }, 'link_inlet_crashed')
@@ -173,6 +176,11 @@ export class FromLinks {
   get isSettled(): boolean {
     const { members } = this.#ports.spread
     return members === undefined || this.#mark <= members.settledMark
+  }
+
+  /** Whether all of it is there, and on the disk as far as it has to be. */
+  get isKept(): boolean {
+    return this.isSettled && this.#commit <= this.#ports.journal.committed
   }
 
   /** As `whenSafe`, of what has been taken so far of a batch that is being taken. */

@@ -13,6 +13,7 @@ export type Table =
   | 'outbox'
   | 'ledgers'
   | 'routes'
+  | 'marks'
 
 /** A new value for a key of a table, or `undefined` to remove it. */
 export type Change = { readonly table: Table; readonly key: Buffer; readonly value: Buffer | undefined }
@@ -22,4 +23,6 @@ export interface StorePort {
   entries(table: Table): Iterable<readonly [key: Buffer, value: Buffer]>
   /** Makes all of these changes or none. Resolves once they are on disk; rejects with a `StoreError`, and then none was made. */
   commit(changes: readonly Change[]): Promise<void>
+  /** Whether changes would have to wait, and what goes with them be of another moment. Left out, never. */
+  readonly isBusy?: boolean
 }

@@ -18,13 +18,32 @@ export type LaneMark = {
 
 type Lane = { -readonly [K in keyof LaneMark]: LaneMark[K] }
 
-/** `doubtful`: new as far as we know, but another node may have taken it that can't be asked. */
-export type MarkVerdict = 'new' | 'doubtful' | 'duplicate'
+/** A batch that is being taken: so many of its messages are. */
+export type BatchUnderWay = {
+  readonly epoch: number
+  readonly lane: number
+  readonly sequence: number
+  readonly taken: number
+}
+
+/** What outlives the process. */
+export type KeptMarks = { readonly lanes: readonly LaneMark[]; readonly underWay: BatchUnderWay | undefined }
+
+/**
+ * `doubtful`: new as far as we know, but another node may have taken it that can't be asked. `untraced`: an earlier process of ours
+ * may have taken it, and then nothing of it was on the disk.
+ */
+export type MarkVerdict = 'new' | 'doubtful' | 'untraced' | 'duplicate'
 
 /** Those of one node. */
 export class SenderMarks {
   /** Whoever was used last is the last one. */
   readonly #lanes: Lane[] = []
+  /** What is being taken, over several turns of the event loop if need be. */
+  #underWay: (Omit<BatchUnderWay, 'taken'> & { readonly batch: { readonly taken: number } }) | undefined
+  #restored: BatchUnderWay | undefined
+  /** Whatever earlier processes of ours took and left on the disk is known, and nobody else took anything that is not. */
+  #isTraced = false
 
   /**
    * What a batch with this number is; numbers begin with 1.
@@ -33,7 +52,14 @@ export class SenderMarks {
   judge(epoch: number, lane: number, sequence: number, resent: boolean): MarkVerdict {
     const known = this.#lanes[this.#indexOf(epoch, lane)]
     if (known !== undefined && sequence <= known.sequence) return 'duplicate'
-    return resent && !(known?.isSure ?? this.#isSureOf(epoch)) ? 'doubtful' : 'new'
+    if (!resent || (known?.isSure ?? this.#isSureOf(epoch))) return 'new'
+    return this.#isTraced ? 'untraced' : 'doubtful'
+  }
+
+  /** How many messages at the beginning of a batch, which is no duplicate, an earlier process of ours has taken. */
+  takenOf(epoch: number, lane: number, sequence: number): number {
+    const batch = this.#restored
+    return batch !== undefined && isSame(batch, epoch, lane, sequence) ? batch.taken : 0
   }
 
   /** What was on its way before goes before all else, whatever its lane: so one that brought nothing yet is as sure as the others. */
@@ -55,9 +81,38 @@ export class SenderMarks {
     if (!resent && !known.isSure) for (const lane of this.#lanes) if (lane.epoch === epoch) lane.isSure = true
   }
 
+  /** A batch, which was taken, is gone through message by message. */
+  begin(epoch: number, lane: number, sequence: number, batch: { readonly taken: number }): void {
+    this.#underWay = { epoch, lane, sequence, batch }
+  }
+
+  end(): void {
+    this.#underWay = undefined
+  }
+
+  /** All that is taken up to now, for the next process. */
+  kept(): KeptMarks {
+    const underWay = this.#underWay
+    const lanes = this.#lanes.map(({ epoch, lane, sequence, isSure }) => {
+      const isUnderWay = underWay !== undefined && isSame(underWay, epoch, lane, sequence)
+      return { epoch, lane, sequence: isUnderWay ? sequence - 1 : sequence, isSure }
+    })
+    if (underWay === undefined) return { lanes, underWay }
+    const { epoch, lane, sequence, batch } = underWay
+    return { lanes, underWay: { epoch, lane, sequence, taken: batch.taken } }
+  }
+
+  /** What an earlier process of ours had taken when it last said so. */
+  restore(kept: KeptMarks): void {
+    this.#restored = kept.underWay
+    this.#isTraced = true
+    this.merge(kept.lanes.map((lane) => ({ ...lane, isSure: false })))
+  }
+
   /** Another node may have taken more of any lane than we know. */
   doubt(): void {
     for (const lane of this.#lanes) lane.isSure = false
+    this.#isTraced = false
   }
 
   /** What another node has taken. Of one lane the highest counts. */
@@ -94,9 +149,19 @@ export class SenderMarks {
   }
 }
 
+function isSame(batch: Omit<BatchUnderWay, 'taken'>, epoch: number, lane: number, sequence: number): boolean {
+  return batch.epoch === epoch && batch.lane === lane && batch.sequence === sequence
+}
+
 export class HighWaterMarks {
   /** Whoever came last is the last one. */
   readonly #senders = new Map<string, SenderMarks>()
+  readonly #forgotten: (node: string) => void
+
+  /** @param forgotten told of each node of which nothing is known any more */
+  constructor(forgotten: (node: string) => void = () => undefined) {
+    this.#forgotten = forgotten
+  }
 
   /** Those of this node of the cluster: what is known of it, or nothing. Too many nodes, and the one that came longest ago is forgotten. */
   of(node: string): SenderMarks {
@@ -104,8 +169,15 @@ export class HighWaterMarks {
     this.#senders.delete(node)
     this.#senders.set(node, marks)
     const [oldest] = this.#senders.keys()
-    if (this.#senders.size > SENDERS_MAX && oldest !== undefined) this.#senders.delete(oldest)
+    if (this.#senders.size > SENDERS_MAX && oldest !== undefined) {
+      this.#senders.delete(oldest)
+      this.#forgotten(oldest)
+    }
     return marks
+  }
+
+  senders(): Iterable<readonly [node: string, marks: SenderMarks]> {
+    return this.#senders
   }
 
   /** The same without remembering that it was asked for. */

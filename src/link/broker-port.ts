@@ -97,8 +97,12 @@ export interface LinkBatch {
   readonly origin: string
   /** What gathered during an outage: it comes faster than it was published. */
   readonly isBacklog: boolean
+  /** Kept sessions are sent nothing of it that is not on the disk: what was not there before a crash comes again. */
+  readonly isKept?: boolean
   /** Before the first message. From now on the batch counts as taken: if it comes again, it is a duplicate. */
   begin(): void
+  /** The message that was shown last went to somebody for whom nothing was kept. */
+  untraced?(): void
   /** Makes the view show the next message. False after the last one, and then it is done with. */
   next(view: PublishView): boolean
   /** Shows the first message again; only before `begin`. */

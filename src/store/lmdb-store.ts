@@ -18,6 +18,7 @@ const TABLES: readonly Table[] = [
   'outbox',
   'ledgers',
   'routes',
+  'marks',
 ]
 /** What stands in each table, and how. To be raised when a program that knows the old layout can't read the new one. */
 const LAYOUT = 'isthmus 1'

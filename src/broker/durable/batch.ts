@@ -9,7 +9,7 @@ import type { ShareGroup } from '../sessions/subscription.ts'
 import type { StoredSession } from './stored-session.ts'
 
 /** What a delivery is, in one number: there may be many of them, and each lives until it is acknowledged. */
-const flag = { qos: 3, retain: 4, committed: 8, sent: 16 } as const
+const flag = { qos: 3, retain: 4, committed: 8, sent: 16, held: 32 } as const
 
 /** One message on its way to one kept session. */
 export class StoredDelivery implements Queued {
@@ -58,6 +58,15 @@ export class StoredDelivery implements Queued {
 
   committed(): void {
     this.#flags |= flag.committed
+  }
+
+  /** At QoS 1, too, it is sent only once it is on disk: it comes again if it never got there. */
+  hold(): void {
+    this.#flags |= flag.held
+  }
+
+  get isHeld(): boolean {
+    return (this.#flags & (flag.held | flag.committed)) === flag.held
   }
 
   /** Whether it was sent already, so far as is known after a restart. */

@@ -236,9 +236,25 @@ export class Journal {
     if (this.#state === 'due' && this.#gathering.isEmpty) this.#begin()
   }
 
+  /**
+   * Commits now what there is to be committed, in this call: somebody has changes that belong to it. `busy`: one is on its way.
+   */
+  lead(): 'carried' | 'nothing' | 'busy' {
+    if (this.#state === 'committing') return 'busy'
+    if (this.#state === 'idle' || this.#state === 'closed' || this.#gathering.isEmpty) return 'nothing'
+    if (this.#state === 'lazy') this.#state = 'due'
+    const commit = this.gatheringCommit
+    this.#begin()
+    return this.gatheringCommit > commit ? 'carried' : 'busy'
+  }
+
   readonly #begin = (): void => {
     if (this.#state !== 'due' && this.#state !== 'failing') return
     this.#timer?.cancel()
+    if (this.#store?.isBusy === true) {
+      this.#timer = this.#options.clock.after(LULL_MS, this.#begin)
+      return
+    }
     // If nothing is left to write, only a write tells whether the disk takes something again.
     if (this.#isFailing) this.#gathering.nextSession = this.#nextSession
     this.#compact()
@@ -299,8 +315,9 @@ export class Journal {
     const sessions = new Set<Session>()
     for (const delivery of deliveries) {
       if (delivery === undefined || delivery.isCommitted) continue
+      const isAwaited = delivery.qos === 2 || delivery.isHeld
       delivery.committed()
-      if (delivery.qos === 2) sessions.add(delivery.owner.session)
+      if (isAwaited) sessions.add(delivery.owner.session)
     }
     for (const session of sessions) this.#options.wake(session)
   }

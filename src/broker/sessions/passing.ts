@@ -28,6 +28,8 @@ export class Passing implements PassingPublish {
   isTold = false
   /** What links that took it want its publisher to wait for. */
   debt: Debt | undefined
+  /** Kept sessions are sent it only once it is on disk. */
+  isHeld = false
   /** For a copy: when it was published, which for a message from a link is told by a clock of the other cluster. */
   #publishedAtMs = 0
   #publication: Publication | undefined
@@ -41,6 +43,7 @@ export class Passing implements PassingPublish {
     this.#publishedAtMs = nowMs
     this.expirySeconds = this.view.messageExpiryInterval
     this.origin = undefined
+    this.isHeld = false
     this.ownsBytes = true
     this.isLasting = true
     this.isRetainRefused = false
@@ -53,7 +56,11 @@ export class Passing implements PassingPublish {
    * One of a batch of a peer, which the view shows; its bytes may be changed. Returns whether it is still alive: that is judged by how
    * old it was when it was sent, and by our own clock, for the two clusters' clocks may differ.
    */
-  fromLink(topic: string, { publisher, publishedAtMs, ageMs, origin, isTold }: LinkBatch, nowMs: number): boolean {
+  fromLink(
+    topic: string,
+    { publisher, publishedAtMs, ageMs, origin, isTold, isKept }: LinkBatch,
+    nowMs: number,
+  ): boolean {
     const { view } = this
     this.topic = topic
     this.session = undefined
@@ -62,6 +69,7 @@ export class Passing implements PassingPublish {
     this.#publishedAtMs = publishedAtMs
     this.expirySeconds = view.messageExpiryInterval
     this.origin = origin
+    this.isHeld = isKept === true
     this.ownsBytes = true
     this.isLasting = false
     this.isRetainRefused = false
@@ -95,6 +103,7 @@ export class Passing implements PassingPublish {
     this.#publishedAtMs = publication.receivedAtMs
     this.expirySeconds = publication.expirySecondsLeft(nowMs)
     this.origin = publication.origin
+    this.isHeld = false
     this.ownsBytes = false
     this.isLasting = false
     this.isRetainRefused = false

@@ -225,7 +225,8 @@ export class Session {
     }
     const { stored } = this
     // At QoS 2 only what is on disk is sent: after a crash its identifier must not be another message's.
-    const goesNow = outlet !== undefined && (qos === 0 || (this.isReady && (qos === 1 || stored === undefined)))
+    const waitsForDisk = stored !== undefined && (qos === 2 || passing.isHeld)
+    const goesNow = outlet !== undefined && (qos === 0 || (this.isReady && !waitsForDisk))
     let queued: Queued | undefined
     const mustKeep = !goesNow || (qos > 0 && (this.#isKept || group !== undefined))
     if (stored !== undefined && qos > 0 && goesNow) {
@@ -235,6 +236,7 @@ export class Session {
       const isBrief = stored !== undefined && qos > 0 && outlet !== undefined
       const publication = isBrief ? passing.borrowed : passing.publication
       queued = this.#hold(publication, qos, retain, target.subscriptionIdentifiers, group)
+      if (passing.isHeld && queued instanceof StoredDelivery) queued.hold()
     }
     if (!goesNow) return this.#enqueue(queued!)
     form.qos = qos
@@ -339,7 +341,8 @@ export class Session {
 
   /** Whether it is on disk, where it has to be, and nothing else has its identifier. */
   #maySend(queued: Queued): boolean {
-    if (queued.qos < 2 || !(queued instanceof StoredDelivery)) return true
+    if (!(queued instanceof StoredDelivery)) return true
+    if (queued.qos < 2) return !queued.isHeld
     return queued.isCommitted && !this.window.has(qos2Id(queued))
   }
 

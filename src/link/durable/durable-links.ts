@@ -7,6 +7,7 @@ import type { InboundLedgerSnapshot } from '../../lanes/inbound-ledger.ts'
 import type { KeptBatch } from '../../lanes/outbox-batch.ts'
 import { LedgerBook } from './ledger-book.ts'
 import { type KeptOutbox, LinkKeeper } from './link-keeper.ts'
+import { MarkBook, type Safety } from './mark-book.ts'
 import { OutboxJournal, type OutboxJournalOptions } from './outbox-journal.ts'
 import { DamagedOutbox, decodeBatch, decodeLedger, type LedgerCounts, readLedgerKey } from './outbox-records.ts'
 import type { LinkChange, LinkTable, OutboxStore } from './outbox-store.ts'
@@ -17,6 +18,8 @@ export interface RestorableOutbox extends KeptOutbox {
   readonly ledger: Ledger
   restore(batches: readonly KeptBatch[], steadyMs: number, wallMs: number): readonly KeptBatch[]
 }
+
+const allSafe: Safety = { isSettled: true, isKept: true, whenKept: (call) => call() }
 
 /** The loop goes on after so many milliseconds of reading. */
 const SLICE_MS = 10
@@ -30,13 +33,21 @@ export class DurableLinks {
   readonly #options: OutboxJournalOptions
   readonly #store: OutboxStore
   readonly #journal: OutboxJournal
+  /** What was taken of the peers' nodes. */
+  readonly marks: MarkBook
   readonly #found = new Map<string, KeptBatch[]>()
   #watch: { cancel(): void } | undefined
 
-  constructor(store: OutboxStore, options: OutboxJournalOptions) {
+  /** @param safety of what came from peers; left out, all of it is safe at any time */
+  constructor(store: OutboxStore, options: OutboxJournalOptions, safety: Safety = allSafe) {
     this.#store = store
     this.#options = options
     this.#journal = new OutboxJournal(store, this.#ledgers, options)
+    this.marks = new MarkBook({
+      clock: options.clock,
+      safety,
+      commit: (changes) => this.#journal.carry((others) => store.commit([...others, ...changes()])),
+    })
   }
 
   /** Reads the store, in slices. To be called once, before any link is there. Rejects with `DamagedOutbox`. */
@@ -53,6 +64,7 @@ export class DurableLinks {
       else batches.push({ id, frame })
     })
     await this.#each('routes', damages, (key, value) => this.#journal.routes.found(key, value))
+    await this.#each('marks', damages, (key, value) => this.marks.found(key, value))
     if (damages.length > 0) throw new DamagedOutbox(describe(damages))
     this.#watchLedgers()
   }
@@ -123,19 +135,35 @@ export class DurableLinks {
     }
     // Those of peers are asked for when they come.
     for (const name of this.#ledgers.unclaimed('in')) if (!configured.has(name)) this.#ledgers.forget('in', name)
+    this.marks.dropOthers(configured)
     for (const name of this.#journal.routes.names()) if (!configured.has(name)) this.#journal.routes.forget(name)
   }
 
-  /** See `OutboxJournal.carry`. */
-  carry(write: (changes: readonly LinkChange[]) => Promise<void>): Promise<void> {
-    return this.#journal.carry(write)
+  /** See `OutboxJournal.carry`. With what batches of peers brought goes, too, that they were taken: as of this moment. */
+  async carry(write: (changes: readonly LinkChange[]) => Promise<void>): Promise<void> {
+    const marks = this.marks.begin()
+    if (marks.length === 0) return await this.#journal.carry(write)
+    try {
+      await this.#journal.carry((changes) => write([...changes, ...this.marks.changes(marks)]))
+      this.marks.written(marks)
+    } catch (error) {
+      this.marks.failed(marks)
+      throw error
+    }
+  }
+
+  /** Resolves when all is on the disk that may be there, or the disk takes nothing. */
+  /** See `OutboxJournal.isCommitting`. */
+  get isCommitting(): boolean {
+    return this.#journal.isCommitting
   }
 
   flush(): Promise<void> {
-    return this.#journal.flush()
+    return this.marks.isDue ? this.marks.flush().then(() => this.#journal.flush()) : this.#journal.flush()
   }
 
   close(): void {
+    this.marks.close()
     this.#watch?.cancel()
     this.#journal.close()
   }

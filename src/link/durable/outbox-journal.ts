@@ -20,7 +20,15 @@ export type OutboxJournalOptions = {
   readonly log: LinkLog
   /** Calls in the next turn of the event loop. */
   readonly defer: (call: () => void) => void
+  /**
+   * Asks who else writes to the store to write now what it has to, which comes with `carry` within the call: so that no commit has a
+   * message that was taken from a client without the word that it was. `busy`: it can't just now.
+   */
+  readonly lead?: () => Leading
 }
+
+/** `carried`: `carry` was called. `nothing`: there is nothing to write. */
+export type Leading = 'carried' | 'nothing' | 'busy'
 
 /** Under load it is better to let some messages gather; one that comes alone does not have to wait. As the broker's journal has it. */
 const GAP_MS_MAX = 10
@@ -141,6 +149,11 @@ export class OutboxJournal implements KeeperOwner {
     this.routes.close()
   }
 
+  /** Whether a commit is on its way: what is to be carried would wait for it, and by then be of another moment. */
+  get isCommitting(): boolean {
+    return this.#underWay !== undefined
+  }
+
   get #hasNothing(): boolean {
     for (const keeper of this.#keepers) if (!keeper.isIdle) return false
     return true
@@ -170,7 +183,14 @@ export class OutboxJournal implements KeeperOwner {
 
   readonly #begin = (): void => {
     if (this.#state !== 'due' && this.#state !== 'failing') return
-    this.#commit(this.#write).catch(ignoreTold)
+    const leading = this.#options.lead?.() ?? 'nothing'
+    if (leading === 'nothing') this.#commit(this.#write).catch(ignoreTold)
+    // If it was not for us it may have had nothing of ours to take along.
+    else if (leading === 'busy' || this.#isWaiting) this.#timer = this.#options.clock.after(LULL_MS, this.#begin)
+  }
+
+  get #isWaiting(): boolean {
+    return this.#state === 'due' || this.#state === 'failing'
   }
 
   /** @param all also what could wait */

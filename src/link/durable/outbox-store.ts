@@ -1,7 +1,8 @@
 /** What durable links need of a disk. The node's store satisfies it, and carries what the broker keeps as well. */
 
-/** `outbox`: batches that wait to cross. `ledgers`: where the messages of each link stand. `routes`: what the peers want. */
-export type LinkTable = 'outbox' | 'ledgers' | 'routes'
+/** `outbox`: batches that wait to cross. `ledgers`: where the messages of each link stand. `routes`: what the peers want. `marks`: what was
+ * taken of them. */
+export type LinkTable = 'outbox' | 'ledgers' | 'routes' | 'marks'
 
 /** A new value for a key of a table, or `undefined` to remove it. */
 export type LinkChange = { readonly table: LinkTable; readonly key: Buffer; readonly value: Buffer | undefined }

@@ -20,22 +20,30 @@ export type ArrivingBatchOptions = {
   readonly mayRetain: boolean
   readonly topics: TopicVerdicts
   readonly ledger: InboundLedger
+  /** Whether it comes again if it is not on the disk when our process ends. */
+  readonly isKept: boolean
+  /** So many messages at its beginning were taken already. */
+  readonly skip: number
   /** It is going to be taken. */
   readonly begun: () => void
-  /** All of it was shown; so many messages came in. */
-  readonly ended: (accepted: number) => void
+  /** All of it was shown; so many messages came in, and so many of those went to somebody for whom nothing was kept. */
+  readonly ended: (accepted: number, untraced: number) => void
 }
 
 export class ArrivingBatch implements LinkBatch {
   readonly sender: string
   readonly origin: string
   readonly isBacklog: boolean
+  readonly isKept: boolean
+  /** Messages that were shown since it was begun, and those that need not be. */
+  taken = 0
   readonly #options: ArrivingBatchOptions
   readonly #cursor: BatchCursor
   #hasBegun = false
   #accepted = 0
   #notInTopics = 0
   #malformed = 0
+  #untraced = 0
 
   constructor(options: ArrivingBatchOptions) {
     this.#options = options
@@ -43,6 +51,7 @@ export class ArrivingBatch implements LinkBatch {
     this.sender = options.sender
     this.origin = options.origin
     this.isBacklog = options.isBacklog
+    this.isKept = options.isKept
   }
 
   begin(): void {
@@ -50,6 +59,13 @@ export class ArrivingBatch implements LinkBatch {
     // Whoever looked through it before counted nothing that counts.
     this.#accepted = this.#notInTopics = this.#malformed = 0
     this.#options.begun()
+    const { skip } = this.#options
+    while (this.taken < skip && this.#cursor.next()) this.taken += 1
+    this.#options.ledger.refuse('duplicate', this.taken)
+  }
+
+  untraced(): void {
+    this.#untraced += 1
   }
 
   rewind(): void {
@@ -59,6 +75,7 @@ export class ArrivingBatch implements LinkBatch {
   next(view: PublishView): boolean {
     const cursor = this.#cursor
     while (cursor.next()) {
+      if (this.#hasBegun) this.taken += 1
       if (this.#show(view)) return true
       this.refuse()
     }
@@ -84,7 +101,7 @@ export class ArrivingBatch implements LinkBatch {
     ledger.accept(this.#accepted)
     ledger.refuse('not_in_topics', this.#notInTopics)
     ledger.refuse('malformed', this.#malformed)
-    ended(this.#accepted)
+    ended(this.#accepted, this.#untraced)
   }
 
   get publisher(): Publisher {

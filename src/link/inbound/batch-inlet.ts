@@ -103,8 +103,9 @@ export class BatchInlet {
       ledger.refuse('duplicate', cursor.count)
       return { type: 'again', sender: id }
     }
-    const begun = (): void => {
+    const begun = (arriving?: ArrivingBatch): void => {
       if (sequence > 0) marks.take(epoch, lane, sequence, isResent)
+      if (sequence > 0 && arriving !== undefined) marks.begin(epoch, lane, sequence, arriving)
       this.#speakers.taken(speaker)
       if (verdict === 'doubtful') ledger.maybeDuplicate(cursor.count)
     }
@@ -113,22 +114,28 @@ export class BatchInlet {
       ledger.refuse('link_disabled', cursor.count)
       return reasonCode.implementationSpecificError
     }
-    const ended = (accepted: number): void => {
+    const ended = (accepted: number, untraced: number): void => {
+      if (sequence > 0) marks.end()
+      this.#speakers.taken(speaker)
+      if (verdict === 'untraced') ledger.maybeDuplicate(untraced)
       if (accepted > 0) peer.lastMessageAtMs = Math.trunc(this.#ports.clock.nowMs())
     }
-    return new ArrivingBatch({
+    const arriving: ArrivingBatch = new ArrivingBatch({
       sender: id,
       origin: cluster,
       isBacklog: lane === 1,
+      isKept: link.durable && sequence > 0 && this.#ports.keptMarks?.() !== undefined,
+      skip: sequence > 0 ? marks.takenOf(epoch, lane, sequence) : 0,
       cursor,
       frame,
       sentAtMs,
       topics: this.#topicsOf(link),
       mayRetain: link.retained !== 'off',
       ledger,
-      begun,
+      begun: () => begun(arriving),
       ended,
     })
+    return arriving
   }
 
   /**

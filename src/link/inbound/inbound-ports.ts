@@ -1,4 +1,5 @@
 /** What the accepting side of links needs from the rest of the node. */
+import type { KeptMarks } from '../../lanes/high-water-marks.ts'
 import type { InboundLedgerSnapshot } from '../../lanes/inbound-ledger.ts'
 import type { LinkConfig } from '../../config/config.ts'
 import type { RoutePair } from '../../routes/actor-routes.ts'
@@ -34,6 +35,27 @@ export interface RoutesToKeep {
   pairsIn(actor: string, bucket: number): readonly RoutePair[]
 }
 
+/** What was taken of the nodes of durable links' peers, over restarts. */
+export interface InboundMarks {
+  /** What stood on the disk when the node started; only once. */
+  claim(link: string, node: string): KeptMarks | undefined
+  /** From now on this is on the disk, with what it brought: as of when it was touched last, or a moment before. */
+  keep(link: string, node: string, source: MarksToKeep): KeptSender
+  /** Nothing of it is on the disk any more. @param node left out: of no node of the link */
+  forget(link: string, node?: string): void
+}
+
+export interface KeptSender {
+  /** Something was taken. */
+  touch(): void
+}
+
+/** `SenderMarks` satisfies it. */
+export interface MarksToKeep {
+  /** All that is taken up to now. */
+  kept(): KeptMarks
+}
+
 export type InboundPorts = {
   readonly localCluster: string
   /** This process, for peers of our kind; left out, there are none. */
@@ -55,6 +77,8 @@ export type InboundPorts = {
   readonly ledgers?: () => InboundLedgers | undefined
   /** What the peers of durable links want, over restarts; `undefined` where there is no store. */
   readonly routes?: () => { routesOf(link: string): KeptRoutes } | undefined
+  /** The same for what was taken of them. */
+  readonly keptMarks?: () => InboundMarks | undefined
   /** Names of all links that are configured. With `sharing`: what their peers want is followed before they come to this node. */
   readonly links?: () => Iterable<string>
   readonly log: Record<'debug' | 'info' | 'warn', (fields: object, event: string) => void>

@@ -8,7 +8,7 @@ import type { QoS } from '../../packets/message.ts'
 import { reasonCode } from '../../packets/reason-code.ts'
 import type { LinkClient } from '../broker-port.ts'
 import { answerTo, decodeGreeting, encodeGreeting, noVersionInCommon, type Greeting } from '../native/greeting.ts'
-import type { InboundPorts } from './inbound-ports.ts'
+import type { InboundPorts, KeptSender } from './inbound-ports.ts'
 import { messageTopic } from './link-topic.ts'
 import { gatherMarks, type MarkSharing, readQuestion } from './mark-sharing.ts'
 
@@ -34,6 +34,8 @@ export class NativeSpeakers {
   /** How many other members have gone, with what they knew; and how many had when a sender's marks were last known to be all. */
   #gone = 0
   readonly #goneBefore = new WeakMap<SenderMarks, number>()
+  /** Those that outlive the process. */
+  readonly #kept = new WeakMap<SenderMarks, KeptSender>()
   #stops: readonly (() => void)[] | undefined
 
   constructor(ports: InboundPorts, maySpeak: MaySpeak) {
@@ -57,7 +59,7 @@ export class NativeSpeakers {
     const answer = greeting === undefined ? undefined : this.#answerTo(client, greeting)
     if (greeting === undefined || answer === undefined) return undefined
     const { cluster, node } = greeting
-    const marks = this.#marksOf(cluster).of(node)
+    const marks = this.#marksFor(cluster, node)
     const speaker = { id: `${cluster}/${node}`, cluster, node, marks }
     this.#speakers.set(client, speaker)
     const { marks: sharing, log } = this.#ports
@@ -75,6 +77,7 @@ export class NativeSpeakers {
     return answer === undefined ? undefined : encodeGreeting(answer)
   }
 
+  /** Those of a node that is about to speak, with what an earlier process of ours knew. */
   /** Once, however often it comes. */
   #logUnanswered(greeting: Greeting): void {
     const { cluster, node } = greeting
@@ -84,10 +87,38 @@ export class NativeSpeakers {
     this.#ports.log.warn({ link: cluster, node, reason }, 'cluster_link_not_native')
   }
 
-  #marksOf(cluster: string): HighWaterMarks {
-    const marks = this.#marks.get(cluster) ?? new HighWaterMarks()
-    this.#marks.set(cluster, marks)
+  #marksFor(cluster: string, node: string): SenderMarks {
+    const ofCluster =
+      this.#marks.get(cluster) ?? new HighWaterMarks((gone) => this.#ports.keptMarks?.()?.forget(cluster, gone))
+    this.#marks.set(cluster, ofCluster)
+    const isKnown = ofCluster.peek(node) !== undefined
+    const marks = ofCluster.of(node)
+    const kept = this.#ports.keptMarks?.()
+    const isDurable = this.#ports.link(cluster)?.durable === true
+    const found = isKnown ? undefined : kept?.claim(cluster, node)
+    if (found !== undefined && isDurable) {
+      marks.restore(found)
+      // What is kept here is not all that it comes to: others may have had their share without it.
+      if (this.#ports.marks !== undefined) marks.doubt()
+    }
+    if (isDurable) this.#keep(cluster, node, marks)
     return marks
+  }
+
+  #keep(cluster: string, node: string, marks: SenderMarks): void {
+    const kept = this.#ports.keptMarks?.()
+    if (kept !== undefined && !this.#kept.has(marks)) this.#kept.set(marks, kept.keep(cluster, node, marks))
+  }
+
+  /** What was taken of a cluster outlives the process if the link to it is durable, and not otherwise. */
+  #keepByLinks(): void {
+    const { keptMarks, link: linkTo, links } = this.#ports
+    for (const [cluster, ofCluster] of this.#marks) {
+      for (const [node, marks] of ofCluster.senders())
+        if (linkTo(cluster)?.durable === true) this.#keep(cluster, node, marks)
+        else this.#kept.delete(marks)
+    }
+    for (const cluster of links?.() ?? []) if (linkTo(cluster)?.durable !== true) keptMarks?.()?.forget(cluster)
   }
 
   async #whenAsked(
@@ -113,6 +144,7 @@ export class NativeSpeakers {
 
   /** A batch of it is taken here: what members that are gone since knew does not matter. */
   taken({ marks }: Speaker): void {
+    this.#kept.get(marks)?.touch()
     if (this.#ports.marks !== undefined) this.#goneBefore.set(marks, this.#gone)
   }
 
@@ -134,8 +166,13 @@ export class NativeSpeakers {
       const isStill = isNative(linkTo(cluster), false) && this.#maySpeak(client, cluster, messageTopic(cluster), 1)
       if (!isStill) this.end(client, reasonCode.administrativeAction, `the link to ${cluster} is another one now`)
     }
-    for (const cluster of this.#marks.keys()) if (linkTo(cluster) === undefined) this.#marks.delete(cluster)
+    for (const cluster of this.#marks.keys()) {
+      if (linkTo(cluster) !== undefined) continue
+      this.#marks.delete(cluster)
+      this.#ports.keptMarks?.()?.forget(cluster)
+    }
     for (const cluster of this.#unanswered.keys()) if (linkTo(cluster) === undefined) this.#unanswered.delete(cluster)
+    this.#keepByLinks()
   }
 
   #share(): (() => void)[] {
@@ -154,7 +191,7 @@ export class NativeSpeakers {
         this.end(client, reasonCode.sessionTakenOver, 'the node speaks to another node of the cluster')
     // What the other member finds here it takes for safe.
     await new Promise<void>((resolve) => sharing.whenSafe(resolve))
-    const marks = this.#marks.get(cluster)?.peek(node)
+    const marks = this.#ports.link(cluster) === undefined ? undefined : this.#marksFor(cluster, node)
     if (marks === undefined) return []
     if (this.#goneBefore.get(marks) !== this.#gone) marks.doubt()
     return marks.snapshot()

@@ -1,7 +1,8 @@
 /**
  * A durable link under load, one of whose ends is killed at random moments and started again on what is on its disk. What the
  * publisher was acknowledged arrives. If it is the sender that dies, nothing comes twice but what its publisher sent twice, and nothing
- * of QoS 2. `SEED=n` replays the moments.
+ * of QoS 2. If it is the receiver, nothing comes twice over the link: what a reader who was there is sent again is what it had not
+ * acknowledged, or not long ago, at QoS 1. `SEED=n` replays the moments.
  */
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
@@ -21,6 +22,8 @@ const DEADLINE_MS = 60_000
 class Crowd {
   readonly publisher = new CrashClient('publisher', true, undefined, { identifiers: 60, receiveMaximum: 60 })
   readonly reader = new CrashClient('reader', true, 't', { identifiers: 6, receiveMaximum: 100 })
+  /** Is there at the beginning and at the end. */
+  readonly absent = new CrashClient('absent', true, 't', { identifiers: 6, receiveMaximum: 1_000 })
   /** Not acknowledged when a connection went: they were sent twice, perhaps. */
   readonly sentTwice = new Set<string>()
   readonly #published: string[] = []
@@ -60,14 +63,14 @@ class Crowd {
     }
   }
 
-  missing(): string[] {
-    const got = new Set(this.reader.got.map(({ text }) => text))
+  missing(by = this.reader): string[] {
+    const got = new Set(by.got.map(({ text }) => text))
     return this.publisher.acknowledged.map(({ text }) => text).filter((text) => !got.has(text))
   }
 
-  doubles(): { readonly text: string; readonly qos: number }[] {
+  doubles(by = this.reader): { readonly text: string; readonly qos: number }[] {
     const seen = new Set<string>()
-    return this.reader.got.filter(({ text }) => seen.size === seen.add(text).size)
+    return by.got.filter(({ text }) => seen.size === seen.add(text).size)
   }
 }
 
@@ -92,11 +95,13 @@ async function killAgainAndAgain(t: TestContext, victim: 0 | 1): Promise<Crowd> 
   const random = seeded(seed)
   const pair = await startPair(t, { topics: ['t', 'probe'], link: { durable: true } })
   const crowd = new Crowd()
-  const { publisher, reader } = crowd
-  t.after(() => [publisher, reader].forEach((client) => client.lost()))
+  const { publisher, reader, absent } = crowd
+  t.after(() => [publisher, reader, absent].forEach((client) => client.lost()))
   const port = (at: 0 | 1): number => pair.nodes[at]!.mqttPort
   crowd.join(reader, port(1))
-  await until('subscription', () => reader.isSubscribed)
+  crowd.join(absent, port(1))
+  await until('subscription', () => reader.isSubscribed && absent.isSubscribed)
+  absent.lost()
   await routed(t, pair)
   crowd.join(publisher, port(0))
   for (let kill = 0; kill < KILLS; kill += 1) {
@@ -116,6 +121,8 @@ async function killAgainAndAgain(t: TestContext, victim: 0 | 1): Promise<Crowd> 
     'message that is missing',
     () => reader.got.length >= publisher.acknowledged.length && crowd.missing().length === 0,
   )
+  crowd.join(absent, port(1))
+  await until('message for who was away', () => crowd.missing(absent).length === 0)
   t.diagnostic(
     `${publisher.acknowledged.length} acknowledged, ${crowd.doubles().length} came twice over ${KILLS} kills`,
   )
@@ -125,12 +132,18 @@ async function killAgainAndAgain(t: TestContext, victim: 0 | 1): Promise<Crowd> 
 
 test('the sender is killed: nothing that it acknowledged is lost, and nothing is doubled but by its publisher', async (t) => {
   const crowd = await killAgainAndAgain(t, 0)
-  assert.deepEqual(
-    crowd.doubles().filter(({ text, qos }) => qos === 2 || !crowd.sentTwice.has(text)),
-    [],
-  )
+  for (const reader of [crowd.reader, crowd.absent])
+    assert.deepEqual(
+      crowd.doubles(reader).filter(({ text, qos }) => qos === 2 || !crowd.sentTwice.has(text)),
+      [],
+    )
 })
 
-test('the receiver is killed: nothing is lost', async (t) => {
-  await killAgainAndAgain(t, 1)
+test('the receiver is killed: nothing is lost, and nothing comes twice over the link', async (t) => {
+  const crowd = await killAgainAndAgain(t, 1)
+  assert.deepEqual(crowd.doubles(crowd.absent), [])
+  assert.deepEqual(
+    crowd.doubles().filter(({ qos }) => qos === 2),
+    [],
+  )
 })

@@ -11,14 +11,19 @@ export class LinkStore implements OutboxStore {
   isPrompt = false
   commits = 0
 
-  constructor(tables: Tables = { outbox: new Map(), ledgers: new Map(), routes: new Map() }) {
+  constructor(tables: Tables = { outbox: new Map(), ledgers: new Map(), routes: new Map(), marks: new Map() }) {
     this.#tables = tables
   }
 
   /** What a new process finds. */
   afterCrash(): LinkStore {
-    const { outbox, ledgers, routes } = this.#tables
-    return new LinkStore({ outbox: new Map(outbox), ledgers: new Map(ledgers), routes: new Map(routes) })
+    const { outbox, ledgers, routes, marks } = this.#tables
+    return new LinkStore({
+      outbox: new Map(outbox),
+      ledgers: new Map(ledgers),
+      routes: new Map(routes),
+      marks: new Map(marks),
+    })
   }
 
   *entriesAfter(table: LinkTable, after: Buffer | undefined): Iterable<readonly [Buffer, Buffer]> {
