@@ -16,6 +16,7 @@ import { Account, type Publishing, type Reader } from './account.ts'
 import { longQueues } from './cluster/traffic.ts'
 import { connectClient, subscribe } from './clients.ts'
 import { type Cluster, linkTo, nodeFile, reserve, temporaryDirectory } from './clusters.ts'
+import { isthmus } from './isthmus.ts'
 
 const PER_SECOND = Number(process.env['ISTHMUS_TEST_PER_SECOND'] ?? 500)
 const PUBLISHERS = 4
@@ -29,15 +30,18 @@ const everything: ISubscriptionMap = { 't/#': { qos: 2 } }
 type Handle = (topic: string, payload: Buffer, packet: IPublishPacket) => void
 type Move = (before: MqttClient, after: MqttClient, subscriptions: ISubscriptionMap, handle: Handle) => Promise<void>
 
-/** `moveSubscriber` as it stands in README. */
+/** What stands in README's section in this language. */
+function blocksOfReadme(language: string): string[] {
+  const page = readFileSync('README.md', 'utf8')
+  const section = page.split('\n## ').find((part) => part.startsWith('Moving to another cluster')) ?? ''
+  const blocks = section.split('```').filter((part) => part.startsWith(`${language}\n`))
+  return blocks.map((block) => block.slice(language.length))
+}
+
+/** `moveSubscriber` as it stands there. */
 async function moveOfReadme(): Promise<Move> {
-  const section = readFileSync('README.md', 'utf8')
-    .split('\n## ')
-    .find((part) => part.startsWith('Moving to another'))
-  const code = /```js\n(.*?)```/s.exec(section ?? '')?.[1]
-  assert(code !== undefined)
   const file = join(temporaryDirectory(), 'move.mjs')
-  writeFileSync(file, code)
+  writeFileSync(file, blocksOfReadme('js').join(''))
   const { moveSubscriber }: { moveSubscriber: Move } = await import(pathToFileURL(file).href)
   return moveSubscriber
 }
@@ -93,6 +97,16 @@ class Side {
     this.node.reload({ ...config, cluster: { ...config.cluster, links: [] } })
   }
 }
+
+test('the configurations of README’s recipe are good', async () => {
+  const files = blocksOfReadme('hocon')
+  assert.equal(files.length, 2)
+  for (const text of files) {
+    const file = join(temporaryDirectory(), 'recipe.conf')
+    writeFileSync(file, text)
+    assert.equal((await isthmus('conf', 'check', file)).code, 0)
+  }
+})
 
 for (const { peer, link } of [
   { peer: 'one of our kind', link: {} },
