@@ -34,6 +34,13 @@ const frameLimits: OpsLimits = { opsMax: 1_024, bytesMax: 65_536 }
 /** Changes during an outage of minutes; a longer one is cheaper to compare. */
 const journalLimits: OpsLimits = { opsMax: 16_384, bytesMax: 2 * 2 ** 20 }
 
+/**
+ * The first pieces on a connection are small, so many of them: at a peer that has just begun none of this runs as fast as it soon
+ * will, and a long one would keep it for too long.
+ */
+const smallPieces = 32
+const smallPieceMax = 128
+
 const isThere = 1
 
 export class LinkRoutes {
@@ -42,6 +49,8 @@ export class LinkRoutes {
   readonly #map: MapSource
   /** Somebody may know of a change: until then none need be remembered. */
   #isSpoken = false
+  /** Pieces told on this connection, as long as they are small. */
+  #pieces = 0
   #confirmed: { readonly seq: number; readonly size: number } | undefined
 
   constructor({ source, cluster, incarnation, hashKey, frame, journal }: LinkRoutesOptions) {
@@ -101,7 +110,9 @@ export class LinkRoutes {
 
   /** `undefined`: the question was for a former life. */
   answer(question: MapQuestion): RouteStatement | undefined {
-    return this.#map.answer(question)
+    const isSmall = this.#pieces < smallPieces
+    if (question.type === 'pull' && isSmall) this.#pieces += 1
+    return this.#map.answer(question, isSmall ? smallPieceMax : undefined)
   }
 
   /** The peer says that it has all up to a change. Of a former life, or of changes that were never made, it counts for nothing. */
@@ -122,6 +133,7 @@ export class LinkRoutes {
 
   disconnected(): void {
     this.#confirmed = undefined
+    this.#pieces = 0
   }
 
   goodbye(reason: GoodbyeReason): RouteGoodbye {

@@ -85,9 +85,12 @@ export class MapSource {
     this.#sentSeq = this.#journal.last
   }
 
-  /** `undefined`: the question was for somebody else. */
-  answer(question: MapQuestion): MapDelta | MapDigests | MapPiece | undefined {
-    return question.type === 'since' ? this.#answerSince(question) : this.#answerPull(question)
+  /**
+   * `undefined`: the question was for somebody else.
+   * @param entriesMax of a piece, if they are to be fewer than a message may have
+   */
+  answer(question: MapQuestion, entriesMax = Number.POSITIVE_INFINITY): MapDelta | MapDigests | MapPiece | undefined {
+    return question.type === 'since' ? this.#answerSince(question) : this.#answerPull(question, entriesMax)
   }
 
   #answerSince({ claim, seq, digests }: MapSince): MapDelta | MapDigests {
@@ -116,9 +119,10 @@ export class MapSource {
     return { type: 'digests', claim: this.#claim, seq: this.#journal.last, buckets, hashes, sizes }
   }
 
-  #answerPull({ life, buckets, offset }: MapPull): MapPiece | undefined {
+  #answerPull({ life, buckets, offset }: MapPull, entriesMax: number): MapPiece | undefined {
     if (life !== this.#claim.life) return undefined
-    const piece = new Piece(this.#message)
+    const { opsMax, bytesMax } = this.#message
+    const piece = new Piece({ opsMax: Math.min(opsMax, entriesMax), bytesMax })
     let isWhole = true
     for (const [index, bucket] of buckets.entries()) {
       if (piece.isFull) break
