@@ -63,6 +63,18 @@ test('inspect: actors, history, routes and faults of a linked node', async (t) =
     )
   })
 
+  await t.test(
+    'one link shows what is spoken each way, and with whom; its accounts begin anew when told to',
+    async () => {
+      const shown = await ask('links', 'cl-b')
+      assert.match(shown, /^\{"links":\[\{"name":"cl-b","state":"running"/)
+      assert.match(shown, /"dialect":"native"/)
+      assert.match(shown, /"peerDialect":"native"/)
+      assert.match(shown, /"peer":\{"node":"cl-b@127\.0\.0\.1","version":1/)
+      assert.equal(await ask('ledger', 'cl-b', 'reset'), '{"done":true}\n')
+    },
+  )
+
   await t.test('an actor that is killed begins anew, which shows', async () => {
     await client.ask('actors.watch', { actor: 'cl-b/route-sync' })
     client.send({ jsonrpc: '2.0', id: 2, method: 'fault.kill_actor', params: { actor: 'cl-b/route-sync' } })
