@@ -35,10 +35,9 @@ type Entry = {
   readonly key: Buffer
   /** `undefined`: the record goes. */
   source: MarksToKeep | undefined
-  isTouched: boolean
   isRecorded: boolean
-  /** Count what was read, and what of that went to the disk: nothing older comes after it. */
-  read: number
+  /** How often it was touched, and how often it had been when it was read for the last commit. */
+  touches: number
   written: number
 }
 
@@ -51,6 +50,7 @@ export class MarkBook implements InboundMarks {
   /** As it was found at the start, until somebody asks. */
   readonly #found = new Map<string, KeptMarks>()
   #timer: { cancel(): void } | undefined
+  #isFlushing = false
   #isClosed = false
 
   constructor(ports: MarkBookPorts) {
@@ -95,7 +95,7 @@ export class MarkBook implements InboundMarks {
   /** There is something to write, which is safe. */
   get isDue(): boolean {
     if (!this.#ports.safety.isKept) return false
-    for (const { isTouched } of this.#entries.values()) if (isTouched) return true
+    for (const entry of this.#entries.values()) if (isTouched(entry)) return true
     return false
   }
 
@@ -104,14 +104,11 @@ export class MarkBook implements InboundMarks {
     return this.#ports.safety.isSettled ? this.#read() : []
   }
 
+  /** Until it is on its way to the disk it may go with another commit as well. */
   #read(): readonly MarkChange[] {
     const read: MarkChange[] = []
-    for (const entry of this.#entries.values()) {
-      if (!entry.isTouched) continue
-      entry.isTouched = false
-      entry.read += 1
-      read.push({ entry, version: entry.read, marks: entry.source?.kept() })
-    }
+    for (const entry of this.#entries.values())
+      if (isTouched(entry)) read.push({ entry, version: entry.touches, marks: entry.source?.kept() })
     return read
   }
 
@@ -129,21 +126,23 @@ export class MarkBook implements InboundMarks {
 
   written(read: readonly MarkChange[]): void {
     for (const { entry, marks } of read) {
-      const isGone = marks === undefined && entry.source === undefined && !entry.isTouched
+      const isGone = marks === undefined && entry.source === undefined && !isTouched(entry)
       if (isGone) this.#entries.delete(entry.key.toString())
     }
   }
 
   /** They are for a later commit. */
   failed(read: readonly MarkChange[]): void {
-    for (const { entry } of read) entry.isTouched = true
+    for (const { entry } of read) entry.touches += 1
     this.#schedule(RETRY_MS)
   }
 
   /** Writes what is not written yet, as soon as that is safe. */
   async flush(): Promise<void> {
+    if (this.#isFlushing) return this.#schedule(LAZY_MS)
     const read = this.#read()
     if (read.length === 0 || this.#isClosed) return
+    this.#isFlushing = true
     await new Promise<void>((resolve) => this.#ports.safety.whenKept(resolve))
     if (this.#isClosed) return
     try {
@@ -152,6 +151,8 @@ export class MarkBook implements InboundMarks {
     } catch {
       // Whoever committed has told of it.
       this.failed(read)
+    } finally {
+      this.#isFlushing = false
     }
   }
 
@@ -164,15 +165,14 @@ export class MarkBook implements InboundMarks {
     const known = this.#entries.get(nameOf(link, node))
     if (known !== undefined) return known
     const key = marksKey(link, node)
-    const entry = { key, source: undefined, isTouched: false, isRecorded: false, read: 0, written: 0 }
+    const entry = { key, source: undefined, isRecorded: false, touches: 0, written: 0 }
     this.#entries.set(nameOf(link, node), entry)
     return entry
   }
 
   /** For each batch. */
   #touch(entry: Entry): void {
-    if (entry.isTouched) return
-    entry.isTouched = true
+    entry.touches += 1
     this.#schedule(LAZY_MS)
   }
 
@@ -183,6 +183,10 @@ export class MarkBook implements InboundMarks {
       void this.flush()
     })
   }
+}
+
+function isTouched({ touches, written }: Entry): boolean {
+  return touches > written
 }
 
 function nameOf(link: string, node: string): string {
