@@ -346,6 +346,7 @@ export class LinkSender {
       clock: this.#ports.clock,
       ackMs: this.#config.retry_interval,
       deflate: () => (mayDeflate && this.#config.compression === 'auto' ? this.#deflate : undefined),
+      isShortened: features.includes('short' satisfies Feature),
       meter: this.#meter,
       left: () => this.#watch.look(),
       gaveUp,

@@ -5,7 +5,8 @@ import { setImmediate as endOfTurn } from 'node:timers/promises'
 import { inflateRawSync } from 'node:zlib'
 import type { LinkConfig } from '../../src/config/config.ts'
 import { imbalance } from '../../src/lanes/ledger.ts'
-import { inflatedFrame, readLinkFrame } from '../../src/lanes/link-frame.ts'
+import { inflatedFrame, LINK_TABLES_AT, readLinkFrame } from '../../src/lanes/link-frame.ts'
+import { isShortFrame, ShortReader } from '../../src/lanes/short-frame.ts'
 import { readBatch } from '../../src/lanes/read-batch.ts'
 import { greetingProperty } from '../../src/link/connection.ts'
 import { decodeLinkMessage } from '../../src/link/emqx/link-message.ts'
@@ -48,7 +49,7 @@ function messagesOf(received: Received): Message[] {
   return term.type === 'message' ? [term.message] : []
 }
 
-/** A peer that knows ours as long as it is told to. */
+/** A peer that knows ours as long as it is told to, but none that are shortened unless it says so. */
 class Peer {
   isNative = true
   /** What it answers otherwise than we would. */
@@ -73,7 +74,8 @@ class Peer {
     const text = packet.cmd === 'connect' ? packet.properties?.userProperties?.[greetingProperty] : undefined
     const greeting = typeof text === 'string' ? decodeGreeting(text) : undefined
     const answer = greeting === undefined || !this.isNative ? undefined : answerTo(greeting, 'b1@127.0.0.1', '0b')
-    const said = answer === undefined ? undefined : JSON.stringify({ ...answer, ...this.answer })
+    const features = answer?.features.filter((feature) => feature !== 'short')
+    const said = answer === undefined ? undefined : JSON.stringify({ ...answer, features, ...this.answer })
     const properties = said === undefined ? {} : { userProperties: { [greetingProperty]: said } }
     behaving({ properties, ...(this.#puback === undefined ? {} : { puback: this.#puback }) })(received)
   }
@@ -306,6 +308,42 @@ test(
     assert.ok(bytesAfter > 0 && bytesAfter * 10 < bytesBefore)
   },
 )
+
+test('a peer that reads shortened batches gets such, on each connection anew', async (t) => {
+  const peer = new Peer(undefined, { features: ['short'] })
+  const { status, publish, clock, ledger } = await start(t, peer)
+  await status(running)
+  const topics = ['t/0', 't/1', 't/2', 't/3']
+  for (const [i, topic] of topics.entries()) {
+    if (i === 2) {
+      peer.acceptor.cut()
+      await status(cut)
+    }
+    publish(topic)
+    if (i === 2) clock.advance(5_000)
+    await settled(() => ledger().delivered === i + 1)
+  }
+  let reader = new ShortReader()
+  const found: (readonly [isShort: boolean, topic: string | undefined])[] = []
+  for (const received of peer.acceptor.received) {
+    if (received.packet.cmd === 'connect' && received.clientId.includes(':msg:')) reader = new ShortReader()
+    if (!isPublish(received.packet) || !isMessage(received)) continue
+    const payload = payloadOf(received.packet)
+    const isShort = isShortFrame(payload)
+    if (!isShort) reader.note(payload)
+    const frame = isShort ? reader.expand(payload) : payload
+    assert.ok(frame)
+    const read = readBatch(frame, LINK_TABLES_AT)
+    assert.ok(read.type === 'messages')
+    found.push([isShort, read.publications[0]?.own().toMessage().topic])
+  }
+  assert.deepEqual(found, [
+    [false, 't/0'],
+    [true, 't/1'],
+    [false, 't/2'],
+    [true, 't/3'],
+  ])
+})
 
 test('a message of our own keeps its retain flag for others while links are told that it has none', async (t) => {
   const { runtime } = await start(t, new Peer(), { retained: 'off' })

@@ -2,6 +2,7 @@
  * The accepting side of links: serves `$LINK/#` as a real EMQX does, for the peers of every configured link, whether or not our
  * own half of the link runs. Nothing that comes here goes on as an ordinary publish.
  */
+import { isShortFrame, ShortReader } from '../../lanes/short-frame.ts'
 import type { Message, QoS } from '../../packets/message.ts'
 import { reasonCode } from '../../packets/reason-code.ts'
 import type { BatchVerdict, LinkClient, LinkInlet } from '../broker-port.ts'
@@ -30,6 +31,7 @@ export class LinkGate implements LinkInlet {
   readonly #routes: RouteInlet
   readonly #speakers: NativeSpeakers
   readonly #batches: BatchInlet
+  readonly #shorts = new WeakMap<LinkClient, ShortReader>()
   #refusedLoggedAtMs = -Infinity
   /** For whom each connection last tried to speak in vain. */
   readonly #refusedAs = new WeakMap<LinkClient, { readonly peer: string; readonly atMs: number }>()
@@ -51,7 +53,17 @@ export class LinkGate implements LinkInlet {
 
   batch(client: LinkClient, topic: string, payload: Buffer, qos: QoS): BatchVerdict | undefined {
     const parsed = parseLinkTopic(topic)
-    return parsed.type === 'msg' ? this.#batches.batch(client, topic, parsed.sender, payload, qos) : undefined
+    if (parsed.type !== 'msg') return undefined
+    return this.#batches.batch(client, topic, parsed.sender, this.#whole(client, payload), qos)
+  }
+
+  /** Of every batch of a connection, also of those that are refused: later ones go on from it. One that can't be read stays as it is. */
+  #whole(client: LinkClient, payload: Buffer): Buffer {
+    let shorts = this.#shorts.get(client)
+    if (shorts === undefined) this.#shorts.set(client, (shorts = new ShortReader()))
+    if (isShortFrame(payload)) return shorts.expand(payload) ?? payload
+    shorts.note(payload)
+    return payload
   }
 
   /** Who may speak for a peer may wait for its answers; they are sent to nobody but who asked. */

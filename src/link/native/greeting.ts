@@ -12,8 +12,10 @@ export const versionMax = 1
 /** What one side may do only if the other one knows it. */
 export type Feature =
   /** Batches may be compressed. */
-  'deflate'
-const features: readonly Feature[] = ['deflate']
+  | 'deflate'
+  /** Batches may leave out what those before them said (`short-frame.ts`). */
+  | 'short'
+const features: readonly Feature[] = ['deflate', 'short']
 
 export type Greeting = {
   /** Lowest and highest version of the native dialect. */

@@ -8,6 +8,7 @@ import { refusedByPeer } from '../../lanes/ledger.ts'
 import { compressedFrame, linkTables, markSent } from '../../lanes/link-frame.ts'
 import type { OutboxBatch } from '../../lanes/outbox-batch.ts'
 import type { Outbox } from '../../lanes/outbox.ts'
+import { ShortWriter } from '../../lanes/short-frame.ts'
 import { reasonCode } from '../../packets/reason-code.ts'
 import type { LinkConnection, PeerLimits } from '../connection.ts'
 import type { LinkClock } from '../link-clock.ts'
@@ -42,6 +43,8 @@ export type LaneForwarderPorts = {
   readonly ackMs: number
   /** `undefined` if the peer or the link will have nothing compressed; asked for each batch. */
   readonly deflate: () => DeflateChoice | undefined
+  /** Whether the peer reads batches that leave out what those before them said. */
+  readonly isShortened: boolean
   readonly meter: BacklogMeter
   /** Something left the outbox for good. */
   readonly left: () => void
@@ -54,6 +57,7 @@ type Flight = { readonly sentAtMs: number; readonly bytes: number }
 export class LaneForwarder {
   readonly #ports: LaneForwarderPorts
   readonly #pace = new DrainPace()
+  readonly #short: ShortWriter | undefined
   /** What is not acknowledged, oldest first. */
   readonly #flying = new Map<OutboxBatch, Flight>()
   #flyingBytes = 0
@@ -63,6 +67,7 @@ export class LaneForwarder {
 
   constructor(ports: LaneForwarderPorts) {
     this.#ports = ports
+    if (ports.isShortened) this.#short = new ShortWriter()
   }
 
   /** Sends what waits, as far as window, pace and socket allow. To be called whenever any of them may have changed. */
@@ -91,10 +96,12 @@ export class LaneForwarder {
   #send(batch: OutboxBatch, nowMs: number): void {
     const { outbox, connection, clock, topic, limits } = this.#ports
     markSent(batch.frame, clock.nowMs(), batch.isResent)
-    const payload = this.#deflated(batch.frame)
+    const frame = this.#deflated(batch.frame)
     const isNumbered = batch.sequence > 0
-    if (publishPacketBytes(topic, payload.length, isNumbered ? 1 : 0) > limits.packetBytesMax)
+    if (publishPacketBytes(topic, frame.length, isNumbered ? 1 : 0) > limits.packetBytesMax)
       return outbox.settle(batch, { type: 'dropped', reason: 'too_large' })
+    // From here on it is sent: what is shortened next refers to it.
+    const payload = this.#short?.encode(frame) ?? frame
     if (batch.lane === 0) this.#pace.livePassed(nowMs)
     if (!isNumbered) return connection.publish({ topic, payload, qos: 0, mayAlias: true })
     this.#flying.set(batch, { sentAtMs: nowMs, bytes: payload.length })

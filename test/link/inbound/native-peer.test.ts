@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { deflateRawSync } from 'node:zlib'
 import type { MarkSharing } from '../../../src/link/inbound/mark-sharing.ts'
+import { isShortFrame, ShortWriter } from '../../../src/lanes/short-frame.ts'
 import { decodeAnswer, encodeGreeting } from '../../../src/link/native/greeting.ts'
 import { MemoryStore } from '../../broker/durable/memory-store.ts'
 import { ManualClock } from '../../broker/manual-clock.ts'
@@ -16,7 +17,7 @@ test('a peer that greets is answered, and what it brings reaches subscribers', a
   const { client, answer } = await node.peer()
   assert.deepEqual(decodeAnswer(answer ?? ''), {
     version: 1,
-    features: ['deflate'],
+    features: ['deflate', 'short'],
     node: 'h1',
     boot: '0123456789abcdef',
   })
@@ -254,6 +255,30 @@ test('a compressed batch is taken like any other', async (t) => {
     (await subscriber.publishes(300)).map(({ topic }) => topic),
     messages.map(({ topic }) => topic),
   )
+})
+
+test('a shortened batch is taken for what it stands for, and one that stands for nothing ends the connection', async (t) => {
+  const node = await NativeNode.start(t)
+  const subscriber = await node.started.subscriber('s', ['#'])
+  const first = await node.peer()
+  const writer = new ShortWriter()
+  const frames = [1, 2, 3].map((sequence) => batchOf({ sequence }, [{ topic: `a/${sequence}` }]))
+  const [whole, second, third] = frames.map((frame) => writer.encode(frame))
+  assert.ok(whole !== undefined && second !== undefined && third !== undefined)
+  assert.deepEqual([whole, second, third].map(isShortFrame), [false, true, true])
+  assert.equal(await bring(first.client, whole), 0)
+  assert.equal(await bring(first.client, second), 0)
+  await first.client.destroy()
+  const other = await node.peer()
+  give(other.client, third, 1)
+  assert.equal((await other.client.next('disconnect')).reasonCode, 0x99)
+  const last = await node.peer()
+  assert.equal(await bring(last.client, batchOf({ sequence: 3, isResent: true }, [{ topic: 'a/3' }])), 0)
+  assert.deepEqual(
+    (await subscriber.publishes(3)).map(({ topic }) => topic),
+    ['a/1', 'a/2', 'a/3'],
+  )
+  assert.deepEqual(node.account, { accepted: 3 })
 })
 
 test('what was on its way before this node knew its sender may be double, and is counted as such', async (t) => {

@@ -76,6 +76,7 @@ function start({ limits = anything, deflate }: { limits?: PeerLimits; deflate?: 
     clock,
     ackMs: 15_000,
     deflate: () => deflate,
+    isShortened: false,
     meter,
     left: () => {},
     gaveUp: (failure) => {
