@@ -46,7 +46,8 @@ export class DurableLinks {
     this.marks = new MarkBook({
       clock: options.clock,
       safety,
-      commit: (changes) => this.#journal.carry((others) => store.commit([...others, ...changes()])),
+      // By itself: what links have to write goes with what the broker has of the same messages, and with nothing else.
+      commit: (changes) => this.#journal.alone(() => store.commit(changes())),
     })
   }
 

@@ -127,6 +127,12 @@ export class OutboxJournal implements KeeperOwner {
     return this.#underWay === undefined && this.#hasNothing ? write([]) : this.#carry(write)
   }
 
+  /** Lets somebody write when no commit is on its way, and takes nothing along: what links have may be of another moment. */
+  async alone(write: () => Promise<void>): Promise<void> {
+    while (this.#underWay !== undefined) await this.#underWay
+    await write()
+  }
+
   async #carry(write: Write): Promise<void> {
     // What the commit that is under way writes came before, and may have to be written anew.
     while (this.#underWay !== undefined) await this.#underWay

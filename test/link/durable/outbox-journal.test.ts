@@ -4,13 +4,14 @@ import test from 'node:test'
 import fc from 'fast-check'
 import { DurableLinks } from '../../../src/link/durable/durable-links.ts'
 import { decodeBatch } from '../../../src/link/durable/outbox-records.ts'
+import type { Leading } from '../../../src/link/durable/outbox-journal.ts'
 import type { LinkChange } from '../../../src/link/durable/outbox-store.ts'
 import type { Debt } from '../../../src/link/broker-port.ts'
 import { ManualClock } from '../manual-clock.ts'
 import { FakeOutbox } from './fake-outbox.ts'
 import { LinkStore } from './link-store.ts'
 
-function start(names: readonly string[] = ['b'], store = new LinkStore()) {
+function start(names: readonly string[] = ['b'], store = new LinkStore(), lead?: () => Leading) {
   const clock = new ManualClock()
   const log: string[] = []
   const write = (_fields: object, event: string) => void log.push(event)
@@ -19,6 +20,7 @@ function start(names: readonly string[] = ['b'], store = new LinkStore()) {
     clock,
     log: { debug: write, info: write, warn: write, error: write },
     defer: (call) => void deferred.push(call),
+    ...(lead === undefined ? {} : { lead }),
   })
   const outboxes = names.map((name) => {
     const { keeper } = links.link(name)
@@ -189,6 +191,27 @@ test('changes of somebody else wait for the commit that is on its way, and take 
   await store.settle()
   await carried
   assert.deepEqual([texts(store), outbox.keeper.isFailing], [['b 1'], false])
+})
+
+test('a commit of links takes along what others have of the same messages, and waits if they can not write just now', async () => {
+  const other: LinkChange = { table: 'ledgers', key: Buffer.from('other'), value: Buffer.from('x') }
+  let leading: Leading = 'busy'
+  const { outbox, store, links, turns, clock } = start(['b'], new LinkStore(), () => {
+    if (leading === 'carried') void links.carry((own) => store.commit([...own, other]))
+    return leading
+  })
+  const debt = outbox.take('1')
+  turns()
+  clock.advance(5)
+  assert.deepEqual([store.pending.length, links.isCommitting], [0, false])
+  leading = 'carried'
+  clock.advance(1)
+  assert.deepEqual([store.pending.length, store.pending[0]?.changes.length, links.isCommitting], [1, 2, true])
+  leading = 'nothing'
+  await store.settle()
+  assert.deepEqual([debt.isPaid, texts(store), links.isCommitting], [true, ['b 1'], false])
+  clock.advance(100)
+  assert.equal(store.pending.length, 0)
 })
 
 test('where links have nothing to write, others commit as if they were not there', async () => {
