@@ -727,7 +727,7 @@ export class Broker implements BrokerPort, OwnRetained {
   addRoute(topicFilter: string, sink: RouteSink): void {
     let route = this.#routes.get(sink)
     if (route === undefined) {
-      route = { kind: 'sink', sink }
+      route = { kind: 'sink', sink, alone: [sink] }
       this.#routes.set(sink, route)
     }
     this.index.add(topicFilter, route)

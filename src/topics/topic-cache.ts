@@ -117,39 +117,39 @@ const topicWordsMax = 65_536 / 4
 /** An entry that is not among this many slots is not found. It bounds what topics chosen to collide cost the others. */
 const probesMax = 32
 
-/** Words of an entry in `#entries`. */
+/** Words of an entry: these, then its key. They stand together, so that a hit touches little of the processor's cache. */
 const hashWord = 0
-const keyStart = 1
 /** 16 bits of length, and above them the cell. */
-const lengthAndCell = 2
-const seen = 3
-const wordShift = 2
+const lengthAndCell = 1
+const seen = 2
+/** Index of its value. */
+const valueWord = 3
+const keyAt = 4
 
 /** Part of a cache that is filled once and then dropped as a whole. */
 class Generation<V> {
   readonly topicsMax: number
-  /** 1 + index of an entry, or 0. A power of two, at most a quarter full, so that no search takes long by chance. */
+  /** 1 + where an entry begins, or 0. A power of two, at most a quarter full, so that no search takes long by chance. */
   readonly #slots: Int32Array
   readonly #entries: Int32Array
   readonly #values: (V | undefined)[]
-  readonly #keys: Int32Array
   #count = 0
-  #keysEnd = 0
+  #end = 0
 
   constructor(topicsMax: number) {
     this.topicsMax = topicsMax
     this.#slots = new Int32Array(1 << (34 - Math.clz32(topicsMax - 1)))
-    this.#entries = new Int32Array(topicsMax << wordShift)
     this.#values = Array.from({ length: topicsMax })
     // Room for the longest topic there can be, however small the cache.
-    this.#keys = new Int32Array(topicsMax === 0 ? 0 : Math.max(topicsMax * keyWordsPerTopic, topicWordsMax))
+    const keyWords = topicsMax === 0 ? 0 : Math.max(topicsMax * keyWordsPerTopic, topicWordsMax)
+    this.#entries = new Int32Array(topicsMax * keyAt + keyWords)
   }
 
   hasRoom(keyWords: number): boolean {
-    return this.#count < this.topicsMax && this.#keysEnd + keyWords <= this.#keys.length
+    return this.#count < this.topicsMax && this.#end + keyAt + keyWords <= this.#entries.length
   }
 
-  /** Index of the entry, or -1. */
+  /** Where the entry begins, or -1. */
   find(topic: PackedKey): number {
     const slots = this.#slots
     const entries = this.#entries
@@ -157,55 +157,54 @@ class Generation<V> {
     for (let probe = 0; probe < probesMax; probe += 1) {
       const entry = slots[(topic.hash + probe) & mask]! - 1
       if (entry === -1) return -1
-      const at = entry << wordShift
-      if (entries[at + hashWord] !== topic.hash) continue
-      if ((entries[at + lengthAndCell]! & 0xffff) !== topic.byteLength) continue
-      if (this.#keyEquals(entries[at + keyStart]!, topic)) return entry
+      if (entries[entry + hashWord] !== topic.hash) continue
+      if ((entries[entry + lengthAndCell]! & 0xffff) !== topic.byteLength) continue
+      if (this.#keyEquals(entry + keyAt, topic)) return entry
     }
     return -1
   }
 
   valueUnlessChanged(entry: number, changedAt: Int32Array): V | undefined {
-    const at = entry << wordShift
-    const holds = this.#entries[at + seen]! >= changedAt[this.#entries[at + lengthAndCell]! >>> 16]!
-    return holds ? this.#values[entry] : undefined
+    const entries = this.#entries
+    const holds = entries[entry + seen]! >= changedAt[entries[entry + lengthAndCell]! >>> 16]!
+    return holds ? this.#values[entries[entry + valueWord]!] : undefined
   }
 
   cellOf(entry: number): number {
-    return this.#entries[(entry << wordShift) + lengthAndCell]! >>> 16
+    return this.#entries[entry + lengthAndCell]! >>> 16
   }
 
   changesSeen(entry: number): number {
-    return this.#entries[(entry << wordShift) + seen]!
+    return this.#entries[entry + seen]!
   }
 
   replace(entry: number, value: V, changes: number): void {
-    this.#values[entry] = value
-    this.#entries[(entry << wordShift) + seen] = changes
+    this.#values[this.#entries[entry + valueWord]!] = value
+    this.#entries[entry + seen] = changes
   }
 
   /** Nothing for -1. */
   forget(entry: number): void {
-    if (entry !== -1) this.#values[entry] = undefined
+    if (entry !== -1) this.#values[this.#entries[entry + valueWord]!] = undefined
   }
 
   sweep(changedAt: Int32Array): void {
-    for (let entry = 0; entry < this.#count; entry += 1) {
-      if (this.valueUnlessChanged(entry, changedAt) === undefined) this.#values[entry] = undefined
-    }
+    const entries = this.#entries
+    for (let entry = 0; entry < this.#end; entry += keyAt + wordsOf(entries[entry + lengthAndCell]! & 0xffff))
+      if (this.valueUnlessChanged(entry, changedAt) === undefined) this.forget(entry)
   }
 
   /** A key that is not in here yet, and for which there is room. */
   put(topic: PackedKey, value: V, cell: number, changes: number): void {
-    const entry = this.#count
-    const at = entry << wordShift
-    this.#entries[at + hashWord] = topic.hash
-    this.#entries[at + keyStart] = this.#keysEnd
-    this.#entries[at + lengthAndCell] = (cell << 16) | topic.byteLength
-    this.#entries[at + seen] = changes
-    for (let i = 0; i < topic.wordCount; i += 1) this.#keys[this.#keysEnd + i] = topic.words[i]!
-    this.#keysEnd += topic.wordCount
-    this.#values[entry] = value
+    const entries = this.#entries
+    const entry = this.#end
+    entries[entry + hashWord] = topic.hash
+    entries[entry + lengthAndCell] = (cell << 16) | topic.byteLength
+    entries[entry + seen] = changes
+    entries[entry + valueWord] = this.#count
+    for (let i = 0; i < topic.wordCount; i += 1) entries[entry + keyAt + i] = topic.words[i]!
+    this.#end = entry + keyAt + topic.wordCount
+    this.#values[this.#count] = value
     this.#count += 1
     this.#slots[this.#freeSlot(topic.hash)] = entry + 1
   }
@@ -214,13 +213,13 @@ class Generation<V> {
     this.#slots.fill(0)
     this.#values.fill(undefined)
     this.#count = 0
-    this.#keysEnd = 0
+    this.#end = 0
   }
 
   #keyEquals(key: number, topic: PackedKey): boolean {
-    const keys = this.#keys
+    const entries = this.#entries
     const words = topic.words
-    for (let i = 0; i < topic.wordCount; i += 1) if (keys[key + i] !== words[i]) return false
+    for (let i = 0; i < topic.wordCount; i += 1) if (entries[key + i] !== words[i]) return false
     return true
   }
 
@@ -232,4 +231,9 @@ class Generation<V> {
     }
     return hash & mask
   }
+}
+
+/** How many words a key of so many bytes takes: see `PackedKey`. */
+function wordsOf(byteLength: number): number {
+  return (byteLength + 3) >>> 2
 }

@@ -90,8 +90,8 @@ test('a plan has one target for each session, with the highest QoS and all ident
     subscription(b, { qos: 2 }),
     subscription(a, { qos: 0, identifier: 9 }),
     group,
-    { kind: 'sink', sink },
-    { kind: 'sink', sink },
+    { kind: 'sink', sink, alone: [sink] },
+    { kind: 'sink', sink, alone: [sink] },
   ])
   assert.deepEqual(
     targets.map(({ session: { clientId }, qos, subscriptionIdentifiers, retainAsPublished }) => ({

@@ -107,8 +107,11 @@ export class Client implements PresentClient, Promiser {
     broker.counters.publishesReceived[view.qos]!++
     broker.counters.payloadBytesReceived += view.end - view.payloadStart
     checkDepth(view, mqtt.max_topic_levels)
-    if (view.topicAlias > 0) (this.#aliases ??= new TopicAliases()).resolve(view, mqtt.max_topic_alias)
-    else if (view.topicLength === 0)
+    if (view.topicAlias > 0) {
+      if (this.#publishAliasedBatch()) return
+      this.#aliases ??= new TopicAliases()
+      this.#aliases.resolve(view, mqtt.max_topic_alias)
+    } else if (view.topicLength === 0)
       throw new PacketFault(reasonCode.protocolError, 'neither a topic name nor a Topic Alias')
     const { planned } = index
     const delivery = index.lookupBytes(view.buffer, view.topicStart, view.topicEnd)
@@ -329,6 +332,16 @@ export class Client implements PresentClient, Promiser {
     } catch (error) {
       return this.#linkCrashed(error, topic)
     }
+  }
+
+  /** A batch is large, and need not be copied for the sake of its topic's name. False for what is none, or is to be looked at. */
+  #publishAliasedBatch(): boolean {
+    const { index, mqtt, passing } = this.broker
+    const { view } = passing
+    const topic = this.#peer?.isGreeted === true ? this.#aliases?.known(view) : undefined
+    if (topic === undefined || view.retain || view.isTextPayload || view.qos > mqtt.max_qos_allowed) return false
+    const delivery = index.lookupBytes(topic, 0, topic.length)
+    return delivery?.reserved === 'link' && !this.isInUse(view.packetId) && this.#publishBatch(delivery.topic)
   }
 
   /** A batch of messages of a peer is taken message by message, from where it lies. False for what is none. */

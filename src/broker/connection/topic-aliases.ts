@@ -10,6 +10,11 @@ export class TopicAliases {
   readonly #topics = new Map<number, Buffer>()
   #bytes = 0
 
+  /** The topic of a PUBLISH that has nothing but an alias; `undefined` if there is none. */
+  known({ topicAlias, topicLength }: PublishView): Buffer | undefined {
+    return topicLength > 0 ? undefined : this.#topics.get(topicAlias)
+  }
+
   /**
    * Puts the topic back into a PUBLISH that has an alias, and remembers it if it is new. Throws `PacketFault`.
    * @param aliasMax highest alias that we allow

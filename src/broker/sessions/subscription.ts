@@ -158,7 +158,12 @@ export class ShareGroup {
 }
 
 /** A filter that a peer wants: see `BrokerPort.addRoute`. */
-export type SinkRoute = { readonly kind: 'sink'; readonly sink: RouteSink }
+export type SinkRoute = {
+  readonly kind: 'sink'
+  readonly sink: RouteSink
+  /** The list of nothing but the sink, which all topics share that lead to no other. */
+  readonly alone: readonly RouteSink[]
+}
 
 /** Another node of the cluster, which has subscribers of a filter. */
 export type MemberRoute = { readonly kind: 'member'; readonly node: string }
@@ -193,11 +198,14 @@ export function planDelivery(topic: string, destinations: readonly Destination[]
   const bySession = new Map<Session, Subscription[]>()
   const groups: ShareGroup[] = []
   const sinks = new Set<RouteSink>()
+  let onlySink: readonly RouteSink[] = none
   const nodes = new Set<string>()
   for (const destination of destinations) {
     if (destination.kind === 'group') groups.push(destination)
-    else if (destination.kind === 'sink') sinks.add(destination.sink)
-    else if (destination.kind === 'member') nodes.add(destination.node)
+    else if (destination.kind === 'sink') {
+      sinks.add(destination.sink)
+      onlySink = destination.alone
+    } else if (destination.kind === 'member') nodes.add(destination.node)
     else {
       const own = bySession.get(destination.session)
       if (own === undefined) bySession.set(destination.session, [destination])
@@ -208,7 +216,7 @@ export function planDelivery(topic: string, destinations: readonly Destination[]
     topic,
     targets: targetsOf(bySession),
     groups: groups.length === 0 ? none : groups,
-    sinks: sinks.size === 0 ? none : [...sinks],
+    sinks: sinks.size < 2 ? onlySink : [...sinks],
     nodes: nodes.size === 0 ? none : [...nodes],
     reserved: reservedNamespace(topic),
     levelCount: topic.split('/').length,
