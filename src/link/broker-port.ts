@@ -26,6 +26,8 @@ export interface PassingPublish extends LaneMessage {
  */
 export interface Debt {
   readonly isPaid: boolean
+  /** Whether those who wait for it are to be read more slowly as well: what they send before they are answered would be too much. */
+  readonly isPressing?: boolean
   /**
    * Calls once when it is paid; at once if it is. With an error if the next attempt to pay it fails, because the disk takes nothing:
    * then it is owed still, and may be paid later. What is owed by a link that is gone counts as paid.

@@ -14,12 +14,29 @@ export interface MessageKeeper {
   touch(): void
 }
 
-export class OutboxDebts {
-  readonly #outbox: { readonly isFull: boolean }
-  readonly #keeper: MessageKeeper | undefined
-  #room: OpenDebt | undefined
+/** From there on publishers that are not answered are read slowly, too. */
+const PRESSING_FILL = 0.9
 
-  constructor(outbox: { readonly isFull: boolean }, keeper: MessageKeeper | undefined) {
+/** What is paid when there is room. */
+class Room extends OpenDebt {
+  readonly #outbox: { readonly fill: number }
+
+  constructor(outbox: { readonly fill: number }) {
+    super()
+    this.#outbox = outbox
+  }
+
+  get isPressing(): boolean {
+    return !this.isPaid && this.#outbox.fill >= PRESSING_FILL
+  }
+}
+
+export class OutboxDebts {
+  readonly #outbox: { readonly isFull: boolean; readonly fill: number }
+  readonly #keeper: MessageKeeper | undefined
+  #room: Room | undefined
+
+  constructor(outbox: { readonly isFull: boolean; readonly fill: number }, keeper: MessageKeeper | undefined) {
     this.#outbox = outbox
     this.#keeper = keeper
   }
@@ -37,7 +54,7 @@ export class OutboxDebts {
     if (fate === 'not_ours') return undefined
     const kept = fate === 'taken' && qos > 0 && this.#keeper?.isKeeping === true ? this.#keeper.taken() : undefined
     // Who waits for room waits for the disk as well.
-    return this.#outbox.isFull ? (this.#room ??= new OpenDebt()) : kept
+    return this.#outbox.isFull ? (this.#room ??= new Room(this.#outbox)) : kept
   }
 
   /** The outbox took one for which nobody waits, and which it may have to keep whatever its QoS is. */
@@ -59,7 +76,7 @@ export class OutboxDebts {
     this.#room = undefined
   }
 
-  #pay(room: OpenDebt): void {
+  #pay(room: Room): void {
     const owed = this.#keeper?.owed
     if (owed === undefined) return room.pay()
     owed.whenPaid((error) => {

@@ -140,9 +140,11 @@ export class Client implements PresentClient, Promiser {
     const { debt } = passing
     if (qos === 0 || !this.#connection.isOpen) {
       // Nobody answers it, so that its publisher is only slowed down.
-      if (debt !== undefined && !debt.isPaid) inbox.wait(debt)
+      if (debt !== undefined && !debt.isPaid) inbox.wait(debt, true)
       return
     }
+    // Their acknowledgements hold back most of them, but not who sends thousands before the first one is acknowledged.
+    if (debt?.isPressing === true) inbox.wait(debt, false)
     if (qos === 1) return this.#answer(0x40, packetId, reason, changesBefore, markBefore, debt)
     // MQTT 3.1.1 has no word for a refusal there, so that its client goes on with PUBREL.
     if (reason < 0x80 || this.version < 5) session.awaitRel(packetId)

@@ -16,6 +16,8 @@ export const work = { packet: 5, receiver: 2, retained: 100, newTopic: 150, filt
 
 /** Who is slowed down is still heard once in so many milliseconds, lest it seem gone, or find that nobody answers. */
 const SLOW_MS = 1_000
+/** What is taken of him each time, roughly, bytes. */
+const READ_BYTES_MAX = 65_536
 
 export interface InboxOwner {
   /** One whole packet, as `PacketHandler` has it. Throws `PacketFault`. */
@@ -44,6 +46,8 @@ export class Inbox implements PacketHandler {
   /** Until when nothing is taken, for the sake of what slows its sender down. */
   #pause: Timer | undefined
   #slowedBy: Debt | undefined
+  #heldBytes = 0
+  #isReleasing = false
   #isClosed = false
 
   /** @param packetBytesMax see `Framer` */
@@ -84,10 +88,15 @@ export class Inbox implements PacketHandler {
     this.#transport.pause()
   }
 
-  /** No packet more until this is paid, or a while is over: so are those slowed down whom no acknowledgement keeps waiting. */
-  wait(debt: Debt): void {
-    if (this.#isClosed || this.#held !== undefined) return
-    this.hold()
+  /**
+   * No packet more until this is paid, or a while is over: so are those slowed down whom no acknowledgement keeps waiting.
+   * @param endsRead whether all goes on then that was read with this packet: a PINGREQ among it is not to wait for long
+   */
+  wait(debt: Debt, endsRead: boolean): void {
+    if (this.#isClosed || this.#held !== undefined || (endsRead && this.#isReleasing)) return
+    // What comes in small pieces is gathered: as many of them are one read.
+    this.#held = []
+    this.#heldBytes = 0
     this.#pause = this.#clock.after(SLOW_MS, this.#goOn)
     if (debt === this.#slowedBy) return
     this.#slowedBy = debt
@@ -106,7 +115,12 @@ export class Inbox implements PacketHandler {
   release(): void {
     const held = this.#held ?? []
     this.#held = undefined
-    for (const chunk of held) this.#takeOrHold(chunk)
+    this.#isReleasing = true
+    try {
+      for (const chunk of held) this.#takeOrHold(chunk)
+    } finally {
+      this.#isReleasing = false
+    }
     if (this.#held === undefined && !this.#isClosed) this.#transport.resume()
   }
 
@@ -134,8 +148,10 @@ export class Inbox implements PacketHandler {
 
   #takeOrHold(chunk: Buffer): void {
     if (this.#isClosed) return
-    if (this.#held !== undefined) this.#held.push(chunk)
-    else this.#take(chunk)
+    if (this.#held === undefined) return this.#take(chunk)
+    this.#held.push(chunk)
+    this.#heldBytes += chunk.length
+    if (this.#pause !== undefined && this.#heldBytes > READ_BYTES_MAX) this.#transport.pause()
   }
 
   #take(chunk: Buffer): void {

@@ -13,6 +13,10 @@ class DebtSum implements Debt {
     return this.parts.length === 0
   }
 
+  get isPressing(): boolean {
+    return this.parts.some(({ isPressing }) => isPressing === true)
+  }
+
   /** Those that are not paid: what is paid stays paid. */
   get parts(): readonly Debt[] {
     while (this.#parts.at(-1)?.isPaid === true) this.#parts.pop()

@@ -203,30 +203,51 @@ async function takes(sink: TestSink, count: number, other: RawClient): Promise<v
   assert.equal(sink.taken.length, count)
 }
 
-test('who publishes at QoS 0 is read more slowly while a link has no room, is heard once a second, and loses nothing', async (t) => {
+test('who publishes at QoS 0 is read once a second while a link has no room, finds that it is heard, and loses nothing', async (t) => {
   const { sinks, publisher, clock, started } = await startWithLinks(t, 'far/#')
   const other = await started.client('other')
   const debt = new TestDebt()
   const sink = sinks[0]!
   sink.debt = debt
-  const sent = Array.from({ length: 50 }, (_, i) => String(i))
-  publisher.send(...sent.map((payload) => publish('far', payload)))
+  const sent = Array.from({ length: 60 }, (_, i) => String(i))
+  const send = (from: number, to: number): void =>
+    publisher.send(...sent.slice(from, to).map((payload) => publish('far', payload)))
+  send(0, 50)
   publisher.send({ cmd: 'pingreq' })
   await takes(sink, 1, other)
   clock.advance(999)
   await takes(sink, 1, other)
+  // What was read with it goes on, up to the PINGREQ by which its client knows that we live.
   clock.advance(1)
-  await takes(sink, 2, other)
-  for (let second = 0; second < 3; second += 1) {
-    clock.advance(1000)
-    await takes(sink, 3 + second, other)
-  }
+  await publisher.next('pingresp')
+  await takes(sink, 50, other)
+  send(50, 60)
+  await takes(sink, 51, other)
   // It is asked but once, however often somebody waited for it.
   assert.equal(debt.calls.length, 1)
   sink.debt = undefined
   debt.pay()
-  await publisher.next('pingresp')
+  await takes(sink, 60, other)
   assert.deepEqual(sink.taken, sent)
+})
+
+test('who sends on at QoS 1 while a link is nearly full is taken one message a second from', async (t) => {
+  const { sinks, publisher, clock, started } = await startWithLinks(t, 'far/#')
+  const other = await started.client('other')
+  const debt = Object.assign(new TestDebt(), { isPressing: true })
+  const sink = sinks[0]!
+  sink.debt = debt
+  publisher.send(
+    ...[1, 2, 3, 4].map((messageId) => ({ ...publish('far', String(messageId)), qos: 1 as const, messageId })),
+  )
+  for (let count = 1; count <= 3; count += 1) {
+    await takes(sink, count, other)
+    clock.advance(1_000)
+  }
+  await takes(sink, 4, other)
+  sink.debt = undefined
+  debt.pay()
+  for (let count = 1; count <= 4; count += 1) assert.equal((await publisher.next('puback')).messageId, count)
 })
 
 test('a slowed publisher that goes is forgotten', async (t) => {

@@ -5,11 +5,10 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import { startNodeProcess } from '../../../src/cli/demo/node-process.ts'
-import { SocketClient } from '../../../src/cli/inspect/socket-client.ts'
 import { connectClient, prove, subscribe } from '../clients.ts'
 import { linkTo, nodeFile, reserve, temporaryDirectory } from '../clusters.ts'
+import { settledLedger } from './ledger.ts'
 
 for (const bytesMax of [1_024, 4_096, 65_536])
   test(`a peer that takes packets of ${bytesMax} B gets all that fits`, async (t) => {
@@ -55,24 +54,3 @@ for (const bytesMax of [1_024, 4_096, 65_536])
     assert.deepEqual(dropped, { too_large: 1 })
     assert.equal(delivered, matched - 1)
   })
-
-type Ledger = {
-  readonly matched: number
-  readonly delivered: number
-  readonly inflight: number
-  readonly queued: number
-  readonly dropped: Readonly<Record<string, number>>
-}
-
-/** Of a link on which nothing moves any more. */
-async function settledLedger(socket: string, link: string): Promise<Ledger> {
-  const client = await SocketClient.open(socket)
-  for (;;) {
-    const { ledger } = (await client.call('ledger.get', { link })) as { readonly ledger: Ledger }
-    if (ledger.inflight + ledger.queued === 0) {
-      client.close()
-      return ledger
-    }
-    await pause(20)
-  }
-}
