@@ -13,7 +13,7 @@ import { encodeBatch } from './outbox-records.ts'
 import { checkedRoutes, decodeRoutes, encodeRoutes, nameAt, readRoutesKey, routesKey } from './route-records.ts'
 
 /** Of one commit: a few milliseconds of work. */
-const SLICE_ROUTES = 8_192
+const SLICE_ROUTES = 2_048
 const SLICE_BUCKETS = 512
 /** After a slice so many times as long as it took belongs to others. */
 const REST_TIMES = 8
