@@ -14,7 +14,7 @@ import { whenAllDelivered } from '../ledgers.ts'
 import { SocketWire } from '../socket-wire.ts'
 import { startPair } from './pair.ts'
 
-const SECONDS = Number(process.env['ISTHMUS_TEST_KILL_SECONDS'] ?? 8)
+const SECONDS = Number(process.env['ISTHMUS_TEST_KILL_SECONDS'] ?? 4)
 const KILL_EVERY_MS = Number(process.env['ISTHMUS_TEST_KILL_EVERY_MS'] ?? 2_000)
 /** In each direction. */
 const PER_SECOND = Number(process.env['ISTHMUS_TEST_PER_SECOND'] ?? 600)

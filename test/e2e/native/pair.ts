@@ -12,6 +12,8 @@ export type PairOptions = {
   readonly topics: readonly string[]
   /** More settings of both links. */
   readonly link?: Partial<LinkFile>
+  /** And of one side's alone. */
+  readonly links?: readonly [Partial<LinkFile>, Partial<LinkFile>]
 }
 
 export class Pair {
@@ -36,9 +38,13 @@ export class Pair {
   async start(t: TestContext, at: number, more: Partial<LinkFile> = {}): Promise<NodeProcess> {
     const own = this.clusters[at]!
     const peer = this.clusters[1 - at]!
-    const { topics, link } = this.#options
+    const { topics, link, links } = this.#options
     const server = `127.0.0.1:${this.relays[1 - at]!.port}`
-    const file = nodeFile(own, [linkTo(peer, topics, { server, ...link, ...more })], join(this.#directory, own.name))
+    const file = nodeFile(
+      own,
+      [linkTo(peer, topics, { server, ...link, ...links?.[at], ...more })],
+      join(this.#directory, own.name),
+    )
     const debug = { socket: this.socket(at) }
     const node = await startNodeProcess({ ...file, ...longQueues, debug }, this.#directory)
     t.after(() => node.kill())
