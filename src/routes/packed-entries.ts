@@ -208,9 +208,9 @@ function freeSlot(starts: Int32Array, hash: number): number {
   return slot
 }
 
-/** Grows to the double, and by a quarter once there is enough: there are many of these tables. */
+/** Grows to the double, and by an eighth once there is enough: there are many of these tables. */
 function grown(present: number, needed: number, enough: number): number {
-  return Math.max(needed, present < enough ? 2 * present : present + (present >> 2), 8)
+  return Math.max(needed, present < enough ? 2 * present : present + (present >> 3), 8)
 }
 
 function writeKey(key: string): void {

@@ -7,7 +7,7 @@ import { withoutParent } from './covers.ts'
 import { plainHashKey } from './keyed-hash.ts'
 import { hashLevel, LevelNames, plusLevel, unknownLevel, type LevelId } from './level-names.ts'
 import { startsWithDollar } from './topic-filter.ts'
-import { root, TrieNodes, type Node } from './trie-nodes.ts'
+import { firstChild, openValue, placeOf, plusChild, root, TrieNodes, value, type Node } from './trie-nodes.ts'
 import { ValueNumbers } from './value-numbers.ts'
 
 /** Where a filter ends: at a node, or in a `#` under one. Twice the node, and 1 more for the `#`. */
@@ -187,13 +187,15 @@ export class FilterTrie<V> {
       let nextWidth = 0
       for (let i = 0; i < width; i += 1) {
         const node = here[i]!
-        if (wildcardsMatch && nodes.openValueOf(node) !== 0) found.push((node << 1) | 1)
-        if (depth === count && nodes.valueOf(node) !== 0) found.push(node << 1)
+        const words = nodes.pieceOf(node)
+        const at = placeOf(node)
+        if (wildcardsMatch && words[at + openValue] !== 0) found.push((node << 1) | 1)
+        if (depth === count && words[at + value] !== 0) found.push(node << 1)
         if (id === hashLevel) continue
-        const child = id > hashLevel ? nodes.literalChildOf(node, id) : 0
+        const child = id > hashLevel ? nodes.childAmong(words[at + firstChild]!, node, id) : 0
         if (child !== 0) next[nextWidth++] = child
-        const plusChild = wildcardsMatch ? nodes.plusChildOf(node) : 0
-        if (plusChild !== 0) next[nextWidth++] = plusChild
+        const underPlus = wildcardsMatch ? words[at + plusChild]! : 0
+        if (underPlus !== 0) next[nextWidth++] = underPlus
       }
       width = nextWidth
     }

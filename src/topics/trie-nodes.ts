@@ -12,12 +12,12 @@ export const root: Node = 0
 /** Words of a node. */
 const parent = 0
 const level = 1
-const plusChild = 2
+export const plusChild = 2
 /** Numbers of values, 0 for none: of the filter that ends at the node, and of the one that ends in a `#` under it. */
-const value = 3
-const openValue = 4
+export const value = 3
+export const openValue = 4
 /** Literal children form a list in both directions, so that one of a million siblings leaves in constant time. */
-const firstChild = 5
+export const firstChild = 5
 const next = 6
 const previous = 7
 const wordShift = 3
@@ -46,19 +46,19 @@ export class TrieNodes {
   readonly #slotsUsed = new Int32Array(1 << tableBits)
 
   parentOf(node: Node): Node {
-    return this.#pieceOf(node)[placeOf(node) + parent]!
+    return this.pieceOf(node)[placeOf(node) + parent]!
   }
 
   levelOf(node: Node): LevelId {
-    return this.#pieceOf(node)[placeOf(node) + level]!
+    return this.pieceOf(node)[placeOf(node) + level]!
   }
 
   plusChildOf(node: Node): Node {
-    return this.#pieceOf(node)[placeOf(node) + plusChild]!
+    return this.pieceOf(node)[placeOf(node) + plusChild]!
   }
 
   valueOf(node: Node): number {
-    return this.#pieceOf(node)[placeOf(node) + value]!
+    return this.pieceOf(node)[placeOf(node) + value]!
   }
 
   setValue(node: Node, number: number): void {
@@ -66,11 +66,16 @@ export class TrieNodes {
   }
 
   openValueOf(node: Node): number {
-    return this.#pieceOf(node)[placeOf(node) + openValue]!
+    return this.pieceOf(node)[placeOf(node) + openValue]!
   }
 
   setOpenValue(node: Node, number: number): void {
     this.#setWord(node, openValue, number)
+  }
+
+  /** The words of a node, from `placeOf` on: for whoever reads several of them. */
+  pieceOf(node: Node): Int32Array {
+    return this.#pieces[node >> pieceBits]!
   }
 
   /** All nodes ever made are below this. Those that are free have no values. */
@@ -81,17 +86,17 @@ export class TrieNodes {
   /** With `nextOf` the list of literal children, in no order. */
   firstChildOf(node: Node): Node {
     // Negative if the hash table has the children.
-    return Math.abs(this.#pieceOf(node)[placeOf(node) + firstChild]!)
+    return Math.abs(this.pieceOf(node)[placeOf(node) + firstChild]!)
   }
 
   nextOf(node: Node): Node {
-    return this.#pieceOf(node)[placeOf(node) + next]!
+    return this.pieceOf(node)[placeOf(node) + next]!
   }
 
   /** Neither a value nor children. */
   isUnused(node: Node): boolean {
     const at = placeOf(node)
-    const words = this.#pieceOf(node)
+    const words = this.pieceOf(node)
     return (
       words[at + value] === 0 &&
       words[at + openValue] === 0 &&
@@ -106,19 +111,31 @@ export class TrieNodes {
   }
 
   literalChildOf(node: Node, id: LevelId): Node {
-    let child = this.#pieceOf(node)[placeOf(node) + firstChild]!
-    if (child < 0) {
-      const hash = hashOf(node, id)
-      const slots = this.#tableOf(hash)
-      return slots[this.#slotOf(slots, hash, node, id) + 1]!
+    return this.childAmong(this.pieceOf(node)[placeOf(node) + firstChild]!, node, id)
+  }
+
+  /** The same of a node whose word `firstChild` has been read. */
+  childAmong(first: number, node: Node, id: LevelId): Node {
+    if (first < 0) return this.#tabledChild(node, id)
+    let child = first
+    while (child !== 0) {
+      const words = this.pieceOf(child)
+      const at = placeOf(child)
+      if (words[at + level] === id) break
+      child = words[at + next]!
     }
-    while (child !== 0 && this.levelOf(child) !== id) child = this.nextOf(child)
     return child
+  }
+
+  #tabledChild(node: Node, id: LevelId): Node {
+    const hash = hashOf(node, id)
+    const slots = this.#tableOf(hash)
+    return slots[this.#slotOf(slots, hash, node, id) + 1]!
   }
 
   addChild(node: Node, id: LevelId): Node {
     const child = this.#allocate()
-    const words = this.#pieceOf(child)
+    const words = this.pieceOf(child)
     const at = placeOf(child)
     for (let word = 0; word < 1 << wordShift; word += 1) words[at + word] = 0
     words[at + parent] = node
@@ -138,12 +155,8 @@ export class TrieNodes {
     this.#firstFree = leaf
   }
 
-  #pieceOf(node: Node): Int32Array {
-    return this.#pieces[node >> pieceBits]!
-  }
-
   #setWord(node: Node, which: number, word: number): void {
-    this.#pieceOf(node)[placeOf(node) + which] = word
+    this.pieceOf(node)[placeOf(node) + which] = word
   }
 
   #allocate(): Node {
@@ -164,7 +177,7 @@ export class TrieNodes {
     const first = this.firstChildOf(node)
     this.#setWord(child, next, first)
     if (first !== 0) this.#setWord(first, previous, child)
-    if (this.#pieceOf(node)[placeOf(node) + firstChild]! < 0) {
+    if (this.pieceOf(node)[placeOf(node) + firstChild]! < 0) {
       this.#setWord(node, firstChild, -child)
       this.#occupy(child)
       return
@@ -183,9 +196,9 @@ export class TrieNodes {
 
   /** A family that has been in the table stays there until its last child goes. */
   #unlink(node: Node, child: Node): void {
-    const inTable = this.#pieceOf(node)[placeOf(node) + firstChild]! < 0
+    const inTable = this.pieceOf(node)[placeOf(node) + firstChild]! < 0
     if (inTable) this.#vacate(child)
-    const before = this.#pieceOf(child)[placeOf(child) + previous]!
+    const before = this.pieceOf(child)[placeOf(child) + previous]!
     const after = this.nextOf(child)
     if (before === 0) this.#setWord(node, firstChild, inTable ? -after : after)
     else this.#setWord(before, next, after)
@@ -203,7 +216,10 @@ export class TrieNodes {
       const child = slots[slot + 1]!
       if (child === 0) return slot
       // Children of other nodes are told apart without a look at them, nearly always.
-      if (slots[slot] === hash && this.parentOf(child) === node && this.levelOf(child) === id) return slot
+      if (slots[slot] !== hash) continue
+      const words = this.pieceOf(child)
+      const at = placeOf(child)
+      if (words[at + parent] === node && words[at + level] === id) return slot
     }
   }
 
@@ -242,7 +258,7 @@ export class TrieNodes {
 }
 
 /** Where the words of a node begin in its piece. */
-function placeOf(node: Node): number {
+export function placeOf(node: Node): number {
   return (node & pieceMask) << wordShift
 }
 
