@@ -52,7 +52,10 @@ export type LinkFile = {
   readonly topics: readonly string[]
   readonly enable?: boolean
   readonly clientid?: string
+  readonly username?: string
+  readonly password?: string
   readonly pool_size?: number
+  readonly max_inflight?: number
   readonly dialect?: 'auto' | 'emqx' | 'native'
   readonly durable?: boolean
   readonly overflow?: 'drop_oldest' | 'drop_newest' | 'backpressure'
