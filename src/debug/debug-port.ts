@@ -120,8 +120,13 @@ export type LinkRow = {
     readonly perSecond: number
     readonly secondsLeft?: number
   }
-  /** Bytes of the batches that were sent, before and after compressing, and how many were compressed. */
-  readonly compression?: { readonly bytesBefore: number; readonly bytesAfter: number; readonly batches: number }
+  /** Bytes of the batches that were sent, before and after compressing; how many were sent compressed, and with how many it was tried. */
+  readonly compression?: {
+    readonly bytesBefore: number
+    readonly bytesAfter: number
+    readonly batches: number
+    readonly tries: number
+  }
   readonly inbound: InboundLedgerSnapshot | undefined
 }
 

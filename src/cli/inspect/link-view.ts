@@ -69,6 +69,7 @@ function retainedText(retained: unknown): string {
 
 function compressionText(compression: unknown): string {
   if (!isFields(compression)) return ''
-  const { bytesBefore, bytesAfter, batches } = compression
-  return `${bytesText(Number(bytesBefore))} went as ${bytesText(Number(bytesAfter))}, ${text(batches)} batches compressed`
+  const { bytesBefore, bytesAfter, batches, tries } = compression
+  const bytes = `${bytesText(Number(bytesBefore))} went as ${bytesText(Number(bytesAfter))}`
+  return `${bytes}, ${text(batches)} batches compressed of ${text(tries)} tried`
 }

@@ -10,6 +10,8 @@ export type DeflateCounters = {
   readonly bytesAfter: number
   /** Batches that were sent compressed. */
   readonly batches: number
+  /** Batches that were compressed, whether they were sent so or not. */
+  readonly tries: number
 }
 
 /** Smaller batches gain nothing that matters; larger ones would keep everybody else waiting while they are compressed. */
@@ -24,6 +26,7 @@ export class DeflateChoice {
   #bytesBefore = 0
   #bytesAfter = 0
   #batches = 0
+  #tries = 0
   /** Batches to be left alone before the next try. */
   #skips = 0
   /** How many they were after the last try, 0 if it paid. */
@@ -39,6 +42,7 @@ export class DeflateChoice {
 
   /** A batch was compressed to so many bytes. Returns whether it is to be sent so. */
   pays(before: number, after: number): boolean {
+    this.#tries += 1
     if (after <= before * (1 - savedMin)) {
       this.#skipped = 0
       this.#batches += 1
@@ -56,6 +60,6 @@ export class DeflateChoice {
   }
 
   counters(): DeflateCounters {
-    return { bytesBefore: this.#bytesBefore, bytesAfter: this.#bytesAfter, batches: this.#batches }
+    return { bytesBefore: this.#bytesBefore, bytesAfter: this.#bytesAfter, batches: this.#batches, tries: this.#tries }
   }
 }

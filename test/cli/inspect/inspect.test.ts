@@ -87,7 +87,7 @@ test('all that there is to know of one link', async (t) => {
     outbox: { messages: 3, bytes: 2_048, fill: 0.257 },
     backlog: { messages: 2, bytes: 90, perSecond: 0 },
     retained: { routes: 0, topics: 4, told: 7 },
-    compression: { bytesBefore: 3_145_728, bytesAfter: 500, batches: 6 },
+    compression: { bytesBefore: 3_145_728, bytesAfter: 500, batches: 6, tries: 8 },
   })
   const links = { links: () => [linkRow({ name: 'us' }), row], resetLedger: () => true }
   const lines = (await shown(t, { type: 'links', link: 'eu' }, { links })).split('\n')
@@ -100,7 +100,7 @@ test('all that there is to know of one link', async (t) => {
     '  outbox      3 messages, 2.0 KB, 25 % full',
     '  backlog     2 messages, 0 a second',
     '  retained    7 messages told, 4 topics and 0 routes left',
-    '  compression 3.0 MB went as 500 B, 6 batches compressed',
+    '  compression 3.0 MB went as 500 B, 6 batches compressed of 8 tried',
     '',
   ])
   assert.match(lines.slice(10).join('\n'), /^what we send[\s\S]*matched +3\n/)

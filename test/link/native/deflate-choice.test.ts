@@ -56,6 +56,7 @@ test('what was sent is counted before and after', () => {
   const choice = new DeflateChoice()
   assert.equal(choice.pays(10_000, 1_000), true)
   choice.sent(10_000, 1_000)
+  assert.equal(choice.pays(500, 499), false)
   choice.sent(500, 500)
-  assert.deepEqual(choice.counters(), { bytesBefore: 10_500, bytesAfter: 1_500, batches: 1 })
+  assert.deepEqual(choice.counters(), { bytesBefore: 10_500, bytesAfter: 1_500, batches: 1, tries: 2 })
 })
