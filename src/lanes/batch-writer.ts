@@ -245,11 +245,16 @@ export class BatchWriter {
     return this.finishAfter(laneHead)
   }
 
-  /** The same after another head, which is as long as was said at the beginning. */
-  finishAfter(head: Buffer): Buffer {
+  /**
+   * The same after another head, which is as long as was said at the beginning.
+   * @param isToStay whether it may be kept for long: small frames otherwise share a piece of memory with whatever else is made then,
+   * of which all stays as long as one part of it
+   */
+  finishAfter(head: Buffer, isToStay = false): Buffer {
     this.#endRun()
     const packets = this.#packets
-    const frame = Buffer.allocUnsafe(this.#fixedBytes + this.#metaBytes + this.#packetBytes)
+    const bytes = this.#fixedBytes + this.#metaBytes + this.#packetBytes
+    const frame = isToStay ? Buffer.allocUnsafeSlow(bytes) : Buffer.allocUnsafe(bytes)
     let at = head.copy(frame, 0)
     at = writeArrayHead(frame, at, this.#publisherIndexes.size)
     at = this.#publishers.copyTo(frame, at)

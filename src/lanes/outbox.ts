@@ -62,6 +62,8 @@ const BATCH_MESSAGES_MAX = 1_024
 export const BACKLOG_MESSAGES_MAX = 256
 /** A batch is at most this part of what the outbox holds, so that to drop one is to drop little. */
 const BATCH_SHARE = 64
+/** Of what the outbox holds: what it may take to know whose messages wait. */
+const PUBLISHERS_SHARE = 8
 /** A batch is open for so long at most, since all of it is as old as its first message. */
 const OPEN_MS_MAX = 1_000
 /** What may wait in lane 0 before it is a backlog. */
@@ -321,7 +323,8 @@ export class Outbox {
     this.#seal(this.#openQos0)
   }
 
-  #seal(open: OpenBatch): void {
+  /** @param goesNow whether it is launched at once: what may wait for long gets memory of its own */
+  #seal(open: OpenBatch, goesNow = false): void {
     this.#following = undefined
     const { messages, agedMs, firstExpiryMs, lastExpiryMs, wallAheadMs, openedMs } = open
     if (messages === 0) return
@@ -334,7 +337,7 @@ export class Outbox {
     const sequence = isQos0 ? 0 : (this.#lastSequences[lane] += messages)
     const writtenAtMs = Math.max(0, Math.trunc(openedMs + wallAheadMs))
     writeLinkHead(head, { epoch, lane, sequence, sentAtMs: writtenAtMs })
-    const frame = open.writer.finishAfter(head)
+    const frame = open.writer.finishAfter(head, !goesNow)
     const { live, backlog, qos0, isKeeping } = this.#shelf
     const batch: BatchOrigin = {
       id: this.#lastId,
@@ -415,7 +418,7 @@ export class Outbox {
     if (batch !== undefined || list.first !== undefined || open === undefined || open.messages === 0) return batch
     // What a keeper is to have is sealed when it asks for it.
     if (this.#shelf.isKeeping && open !== this.#openQos0) return undefined
-    this.#seal(open)
+    this.#seal(open, true)
     return first()
   }
 
@@ -503,6 +506,7 @@ export class Outbox {
 
   #shareLimits(): void {
     const { bytesMax, countMax, ageMsMax } = this.#limits
+    this.#publishers.limit(bytesMax / PUBLISHERS_SHARE)
     this.#batchBytesMax = Math.min(BATCH_BYTES_MAX, bytesMax / BATCH_SHARE, this.#frameBytesMax)
     this.#batchMessagesMax = Math.min(BATCH_MESSAGES_MAX, countMax / BATCH_SHARE)
     this.#backlogMessagesMax = Math.min(BACKLOG_MESSAGES_MAX, this.#batchMessagesMax)

@@ -91,7 +91,7 @@ class PieceWriter {
     const messages = this.#writer.count
     if (messages === 0) return undefined
     const piece = {
-      frame: this.#writer.finishAfter(this.#batch.frame.subarray(0, LINK_TABLES_AT)),
+      frame: this.#writer.finishAfter(this.#batch.frame.subarray(0, LINK_TABLES_AT), true),
       messages,
       upTo: this.#upTo,
       firstExpiryMs: this.#firstExpiryMs,
