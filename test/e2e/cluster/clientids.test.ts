@@ -14,7 +14,8 @@ test('ClientIDs of a cluster: short, its own, told apart by slots, the same afte
       cluster: 'east',
       size: 3,
       topics: ['t/#'],
-      link: { clientid: 'from-east', pool_size: POOL_SIZE },
+      // All of a native link goes over one connection.
+      link: { clientid: 'from-east', pool_size: POOL_SIZE, dialect: 'emqx' },
       server: async (doors) => (balancer = await Balancer.start(t, doors)).address,
     },
     { cluster: 'west', size: 1, topics: [] },
