@@ -16,7 +16,7 @@ const RATIO_MAX = 1.6
 const PAYLOAD_BYTES = 64
 
 /** What a socket is read in, at least. */
-const READ_BYTES_MIN = 16_384
+const READ_BYTES_MIN = 1_024
 
 type Filling = {
   readonly who: string
