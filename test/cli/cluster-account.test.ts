@@ -10,7 +10,7 @@ const subscribers = [
 ]
 
 function account(): ClusterAccount {
-  return createClusterAccount('a', new Set(['t']), subscribers)
+  return createClusterAccount(new Set(['t']), subscribers)
 }
 
 /** Arrives at these subscribers. */
@@ -20,18 +20,17 @@ function arrive(of: ClusterAccount, sequence: number, ...nodes: readonly string[
 
 test('what has arrived at every subscriber, before or after its PUBACK, is not missing', () => {
   const of = account()
-  of.acknowledged(1, 't', 'a1', 0)
+  of.acknowledged(1, 't')
   arrive(of, 1, 'a1', 'a2', 'b1')
   arrive(of, 2, 'a1', 'a2', 'b1')
-  of.acknowledged(2, 't', 'a1', 5)
-  const { published, arrived, lost, lost_with_outbox, doubled } = of.summary()
+  of.acknowledged(2, 't')
+  const { published, arrived, lost, doubled } = of.summary()
   assert.deepEqual(
-    { published, arrived, lost, lost_with_outbox, doubled },
+    { published, arrived, lost, doubled },
     {
       published: 2,
       arrived: 6,
       lost: 0,
-      lost_with_outbox: 0,
       doubled: 0,
     },
   )
@@ -41,7 +40,7 @@ test('what has arrived at every subscriber, before or after its PUBACK, is not m
 
 test('a message that lacks at one subscriber is lost there', () => {
   const of = account()
-  of.acknowledged(1, 't', 'a1', 0)
+  of.acknowledged(1, 't')
   arrive(of, 1, 'a1', 'b1')
   assert.ok(!of.isComplete())
   assert.ok(!isHeld(of.summary()))
@@ -55,67 +54,11 @@ test('a message that lacks at one subscriber is lost there', () => {
   )
 })
 
-for (const { when, acknowledgedMs, killed, missesAt, excused } of [
-  {
-    when: 'just before its node was killed, beyond the link',
-    acknowledgedMs: 9_900,
-    killed: 'a1',
-    missesAt: 'b1',
-    excused: true,
-  },
-  {
-    when: 'and its PUBACK was read after the kill, beyond the link',
-    acknowledgedMs: 10_005,
-    killed: 'a1',
-    missesAt: 'b1',
-    excused: true,
-  },
-  {
-    when: 'just before its node was killed, in its own cluster',
-    acknowledgedMs: 9_900,
-    killed: 'a1',
-    missesAt: 'a2',
-    excused: false,
-  },
-  { when: 'long before its node was killed', acknowledgedMs: 8_000, killed: 'a1', missesAt: 'b1', excused: false },
-  { when: 'long after its node was killed', acknowledgedMs: 17_000, killed: 'a1', missesAt: 'b1', excused: false },
-  {
-    when: 'by another node than the one that was killed',
-    acknowledgedMs: 9_900,
-    killed: 'a2',
-    missesAt: 'b1',
-    excused: false,
-  },
-  {
-    when: 'and a node beyond the link was killed',
-    acknowledgedMs: 9_900,
-    killed: 'b1',
-    missesAt: 'b1',
-    excused: false,
-  },
-]) {
-  test(`what was acknowledged ${when} ${excused ? 'went with an outbox' : 'is lost'}`, () => {
-    const of = account()
-    of.killed('a1', 1_000)
-    of.acknowledged(1, 't', 'a1', acknowledgedMs)
-    of.killed(killed, 10_000)
-    arrive(of, 1, ...subscribers.map(({ node }) => node).filter((node) => node !== missesAt))
-    const { lost, lost_with_outbox } = of.summary()
-    assert.deepEqual({ lost, lost_with_outbox }, { lost: excused ? 0 : 1, lost_with_outbox: excused ? 1 : 0 })
-    assert.equal(of.isComplete(), excused)
-    assert.equal(isHeld(of.summary()), excused)
-    // It may come yet, by way of a session that was kept.
-    arrive(of, 1, missesAt)
-    assert.equal(of.summary().lost_with_outbox, 0)
-    assert.ok(of.isComplete())
-  })
-}
-
 test('what was acknowledged up to some message may be complete before all is', () => {
   const of = account()
   assert.equal(of.newest, -1)
-  of.acknowledged(2, 't', 'a1', 0)
-  of.acknowledged(1, 't', 'a1', 0)
+  of.acknowledged(2, 't')
+  of.acknowledged(1, 't')
   assert.equal(of.newest, 2)
   arrive(of, 1, 'a1', 'a2', 'b1')
   arrive(of, 2, 'a1', 'b1')
@@ -129,29 +72,26 @@ test('nothing published, or nothing arrived, shows nothing', () => {
 
 test('a second arrival is doubled, and nothing is lost by it', () => {
   const of = account()
-  of.acknowledged(1, 't', 'a1', 0)
+  of.acknowledged(1, 't')
   arrive(of, 1, 'a1', 'a2', 'b1', 'b1')
   assert.equal(of.summary().doubled, 1)
   assert.ok(isHeld(of.summary()))
 })
 
-test('at each subscriber what was acknowledged has arrived, is lost, or went with an outbox', () => {
+test('at each subscriber what was acknowledged has arrived or is lost', () => {
   const node = fc.constantFrom('a1', 'a2', 'b1')
   const event = fc.oneof(
-    fc.record({ type: fc.constant('acknowledged' as const), node }),
+    fc.record({ type: fc.constant('acknowledged' as const) }),
     fc.record({ type: fc.constant('arrived' as const), node, sequence: fc.nat({ max: 20 }) }),
-    fc.record({ type: fc.constant('killed' as const), node }),
   )
   fc.assert(
     fc.property(fc.array(event, { maxLength: 80 }), (events) => {
       const of = account()
       const acknowledged = new Set<number>()
       const arrivals = new Map<string, Set<number>>()
-      for (const [index, one] of events.entries()) {
-        const nowMs = index * 300
-        if (one.type === 'killed') of.killed(one.node, nowMs)
+      for (const one of events) {
         if (one.type === 'acknowledged') {
-          of.acknowledged(acknowledged.size, 't', one.node, nowMs)
+          of.acknowledged(acknowledged.size, 't')
           acknowledged.add(acknowledged.size)
         }
         if (one.type === 'arrived') {
@@ -164,8 +104,7 @@ test('at each subscriber what was acknowledged has arrived, is lost, or went wit
         const there = arrivals.get(row.node) ?? new Set()
         const missing = [...acknowledged].filter((sequence) => !there.has(sequence))
         assert.equal(row.arrived, there.size)
-        assert.equal(row.lost + row.lost_with_outbox, missing.length)
-        if (row.cluster === 'a') assert.equal(row.lost_with_outbox, 0)
+        assert.equal(row.lost, missing.length)
       }
       assert.equal(of.isComplete(), summary.lost === 0)
     }),

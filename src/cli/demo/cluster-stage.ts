@@ -68,7 +68,7 @@ export async function openClusterStage(): Promise<ClusterStage> {
         const node = `${name}-${index + 1}`
         const file = {
           node: { name: `${node}@127.0.0.1`, data_dir: join(directory, node) },
-          cluster: { name, links: [{ name: peer, server, topics }], nats: { servers: [natsUrl] } },
+          cluster: { name, links: [{ name: peer, server, topics, durable: true }], nats: { servers: [natsUrl] } },
           listeners: { tcp: { default: { bind: `127.0.0.1:${port}` } } },
           debug: { socket: join(directory, `${node}.sock`) },
           // However long a node is away: by default a session keeps the newest 1,000 messages.

@@ -62,14 +62,14 @@ export function clusterScreen({ elapsedMs, summary, nodes, kills }: ClusterSnaps
     ...table(columns, rows),
     '',
     `published  ${count(summary.published)} messages in ${SENDING}, acknowledged; ${count(rows.length)} subscribers want each of them`,
-    `missing    ${count(summary.lost)} now; ${count(summary.lost_with_outbox)} more went with the outbox of a node that was killed`,
+    `missing    ${count(summary.lost)} now`,
     `killed     ${lastKill(elapsedMs, kills)}`,
   ]
 }
 
 /** One line for a log file. */
 export function clusterLine({ elapsedMs, summary, nodes }: ClusterSnapshot): string {
-  const { published, arrived, lost, lost_with_outbox, doubled } = summary
+  const { published, arrived, lost, doubled } = summary
   const up = nodes.filter(({ state }) => state === 'up').length
   const holders = nodes.flatMap(({ name, holds }) => holds.map((peer) => `${name} speaks to ${peer}`))
   return [
@@ -78,7 +78,6 @@ export function clusterLine({ elapsedMs, summary, nodes }: ClusterSnapshot): str
     `published ${published}`,
     `arrived ${arrived}`,
     `missing ${lost}`,
-    `gone with an outbox ${lost_with_outbox}`,
     `doubled ${doubled}`,
   ].join(', ')
 }
@@ -88,16 +87,11 @@ export function killLine({ node, atMs, held }: Kill): string {
 }
 
 export function clusterVerdict(summary: ClusterSummary, kills: readonly Kill[]): string[] {
-  const { published, arrived, lost, lost_with_outbox, doubled, subscribers } = summary
+  const { published, arrived, lost, doubled, subscribers } = summary
   return [
     '',
     `${kills.length} nodes killed: ${kills.map(({ node }) => node).join(', ') || 'none'}`,
     `${published} published and acknowledged, for ${subscribers.length} subscribers each: ${arrived} arrived, ${lost} lost, ${doubled} doubled`,
-    ...(lost_with_outbox > 0
-      ? [
-          `over the link ${lost_with_outbox} more did not arrive: they were in the outbox, in memory, of a node that was killed`,
-        ]
-      : []),
   ]
 }
 

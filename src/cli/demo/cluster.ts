@@ -60,7 +60,7 @@ type Performance = { readonly summary: ClusterSummary; readonly kills: readonly 
 async function perform(stage: ClusterStage, show: Show): Promise<Performance> {
   const { nodes, failed } = stage
   const subscribed = nodes.map(({ name, cluster }) => ({ node: name, cluster }))
-  const account = createClusterAccount(SENDING, new Set(TOPICS), subscribed)
+  const account = createClusterAccount(new Set(TOPICS), subscribed)
   const sendingPorts = nodes.filter(({ cluster }) => cluster === SENDING).map(({ mqttPort }) => mqttPort)
   const readers = nodes.map(({ name, mqttPort }) => ({
     clientId: `reader-at-${name}`,
@@ -83,10 +83,7 @@ async function perform(stage: ClusterStage, show: Show): Promise<Performance> {
     perSecond: PER_SECOND,
     connections: DEVICE_CONNECTIONS,
     keepsSessions: true,
-    acknowledged: (sequence, topic, port) => {
-      const node = nodes.find(({ mqttPort }) => mqttPort === port)?.name ?? ''
-      account.acknowledged(sequence, topic, node, elapsedMs())
-    },
+    acknowledged: (sequence, topic) => account.acknowledged(sequence, topic),
   })
   const kills: Kill[] = []
   const drawing = show.isBrief ? undefined : startDrawing(stage, account, kills, elapsedMs)
@@ -128,7 +125,6 @@ async function killInTurn(running: Running, { isBrief, asked, say }: Show): Prom
     const victim = nextVictim(candidates, kills.at(-1)?.node)!
     const index = candidates.indexOf(victim)
     const kill: Kill = { node: victim.name, atMs: elapsedMs(), held: states[index]!.holds }
-    account.killed(kill.node, kill.atMs)
     await nodes[index]!.kill()
     kills.push(kill)
     if (isBrief || !process.stdout.isTTY) say([killLine(kill)])

@@ -13,8 +13,8 @@ export type DevicesOptions = {
   readonly perSecond: number
   readonly connections: number
   readonly keepsSessions: boolean
-  /** Called when the broker behind `port` has answered with PUBACK. Sequence numbers are unique over all topics. */
-  readonly acknowledged: (sequence: number, topic: string, port: number) => void
+  /** Called when the broker has answered with PUBACK. Sequence numbers are unique over all topics. */
+  readonly acknowledged: (sequence: number, topic: string) => void
 }
 
 export type Devices = {
@@ -54,7 +54,7 @@ export async function startDevices(options: DevicesOptions): Promise<Devices> {
     unacknowledged++
     device?.client.publish(topic, JSON.stringify(reading), { qos: 1 }, (error) => {
       unacknowledged--
-      if (error === undefined || error === null) acknowledged(mine, topic, device.port())
+      if (error === undefined || error === null) acknowledged(mine, topic)
       if (unacknowledged === 0) whenQuiet?.()
     })
   }

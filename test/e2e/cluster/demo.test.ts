@@ -7,7 +7,6 @@ type Account = {
   readonly published: number
   readonly arrived: number
   readonly lost: number
-  readonly lost_with_outbox: number
   readonly subscribers: readonly { readonly node: string; readonly arrived: number; readonly lost: number }[]
   readonly kills: readonly { readonly node: string; readonly held: readonly string[] }[]
 }
@@ -23,10 +22,8 @@ test('isthmus demo --cluster --once --json: two nodes are killed, and nothing th
     account.subscribers.map(({ node }) => node),
     ['us-east-1', 'us-east-2', 'us-east-3', 'eu-west-1', 'eu-west-2'],
   )
-  const inUsEast = account.subscribers.slice(0, 3)
   // What arrived and was never acknowledged may be more.
-  for (const { arrived } of inUsEast) assert.ok(arrived >= account.published, stdout)
-  assert.ok(account.arrived + account.lost_with_outbox >= 5 * account.published, stdout)
+  for (const { arrived } of account.subscribers) assert.ok(arrived >= account.published, stdout)
   const [first, second, ...more] = account.kills
   assert.deepEqual(more, [])
   assert.ok(first !== undefined && second !== undefined && first.node !== second.node, stdout)
