@@ -61,7 +61,11 @@ export type LinkFile = {
   readonly overflow?: 'drop_oldest' | 'drop_newest' | 'backpressure'
   readonly retained?: 'live' | 'sync' | 'off'
   readonly compression?: 'off' | 'auto'
-  readonly resource_opts?: { readonly max_buffer_bytes?: string; readonly max_buffer_messages?: number }
+  readonly resource_opts?: {
+    readonly max_buffer_bytes?: string
+    readonly max_buffer_messages?: number
+    readonly request_ttl?: string
+  }
 }
 
 /** The longest a node may take to say what is waited for. */
