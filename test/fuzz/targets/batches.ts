@@ -5,8 +5,9 @@
 import assert from 'node:assert/strict'
 import { generate } from 'mqtt-packet'
 import type { LinkConfig } from '../../../src/config/config.ts'
+import { ShortWriter } from '../../../src/lanes/short-frame.ts'
 import { LinkGate } from '../../../src/link/inbound/link-gate.ts'
-import { batchOf, type BatchMessage, peerConnect } from '../../link/inbound/batches.ts'
+import { batchOf, type BatchMessage, nowMs, peerConnect } from '../../link/inbound/batches.ts'
 import { linkTo, StillClock } from '../../link/inbound/gate-bench.ts'
 import { BrokerWorld } from '../broker-world.ts'
 import type { Random } from '../random.ts'
@@ -21,6 +22,7 @@ const dictionary = [
   'c1',
   '9904',
   '9704',
+  '9405',
   'cf0000000000000001',
   'ddffffffff',
   'c6ffffffff',
@@ -36,8 +38,10 @@ export const batchesTarget: FuzzTarget = {
   seeds: () => [
     codec.encode('batch', 0, batchOf({ sequence: 1 }, [{ topic: 'a/1' }, { topic: 'b', qos: 0 }])),
     codec.encode('batch', 1, batchOf({ sequence: 2, isCompressed: true }, [{ topic: 'a/1' }, { topic: 'a/2' }])),
+    Buffer.concat(shortened(seedBatches()).map((frame) => codec.encode('batch', 0, frame))),
   ],
-  generate: (random) => Buffer.concat(random.list(1 + random.size(20), () => anyStep(random))),
+  generate: (random) =>
+    Buffer.concat(random.chance(0.3) ? shortSteps(random) : random.list(1 + random.size(20), () => anyStep(random))),
   mutate: byteMutation({ dictionary, bytesMax: BYTES_MAX }),
   run(input, meter) {
     const world = new BrokerWorld(BYTES_MAX, CLIENTS)
@@ -113,6 +117,43 @@ function anyStep(random: Random): Buffer {
   const frame = anyBatch(random)
   if (random.chance(0.3)) frame[random.below(frame.length)] = random.below(256)
   return codec.encode('batch', client, random.chance(0.05) ? frame.subarray(0, random.below(frame.length)) : frame)
+}
+
+/** As the end of a connection sends them that leaves out what it said before: the first one is whole. */
+function shortened(frames: readonly Buffer[]): Buffer[] {
+  const writer = new ShortWriter()
+  return frames.map((frame) => writer.encode(frame))
+}
+
+/** Publishers that are told once, both lanes, QoS 0, one that is sent again. */
+function seedBatches(): Buffer[] {
+  const message = { topic: 'a/1', from: 'p' }
+  return [
+    batchOf({ sequence: 1 }, [message]),
+    batchOf({ sequence: 2, sentAtMs: nowMs + 5 }, [message, { topic: 'b', from: 'q' }]),
+    batchOf({ sequence: 4, lane: 1, isResent: true, sentAtMs: nowMs + 5 }, [message]),
+    batchOf({ sequence: 0, sentAtMs: nowMs + 9 }, [{ topic: 'a/2', qos: 0, from: 'q' }]),
+  ]
+}
+
+/** Batches over one connection that were shortened, some of them broken afterwards. */
+function shortSteps(random: Random): Buffer[] {
+  let sequence = 0
+  let sentAtMs = nowMs
+  const frames = random.list(2 + random.size(20), () => {
+    sequence += random.below(3)
+    sentAtMs += random.below(1_000)
+    const lane = random.pick([0, 1] as const)
+    const messages = random.list(1 + random.size(5), () => anyMessage(random))
+    return batchOf(
+      { sequence: random.chance(0.2) ? 0 : sequence, lane, sentAtMs, isResent: random.chance(0.1) },
+      messages,
+    )
+  })
+  return shortened(frames).map((frame) => {
+    if (random.chance(0.1)) frame[random.below(frame.length)] = random.below(256)
+    return codec.encode('batch', 0, frame)
+  })
 }
 
 function anyBatch(random: Random): Buffer {
