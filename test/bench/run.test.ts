@@ -96,6 +96,20 @@ test('very many routes of a link', LINUX, async () => {
   rmSync(results, { recursive: true })
 })
 
+test('what gathered during an outage, and live messages meanwhile', LINUX, async () => {
+  const results = mkdtempSync(join(tmpdir(), 'isthmus-bench-'))
+  const { code, output } = await bench('--only', 'drain', '--filters', '5000', '--results', results)
+  assert.equal(code, 0, output)
+  for (const what of ['live messages in quiet, p50', 'live messages in quiet, p99', 'it takes', 'CPU'])
+    assert.match(output, new RegExp(`drain of 1,000: ${what}, .*: Isthmus ${FIGURE}`))
+  // So few may have crossed before a live one is due.
+  for (const what of ['live messages meanwhile, p99', 'live messages, p99, times that in quiet'])
+    assert.match(output, new RegExp(`drain of 1,000: ${what}.*: Isthmus (${FIGURE}|-)`))
+  assert.doesNotMatch(output, /lost|doubled/)
+  assert.match(readFileSync(join(results, 'drain.md'), 'utf8'), /drain of 1,000: it takes/)
+  rmSync(results, { recursive: true })
+})
+
 test('idle connections', LINUX, async () => {
   const { code, output } = await bench('--only', 'idle', '--connections', '100')
   assert.equal(code, 0, output)
