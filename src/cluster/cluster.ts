@@ -5,7 +5,7 @@
 import { hostname } from 'node:os'
 import type { InspectionEvent } from 'xstate'
 import type { Config, LinkConfig } from '../config/config.ts'
-import type { Directive, LaneMessage } from '../lanes/batch-writer.ts'
+import type { Directive, LaneMessage } from '../lanes/batches/batch-writer.ts'
 import type { Publication } from '../packets/publication.ts'
 import type { ClusterClock } from './cluster-clock.ts'
 import type { ClusterError } from './cluster-error.ts'

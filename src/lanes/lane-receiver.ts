@@ -2,7 +2,7 @@
  * The receiving side of the lanes from one process: takes each batch once and in order, by its number. What comes out of turn is not
  * kept: the sender goes back to what is missing. Pure; a few numbers a sender.
  */
-import type { LaneAck, LaneBegin } from './lane-frame.ts'
+import type { LaneAck, LaneBegin } from './batches/lane-frame.ts'
 
 /**
  * What is to be done with a batch. `missing`: one before it is; `unknown`: nothing is known of its lane. Both of these are told

@@ -6,10 +6,10 @@
  * waits for `PROBE_MS` asks, and the answer says what is missing. A receiver that started anew knows nothing of the lane: it is told
  * where the lane stands, and then misses all that is not acknowledged.
  */
-import type { Directive, LaneMessage } from './batch-writer.ts'
-import { type LaneAck, writeBegin } from './lane-frame.ts'
+import type { Directive, LaneMessage } from './batches/batch-writer.ts'
+import { type LaneAck, writeBegin } from './batches/lane-frame.ts'
 import { type LaneDropReason, type LaneLimits, SendBuffer } from './send-buffer.ts'
-import type { TakenGroups } from './take-groups.ts'
+import type { TakenGroups } from './batches/take-groups.ts'
 
 /** How long a lane waits for an acknowledgement before it asks, and asks again. */
 export const PROBE_MS = 500

@@ -3,9 +3,9 @@
  * that is being written; those of QoS 0 stand apart. Bounded: beyond the limits QoS 0 goes first, then what waits longest.
  * What flies is never dropped: it may have arrived.
  */
-import { BatchWriter, type Directive, type LaneMessage } from './batch-writer.ts'
-import { BATCH_MESSAGES_MAX, numberBatch } from './lane-frame.ts'
-import { takeGroups, type TakenGroups } from './take-groups.ts'
+import { BatchWriter, type Directive, type LaneMessage } from './batches/batch-writer.ts'
+import { BATCH_MESSAGES_MAX, numberBatch } from './batches/lane-frame.ts'
+import { takeGroups, type TakenGroups } from './batches/take-groups.ts'
 
 export type LaneLimits = {
   /** What one batch may take, bytes. Only a message that is larger alone makes a larger one. */

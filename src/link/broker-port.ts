@@ -1,5 +1,5 @@
 /** What links need of a broker. `broker/` implements it; a sidecar beside another broker is to be a second implementation. */
-import type { LaneMessage } from '../lanes/batch-writer.ts'
+import type { LaneMessage } from '../lanes/batches/batch-writer.ts'
 import type { Message, QoS } from '../packets/message.ts'
 import type { Publication, Publisher } from '../packets/publication.ts'
 import type { PublishView } from '../packets/publish-view.ts'

@@ -3,8 +3,8 @@
  * nothing is allocated for one but its encoded bytes.
  */
 import { refusedByPeer } from '../lanes/ledger.ts'
-import type { PoolEntry } from '../lanes/pool-entry.ts'
-import type { PoolQueues } from '../lanes/pool-queues.ts'
+import type { PoolEntry } from '../lanes/outbox/pool-entry.ts'
+import type { PoolQueues } from '../lanes/outbox/pool-queues.ts'
 import type { Message } from '../packets/message.ts'
 import type { LinkConnection, PeerLimits } from './connection.ts'
 import type { LinkClock } from './link-clock.ts'

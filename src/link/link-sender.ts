@@ -7,9 +7,9 @@
  */
 import type { PoolMemberEvent, SpokenDialect } from '../../actors/forwarding.ts'
 import type { LinkConfig } from '../config/config.ts'
-import type { Directive, LaneMessage } from '../lanes/batch-writer.ts'
-import type { Outbox, OutboxLimits } from '../lanes/outbox.ts'
-import { PoolQueues } from '../lanes/pool-queues.ts'
+import type { Directive, LaneMessage } from '../lanes/batches/batch-writer.ts'
+import type { Outbox, OutboxLimits } from '../lanes/outbox/outbox.ts'
+import { PoolQueues } from '../lanes/outbox/pool-queues.ts'
 import type { Message } from '../packets/message.ts'
 import type { Debt, PassingPublish } from './broker-port.ts'
 import type { DurableLink } from './durable/durable-links.ts'

@@ -20,7 +20,7 @@ import {
 import { parseServers } from '../config/address.ts'
 import type { LinkConfig } from '../config/config.ts'
 import { Ledger } from '../lanes/ledger.ts'
-import { Outbox } from '../lanes/outbox.ts'
+import { Outbox } from '../lanes/outbox/outbox.ts'
 import type { Message } from '../packets/message.ts'
 import type { GoodbyeReason } from '../routes/route-frames.ts'
 import type { BrokerPort, OwnRetained } from './broker-port.ts'

@@ -1,6 +1,6 @@
 /** Messages as the broker hands them to a lane. */
 import fc from 'fast-check'
-import type { Directive, LaneMessage } from '../../src/lanes/batch-writer.ts'
+import type { Directive, LaneMessage } from '../../src/lanes/batches/batch-writer.ts'
 import type { QoS } from '../../src/packets/message.ts'
 import { encodeMessage, type Publication, type Publisher } from '../../src/packets/publication.ts'
 import type { PublishView } from '../../src/packets/publish-view.ts'

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { BATCH_MESSAGES_MAX, readLaneFrame, writeAck } from '../../src/lanes/lane-frame.ts'
+import { BATCH_MESSAGES_MAX, readLaneFrame, writeAck } from '../../src/lanes/batches/lane-frame.ts'
 import { LaneReceiver } from '../../src/lanes/lane-receiver.ts'
 import { LaneSender, PROBE_MS, SILENCE_MS_MAX } from '../../src/lanes/lane-sender.ts'
-import { readBatch } from '../../src/lanes/read-batch.ts'
+import { readBatch } from '../../src/lanes/batches/read-batch.ts'
 import type { LaneLimits } from '../../src/lanes/send-buffer.ts'
 import { messageOf, plain, somebody, textOf } from './lane-messages.ts'
 

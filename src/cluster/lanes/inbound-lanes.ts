@@ -1,8 +1,8 @@
 /** The lanes from other members: each batch is handed to the broker once, and acknowledged when the broker has it safe. */
-import type { Directive } from '../../lanes/batch-writer.ts'
-import { type LaneBegin, writeAck } from '../../lanes/lane-frame.ts'
+import type { Directive } from '../../lanes/batches/batch-writer.ts'
+import { type LaneBegin, writeAck } from '../../lanes/batches/lane-frame.ts'
 import { LaneReceiver } from '../../lanes/lane-receiver.ts'
-import { readBatch } from '../../lanes/read-batch.ts'
+import { readBatch } from '../../lanes/batches/read-batch.ts'
 import type { Publication } from '../../packets/publication.ts'
 import type { ClusterClock } from '../cluster-clock.ts'
 import type { ClusterLog } from '../cluster-log.ts'

@@ -2,8 +2,8 @@
  * Messages from this node to the other members and back: a lane to each member over the bus, which alone may lose what it is given.
  * What goes out stands in `outbound-lanes.ts`, what comes in in `inbound-lanes.ts`.
  */
-import type { Directive, LaneMessage } from '../../lanes/batch-writer.ts'
-import { readLaneFrame } from '../../lanes/lane-frame.ts'
+import type { Directive, LaneMessage } from '../../lanes/batches/batch-writer.ts'
+import { readLaneFrame } from '../../lanes/batches/lane-frame.ts'
 import type { ClusterClock } from '../cluster-clock.ts'
 import type { ClusterLog } from '../cluster-log.ts'
 import type { Coordination, Sender } from '../coordination.ts'

@@ -2,10 +2,10 @@
  * The lanes to other members. Nothing waits here but numbers: that all up to a mark is settled follows from the oldest message that is
  * not acknowledged on each lane.
  */
-import type { Directive, LaneMessage } from '../../lanes/batch-writer.ts'
-import type { LaneAck } from '../../lanes/lane-frame.ts'
+import type { Directive, LaneMessage } from '../../lanes/batches/batch-writer.ts'
+import type { LaneAck } from '../../lanes/batches/lane-frame.ts'
 import { LaneSender, type LaneSenderSnapshot } from '../../lanes/lane-sender.ts'
-import { readBatch } from '../../lanes/read-batch.ts'
+import { readBatch } from '../../lanes/batches/read-batch.ts'
 import type { LaneLimits } from '../../lanes/send-buffer.ts'
 import type { Publication } from '../../packets/publication.ts'
 import type { ClusterClock } from '../cluster-clock.ts'

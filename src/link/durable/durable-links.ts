@@ -4,7 +4,7 @@
  */
 import type { Ledger, LedgerSnapshot } from '../../lanes/ledger.ts'
 import type { InboundLedgerSnapshot } from '../../lanes/inbound-ledger.ts'
-import type { KeptBatch } from '../../lanes/outbox-batch.ts'
+import type { KeptBatch } from '../../lanes/outbox/outbox-batch.ts'
 import { LedgerBook } from './ledger-book.ts'
 import { type KeptOutbox, LinkKeeper } from './link-keeper.ts'
 import { MarkBook, type Safety } from './mark-book.ts'

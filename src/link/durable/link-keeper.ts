@@ -1,5 +1,5 @@
 /** What one durable link has on the disk, and what is to get there with the next commit: see `OutboxJournal`. */
-import type { BatchKeeper, KeptBatch, OutboxBatch } from '../../lanes/outbox-batch.ts'
+import type { BatchKeeper, KeptBatch, OutboxBatch } from '../../lanes/outbox/outbox-batch.ts'
 import type { Debt } from '../broker-port.ts'
 import type { LinkChange } from './outbox-store.ts'
 import { batchKey, encodeBatch } from './outbox-records.ts'

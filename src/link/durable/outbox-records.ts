@@ -7,7 +7,7 @@
  * Keys of one link lie together, its batches in the order in which they are to cross.
  */
 import { crc32 } from 'node:zlib'
-import type { KeptBatch } from '../../lanes/outbox-batch.ts'
+import type { KeptBatch } from '../../lanes/outbox/outbox-batch.ts'
 
 const CHECKSUM_BYTES = 4
 const ID_BYTES = 8

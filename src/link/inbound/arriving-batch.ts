@@ -1,5 +1,5 @@
 /** A batch of a peer, on its way from the frame in which it came to the broker: what comes in, and the account of it. */
-import type { BatchCursor } from '../../lanes/batch-cursor.ts'
+import type { BatchCursor } from '../../lanes/batches/batch-cursor.ts'
 import type { InboundLedger } from '../../lanes/inbound-ledger.ts'
 import type { Publisher } from '../../packets/publication.ts'
 import type { PublishView } from '../../packets/publish-view.ts'

@@ -3,9 +3,9 @@
  * is taken once, however often it comes.
  */
 import { inflateRawSync } from 'node:zlib'
-import { BatchCursor } from '../../lanes/batch-cursor.ts'
+import { BatchCursor } from '../../lanes/batches/batch-cursor.ts'
 import type { SenderMarks } from '../../lanes/high-water-marks.ts'
-import { type LinkBatchHead, readLinkFrame } from '../../lanes/link-frame.ts'
+import { type LinkBatchHead, readLinkFrame } from '../../lanes/batches/link-frame.ts'
 import type { QoS } from '../../packets/message.ts'
 import { reasonCode } from '../../packets/reason-code.ts'
 import type { LinkConfig } from '../../config/config.ts'

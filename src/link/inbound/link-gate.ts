@@ -2,7 +2,7 @@
  * The accepting side of links: serves `$LINK/#` as a real EMQX does, for the peers of every configured link, whether or not our
  * own half of the link runs. Nothing that comes here goes on as an ordinary publish.
  */
-import { isShortFrame, ShortReader } from '../../lanes/short-frame.ts'
+import { isShortFrame, ShortReader } from '../../lanes/batches/short-frame.ts'
 import type { Message, QoS } from '../../packets/message.ts'
 import { reasonCode } from '../../packets/reason-code.ts'
 import type { BatchVerdict, LinkClient, LinkInlet } from '../broker-port.ts'

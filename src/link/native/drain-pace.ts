@@ -11,7 +11,7 @@
  *
  * One for each connection: what was known of the peer goes with it.
  */
-import { BACKLOG_MESSAGES_MAX } from '../../lanes/outbox.ts'
+import { BACKLOG_MESSAGES_MAX } from '../../lanes/outbox/outbox.ts'
 
 /** What a batch costs: copying its bytes, and the work that each message is besides. */
 export function drainWeight(bytes: number, messages: number): number {

@@ -3,7 +3,7 @@
  * wait to cross, so that whoever publishes meanwhile notices nothing of it. In a cluster one node tells: the one that speaks to the
  * peer. When another one takes over, it tells again what it has not told itself; the peer knows by the versions what it has already.
  */
-import type { LaneMessage } from '../../lanes/batch-writer.ts'
+import type { LaneMessage } from '../../lanes/batches/batch-writer.ts'
 import type { OwnRetained } from '../broker-port.ts'
 import type { LinkClock } from '../link-clock.ts'
 import type { LinkLog } from '../link-log.ts'

@@ -1,5 +1,5 @@
 /** A retained message on its way to a peer: as of the time at which it was published, whatever was left of its life since. */
-import type { Directive, LaneMessage } from '../../lanes/batch-writer.ts'
+import type { Directive, LaneMessage } from '../../lanes/batches/batch-writer.ts'
 import type { Publication, Publisher } from '../../packets/publication.ts'
 import { PublishView } from '../../packets/publish-view.ts'
 

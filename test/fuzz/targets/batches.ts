@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { generate } from 'mqtt-packet'
 import type { LinkConfig } from '../../../src/config/config.ts'
-import { ShortWriter } from '../../../src/lanes/short-frame.ts'
+import { ShortWriter } from '../../../src/lanes/batches/short-frame.ts'
 import { LinkGate } from '../../../src/link/inbound/link-gate.ts'
 import { batchOf, type BatchMessage, nowMs, peerConnect } from '../../link/inbound/batches.ts'
 import { linkTo, StillClock } from '../../link/inbound/gate-bench.ts'

@@ -1,10 +1,10 @@
 /** Frames between the members of a cluster: whatever comes in is a frame or none, and a batch stays the same when it is written and read again. */
 import assert from 'node:assert/strict'
-import { BatchWriter } from '../../../src/lanes/batch-writer.ts'
-import { readLaneFrame, writeAck, writeBegin } from '../../../src/lanes/lane-frame.ts'
+import { BatchWriter } from '../../../src/lanes/batches/batch-writer.ts'
+import { readLaneFrame, writeAck, writeBegin } from '../../../src/lanes/batches/lane-frame.ts'
 import { LaneReceiver } from '../../../src/lanes/lane-receiver.ts'
 import { LaneSender } from '../../../src/lanes/lane-sender.ts'
-import { readBatch, type ReadBatch } from '../../../src/lanes/read-batch.ts'
+import { readBatch, type ReadBatch } from '../../../src/lanes/batches/read-batch.ts'
 import { PublishView } from '../../../src/packets/publish-view.ts'
 import { messageOf, plain, somebody } from '../../lanes/lane-messages.ts'
 import type { Random } from '../random.ts'

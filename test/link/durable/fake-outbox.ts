@@ -1,5 +1,5 @@
 /** Outboxes whose batches hold nothing but their own numbers, for what a keeper does with them. */
-import type { OutboxBatch } from '../../../src/lanes/outbox-batch.ts'
+import type { OutboxBatch } from '../../../src/lanes/outbox/outbox-batch.ts'
 import type { KeptOutbox, LinkKeeper } from '../../../src/link/durable/link-keeper.ts'
 
 export class FakeBatch implements OutboxBatch {

@@ -1,14 +1,14 @@
 /** One life of a process with a link: its outbox, and its share of a store that the next life finds. */
 import assert from 'node:assert/strict'
 import { imbalance, Ledger, type LedgerSnapshot } from '../../../src/lanes/ledger.ts'
-import type { OutboxBatch } from '../../../src/lanes/outbox-batch.ts'
-import { Outbox, type OutboxLimits, type OverflowPolicy } from '../../../src/lanes/outbox.ts'
+import type { OutboxBatch } from '../../../src/lanes/outbox/outbox-batch.ts'
+import { Outbox, type OutboxLimits, type OverflowPolicy } from '../../../src/lanes/outbox/outbox.ts'
 import type { Debt } from '../../../src/link/broker-port.ts'
 import { type DurableLink, DurableLinks } from '../../../src/link/durable/durable-links.ts'
 import { OutboxDebts } from '../../../src/link/outbox-debts.ts'
 import type { QoS } from '../../../src/packets/message.ts'
 import { plain } from '../../lanes/lane-messages.ts'
-import { namesOf, publish } from '../../lanes/outbox-messages.ts'
+import { namesOf, publish } from '../../lanes/outbox/outbox-messages.ts'
 import { ManualClock } from '../manual-clock.ts'
 import type { LinkStore } from './link-store.ts'
 

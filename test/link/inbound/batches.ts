@@ -2,8 +2,14 @@
 import type { TestContext } from 'node:test'
 import { deflateRawSync } from 'node:zlib'
 import type { IConnectPacket } from 'mqtt-packet'
-import { BatchWriter } from '../../../src/lanes/batch-writer.ts'
-import { compressedFrame, LINK_TABLES_AT, linkTables, markSent, writeLinkHead } from '../../../src/lanes/link-frame.ts'
+import { BatchWriter } from '../../../src/lanes/batches/batch-writer.ts'
+import {
+  compressedFrame,
+  LINK_TABLES_AT,
+  linkTables,
+  markSent,
+  writeLinkHead,
+} from '../../../src/lanes/batches/link-frame.ts'
 import { LinkGate } from '../../../src/link/inbound/link-gate.ts'
 import type { InboundPorts } from '../../../src/link/inbound/inbound-ports.ts'
 import { encodeGreeting, type Greeting, ourGreeting } from '../../../src/link/native/greeting.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { BACKLOG_MESSAGES_MAX } from '../../../src/lanes/outbox.ts'
+import { BACKLOG_MESSAGES_MAX } from '../../../src/lanes/outbox/outbox.ts'
 import { DrainPace, drainWeight } from '../../../src/link/native/drain-pace.ts'
 
 type Receiver = {

@@ -2,13 +2,13 @@
  * Reads a batch that `BatchWriter` wrote, all of it before anything of it is done: a batch is taken as a whole or not at all.
  * The messages stay where they lie in the frame.
  */
-import { Publication, type Publisher } from '../packets/publication.ts'
-import { PublishView } from '../packets/publish-view.ts'
-import { PacketFault } from '../packets/reason-code.ts'
-import { decodeTopicName } from '../topics/topic-bytes.ts'
+import { Publication, type Publisher } from '../../packets/publication.ts'
+import { PublishView } from '../../packets/publish-view.ts'
+import { PacketFault } from '../../packets/reason-code.ts'
+import { decodeTopicName } from '../../topics/topic-bytes.ts'
 import type { Directive } from './batch-writer.ts'
 import { BATCH_MESSAGES_MAX, BATCH_TABLES_AT, RUN_FLAGS_MAX, runFlag } from './lane-frame.ts'
-import { PackReader } from '../packets/pack-reader.ts'
+import { PackReader } from '../../packets/pack-reader.ts'
 
 export type ReadBatch =
   | {

@@ -1,6 +1,6 @@
 /** A message in the queues of a pool, and the lists that hold it in order of arrival. */
-import type { Message } from '../packets/message.ts'
-import type { Publication } from '../packets/publication.ts'
+import type { Message } from '../../packets/message.ts'
+import type { Publication } from '../../packets/publication.ts'
 import type { OutboxBatch } from './outbox-batch.ts'
 
 /** Handed out by `PoolQueues.take`; whoever holds it settles it or puts its queue back. */

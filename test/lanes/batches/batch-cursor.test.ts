@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { BatchCursor } from '../../src/lanes/batch-cursor.ts'
-import { BatchWriter } from '../../src/lanes/batch-writer.ts'
-import { LINK_TABLES_AT } from '../../src/lanes/link-frame.ts'
-import { carried, given, messageOf, plain, somebody } from './lane-messages.ts'
+import { BatchCursor } from '../../../src/lanes/batches/batch-cursor.ts'
+import { BatchWriter } from '../../../src/lanes/batches/batch-writer.ts'
+import { LINK_TABLES_AT } from '../../../src/lanes/batches/link-frame.ts'
+import { carried, given, messageOf, plain, somebody } from '../lane-messages.ts'
 
 const head = Buffer.alloc(LINK_TABLES_AT)
 

@@ -3,8 +3,8 @@
  * messages. All of the frame is checked before the first message is shown, so that a batch is taken as a whole or not at all; what
  * stands within a packet is for its reader to check.
  */
-import type { Publisher } from '../packets/publication.ts'
-import { PackReader } from '../packets/pack-reader.ts'
+import type { Publisher } from '../../packets/publication.ts'
+import { PackReader } from '../../packets/pack-reader.ts'
 import { BATCH_MESSAGES_MAX, runFlag } from './lane-frame.ts'
 
 const noPublishers: readonly Publisher[] = []

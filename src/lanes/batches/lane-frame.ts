@@ -11,8 +11,8 @@
  * the publisher, difference to the time of the run before (0 at first) in milliseconds (2n, or -2n - 1 if it is negative), with
  * `origin` the index of its name, with `groups` how many and the index of each one's name.
  */
-import { PackReader } from '../packets/pack-reader.ts'
-import { UINT64_BYTES, writeUint64 } from '../packets/pack-writer.ts'
+import { PackReader } from '../../packets/pack-reader.ts'
+import { UINT64_BYTES, writeUint64 } from '../../packets/pack-writer.ts'
 
 export const FRAME_START = 0xc1
 const BATCH_FIELDS = 6

@@ -14,12 +14,12 @@
  */
 import { BATCH_BYTES, QueuedBatch, type BatchList, type BatchOrigin } from './batch-list.ts'
 import { BatchShelf } from './batch-shelf.ts'
-import type { Directive, LaneMessage } from './batch-writer.ts'
-import { Ledger, type DropReason, type Outcome } from './ledger.ts'
-import { LINK_TABLES_AT, writeLinkHead } from './link-frame.ts'
+import type { Directive, LaneMessage } from '../batches/batch-writer.ts'
+import { Ledger, type DropReason, type Outcome } from '../ledger.ts'
+import { LINK_TABLES_AT, writeLinkHead } from '../batches/link-frame.ts'
 import { OpenBatch } from './open-batch.ts'
 import type { BatchKeeper, KeptBatch, OutboxBatch } from './outbox-batch.ts'
-import { readKeptBatch } from './read-kept-batch.ts'
+import { readKeptBatch } from '../batches/read-kept-batch.ts'
 import { WaitingPublishers } from './waiting-publishers.ts'
 
 export type OutboxLimits = {

@@ -1,6 +1,6 @@
 /** A batch of an outbox that is being written. */
-import { BatchWriter, type Directive, type LaneMessage } from './batch-writer.ts'
-import { LINK_TABLES_AT } from './link-frame.ts'
+import { BatchWriter, type Directive, type LaneMessage } from '../batches/batch-writer.ts'
+import { LINK_TABLES_AT } from '../batches/link-frame.ts'
 
 export class OpenBatch {
   readonly writer = new BatchWriter(LINK_TABLES_AT)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { WaitingPublishers } from '../../src/lanes/waiting-publishers.ts'
+import { WaitingPublishers } from '../../../src/lanes/outbox/waiting-publishers.ts'
 
 test('who has something in a batch that still waits is behind, nobody else', () => {
   const publishers = new WaitingPublishers()

@@ -1,7 +1,7 @@
 /** A batch of an outbox as it was found on the disk after a restart. */
-import type { BatchOrigin } from './batch-list.ts'
+import type { BatchOrigin } from '../outbox/batch-list.ts'
 import { readLinkFrame } from './link-frame.ts'
-import type { KeptBatch } from './outbox-batch.ts'
+import type { KeptBatch } from '../outbox/outbox-batch.ts'
 import { readBatch } from './read-batch.ts'
 import { expiryOf } from './rewrite-batch.ts'
 

@@ -4,15 +4,15 @@
  *
  * Only little is unpacked at a time, and all of it still belongs to the outbox: a message is counted there until it is done with.
  */
-import { expiresAtMs } from '../packets/message.ts'
-import type { Publication } from '../packets/publication.ts'
+import { expiresAtMs } from '../../packets/message.ts'
+import type { Publication } from '../../packets/publication.ts'
 import { ExpiryHeap } from './expiry-heap.ts'
-import type { DropReason, Ledger, Outcome } from './ledger.ts'
-import { LINK_TABLES_AT } from './link-frame.ts'
+import type { DropReason, Ledger, Outcome } from '../ledger.ts'
+import { LINK_TABLES_AT } from '../batches/link-frame.ts'
 import type { OutboxBatch } from './outbox-batch.ts'
 import type { Outbox, TakenMessages } from './outbox.ts'
 import { EntryList, PoolEntry, Qos0List } from './pool-entry.ts'
-import { readBatch } from './read-batch.ts'
+import { readBatch } from '../batches/read-batch.ts'
 
 /** No batch is unpacked while there are so many messages, or so many bytes of them; one more has at most a thousand or so. */
 const messagesEnough = 512

@@ -1,6 +1,6 @@
 /** Batches of an outbox that are written anew: without what has expired, or cut to the size that a connection takes. */
-import type { Publication } from '../packets/publication.ts'
-import { PublishView } from '../packets/publish-view.ts'
+import type { Publication } from '../../packets/publication.ts'
+import { PublishView } from '../../packets/publish-view.ts'
 import { BatchWriter, type Directive, type LaneMessage } from './batch-writer.ts'
 import { LINK_TABLES_AT } from './link-frame.ts'
 import { readBatch } from './read-batch.ts'

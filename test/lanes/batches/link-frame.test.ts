@@ -3,7 +3,7 @@ import test from 'node:test'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { Unpackr } from 'msgpackr'
-import { BatchWriter } from '../../src/lanes/batch-writer.ts'
+import { BatchWriter } from '../../../src/lanes/batches/batch-writer.ts'
 import {
   compressedFrame,
   inflatedFrame,
@@ -12,9 +12,9 @@ import {
   markSent,
   readLinkFrame,
   writeLinkHead,
-} from '../../src/lanes/link-frame.ts'
-import { readBatch } from '../../src/lanes/read-batch.ts'
-import { carried, type Given, given } from './lane-messages.ts'
+} from '../../../src/lanes/batches/link-frame.ts'
+import { readBatch } from '../../../src/lanes/batches/read-batch.ts'
+import { carried, type Given, given } from '../lane-messages.ts'
 
 const bytesMax = 1_000_000
 const someHead = { epoch: 7, lane: 1, sequence: 9, sentAtMs: 1_790_000_000_000 } as const

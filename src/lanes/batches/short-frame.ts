@@ -10,8 +10,8 @@
  *
  * What it stands for is a batch of `link-frame.ts`, byte by byte. The first one on a connection is always that.
  */
-import { PackReader } from '../packets/pack-reader.ts'
-import { PackWriter } from '../packets/pack-writer.ts'
+import { PackReader } from '../../packets/pack-reader.ts'
+import { PackWriter } from '../../packets/pack-writer.ts'
 import { FRAME_START } from './lane-frame.ts'
 import { LINK_TABLES_AT, markSent, readLinkFrame, writeLinkHead } from './link-frame.ts'
 

@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { BatchWriter, type LaneMessage } from '../../src/lanes/batch-writer.ts'
-import { compressedFrame, LINK_TABLES_AT, linkTables, markSent, writeLinkHead } from '../../src/lanes/link-frame.ts'
-import { isShortFrame, SHORT_BYTES_MAX, ShortReader, ShortWriter } from '../../src/lanes/short-frame.ts'
-import type { Publisher } from '../../src/packets/publication.ts'
-import { PublishView } from '../../src/packets/publish-view.ts'
+import { BatchWriter, type LaneMessage } from '../../../src/lanes/batches/batch-writer.ts'
+import {
+  compressedFrame,
+  LINK_TABLES_AT,
+  linkTables,
+  markSent,
+  writeLinkHead,
+} from '../../../src/lanes/batches/link-frame.ts'
+import { isShortFrame, SHORT_BYTES_MAX, ShortReader, ShortWriter } from '../../../src/lanes/batches/short-frame.ts'
+import type { Publisher } from '../../../src/packets/publication.ts'
+import { PublishView } from '../../../src/packets/publish-view.ts'
 import { deflateRawSync } from 'node:zlib'
 
 const everybody = { plain: true, groups: [] }

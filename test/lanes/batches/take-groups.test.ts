@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { BatchWriter } from '../../src/lanes/batch-writer.ts'
-import { readBatch } from '../../src/lanes/read-batch.ts'
-import { takeGroups } from '../../src/lanes/take-groups.ts'
-import { given } from './lane-messages.ts'
+import { BatchWriter } from '../../../src/lanes/batches/batch-writer.ts'
+import { readBatch } from '../../../src/lanes/batches/read-batch.ts'
+import { takeGroups } from '../../../src/lanes/batches/take-groups.ts'
+import { given } from '../lane-messages.ts'
 
 test('a batch without some groups has the same messages for all others, and what was taken is what these were to get', () => {
   fc.assert(

@@ -1,6 +1,6 @@
 /** A batch for a node that is away, without what others are to do in its place. */
-import type { Publication } from '../packets/publication.ts'
-import { PublishView } from '../packets/publish-view.ts'
+import type { Publication } from '../../packets/publication.ts'
+import { PublishView } from '../../packets/publish-view.ts'
 import { BatchWriter, type Directive } from './batch-writer.ts'
 import { readBatch } from './read-batch.ts'
 

@@ -3,12 +3,12 @@
  * step it is checked what must always hold; `drain` checks what became of every message.
  */
 import assert from 'node:assert/strict'
-import { imbalance, Ledger, type LedgerSnapshot, refusedByPeer, total } from '../../src/lanes/ledger.ts'
-import { readLinkFrame } from '../../src/lanes/link-frame.ts'
-import type { BatchKeeper, OutboxBatch } from '../../src/lanes/outbox-batch.ts'
-import { Outbox, type OutboxLimits, type OverflowPolicy } from '../../src/lanes/outbox.ts'
-import type { QoS } from '../../src/packets/message.ts'
-import { plain } from './lane-messages.ts'
+import { imbalance, Ledger, type LedgerSnapshot, refusedByPeer, total } from '../../../src/lanes/ledger.ts'
+import { readLinkFrame } from '../../../src/lanes/batches/link-frame.ts'
+import type { BatchKeeper, OutboxBatch } from '../../../src/lanes/outbox/outbox-batch.ts'
+import { Outbox, type OutboxLimits, type OverflowPolicy } from '../../../src/lanes/outbox/outbox.ts'
+import type { QoS } from '../../../src/packets/message.ts'
+import { plain } from '../lane-messages.ts'
 import { namesOf, publish, WALL_MS } from './outbox-messages.ts'
 
 export type Sending = {

@@ -1,7 +1,7 @@
 import test from 'node:test'
 import fc from 'fast-check'
-import type { OutboxLimits, OverflowPolicy } from '../../src/lanes/outbox.ts'
-import type { QoS } from '../../src/packets/message.ts'
+import type { OutboxLimits, OverflowPolicy } from '../../../src/lanes/outbox/outbox.ts'
+import type { QoS } from '../../../src/packets/message.ts'
 import { World } from './outbox-world.ts'
 
 type Step = { readonly name: string; readonly rest: readonly unknown[]; readonly run: (world: World) => void }

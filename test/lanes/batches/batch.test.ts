@@ -2,11 +2,17 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
 import { Unpackr } from 'msgpackr'
-import { BatchWriter } from '../../src/lanes/batch-writer.ts'
-import { BATCH_MESSAGES_MAX, numberBatch, readLaneFrame, writeAck, writeBegin } from '../../src/lanes/lane-frame.ts'
-import { readBatch } from '../../src/lanes/read-batch.ts'
-import type { Publication } from '../../src/packets/publication.ts'
-import { carried, type Given, given, messageOf, plain, somebody, textOf } from './lane-messages.ts'
+import { BatchWriter } from '../../../src/lanes/batches/batch-writer.ts'
+import {
+  BATCH_MESSAGES_MAX,
+  numberBatch,
+  readLaneFrame,
+  writeAck,
+  writeBegin,
+} from '../../../src/lanes/batches/lane-frame.ts'
+import { readBatch } from '../../../src/lanes/batches/read-batch.ts'
+import type { Publication } from '../../../src/packets/publication.ts'
+import { carried, type Given, given, messageOf, plain, somebody, textOf } from '../lane-messages.ts'
 
 const epochMax = Number.MAX_SAFE_INTEGER
 

@@ -4,10 +4,10 @@
  */
 import { BatchList, QueuedBatch, type BatchOrigin } from './batch-list.ts'
 import { ExpiryHeap } from './expiry-heap.ts'
-import type { DropReason, Ledger, Outcome } from './ledger.ts'
-import { markSent, numberLinkBatch } from './link-frame.ts'
+import type { DropReason, Ledger, Outcome } from '../ledger.ts'
+import { markSent, numberLinkBatch } from '../batches/link-frame.ts'
 import type { BatchKeeper } from './outbox-batch.ts'
-import { cutBatch, withoutExpired } from './rewrite-batch.ts'
+import { cutBatch, withoutExpired } from '../batches/rewrite-batch.ts'
 
 /** What one sweep does at most: batches that are written anew, and those that only have to be dropped. */
 const SWEPT_ANEW_MAX = 8

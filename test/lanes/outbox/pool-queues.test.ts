@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { refusedByPeer } from '../../src/lanes/ledger.ts'
-import { Outbox, type OutboxLimits } from '../../src/lanes/outbox.ts'
-import { PoolQueues, queueOf } from '../../src/lanes/pool-queues.ts'
-import { plain } from './lane-messages.ts'
+import { refusedByPeer } from '../../../src/lanes/ledger.ts'
+import { Outbox, type OutboxLimits } from '../../../src/lanes/outbox/outbox.ts'
+import { PoolQueues, queueOf } from '../../../src/lanes/outbox/pool-queues.ts'
+import { plain } from '../lane-messages.ts'
 import { publish, type Sample, WALL_MS } from './outbox-messages.ts'
 
 const roomy: OutboxLimits = { bytesMax: 64_000_000, countMax: 64_000, ageMsMax: Number.POSITIVE_INFINITY }

@@ -1,11 +1,11 @@
 /** Messages that tell who published them and as the how manieth, and what reads them from a batch. */
 import assert from 'node:assert/strict'
-import type { LaneMessage } from '../../src/lanes/batch-writer.ts'
-import { readLinkFrame } from '../../src/lanes/link-frame.ts'
-import { readBatch } from '../../src/lanes/read-batch.ts'
-import type { QoS } from '../../src/packets/message.ts'
-import { encodeMessage, type Publication } from '../../src/packets/publication.ts'
-import { viewOf } from '../packets/publishes.ts'
+import type { LaneMessage } from '../../../src/lanes/batches/batch-writer.ts'
+import { readLinkFrame } from '../../../src/lanes/batches/link-frame.ts'
+import { readBatch } from '../../../src/lanes/batches/read-batch.ts'
+import type { QoS } from '../../../src/packets/message.ts'
+import { encodeMessage, type Publication } from '../../../src/packets/publication.ts'
+import { viewOf } from '../../packets/publishes.ts'
 
 /** Wall clock when the steady clock says 0. */
 export const WALL_MS = 1_790_000_000_000

@@ -1,12 +1,12 @@
 /** What is told of old in an outbox (`retained = sync`): it hurries nobody, is not lost, and nobody waits for it. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { BatchCursor } from '../../src/lanes/batch-cursor.ts'
-import type { Directive } from '../../src/lanes/batch-writer.ts'
-import { LINK_TABLES_AT } from '../../src/lanes/link-frame.ts'
-import { Outbox } from '../../src/lanes/outbox.ts'
-import type { OutboxBatch } from '../../src/lanes/outbox-batch.ts'
-import { messageOf, plain, somebody } from './lane-messages.ts'
+import { BatchCursor } from '../../../src/lanes/batches/batch-cursor.ts'
+import type { Directive } from '../../../src/lanes/batches/batch-writer.ts'
+import { LINK_TABLES_AT } from '../../../src/lanes/batches/link-frame.ts'
+import { Outbox } from '../../../src/lanes/outbox/outbox.ts'
+import type { OutboxBatch } from '../../../src/lanes/outbox/outbox-batch.ts'
+import { messageOf, plain, somebody } from '../lane-messages.ts'
 
 const told: Directive = { plain: false, groups: [] }
 const wallMs = 1_790_000_000_000

@@ -9,8 +9,8 @@
  * the time at which it was published first. `epoch`, `sequence`, `sentAtMs` and `inflatedBytes` are always uint64, `lane` and `flags`
  * one byte, so that each stands at a fixed place and can be written anew.
  */
-import { PackReader } from '../packets/pack-reader.ts'
-import { UINT64_BYTES, writeUint64 } from '../packets/pack-writer.ts'
+import { PackReader } from '../../packets/pack-reader.ts'
+import { UINT64_BYTES, writeUint64 } from '../../packets/pack-writer.ts'
 import { FRAME_START } from './lane-frame.ts'
 
 /** Kinds 1 to 3 are those of lanes between members, 5 that of `short-frame.ts`, from 16 on those of routes. */

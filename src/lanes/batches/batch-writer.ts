@@ -6,10 +6,10 @@
  * Messages that follow each other and have publisher, time, origin and directive in common are a run, which costs a few bytes:
  * of what a client sends within one turn there is one.
  */
-import type { Publisher } from '../packets/publication.ts'
-import type { PublishView } from '../packets/publish-view.ts'
+import type { Publisher } from '../../packets/publication.ts'
+import type { PublishView } from '../../packets/publish-view.ts'
 import { BATCH_TABLES_AT, runFlag, writeBatchHead } from './lane-frame.ts'
-import { PackWriter, textBytes, writeArrayHead, writeBinaryHead } from '../packets/pack-writer.ts'
+import { PackWriter, textBytes, writeArrayHead, writeBinaryHead } from '../../packets/pack-writer.ts'
 
 /** Whose a message is at the receiver. Neither: it is there only to be retained. */
 export type Directive = {
