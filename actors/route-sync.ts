@@ -475,13 +475,7 @@ export const routeSyncMachine = setup({
                       },
                     },
                     doubted: {
-                      entry: {
-                        type: 'log',
-                        params: ({ context }) => ({
-                          event: 'cluster_link_routerepl_protocol_error',
-                          ...(context.failure === undefined ? {} : { failure: context.failure }),
-                        }),
-                      },
+                      entry: logProtocolError(),
                       on: {
                         confirm_overdue: {},
                         routes_asked: { guard: 'asksForRoutes', target: 'catching_up', actions: 'noteProgress' },
@@ -506,13 +500,7 @@ export const routeSyncMachine = setup({
             },
             degraded: {
               initial: 'waiting',
-              entry: {
-                type: 'log',
-                params: ({ context }) => ({
-                  event: 'cluster_link_routerepl_protocol_error',
-                  ...(context.failure === undefined ? {} : { failure: context.failure }),
-                }),
-              },
+              entry: logProtocolError(),
               states: {
                 waiting: { entry: 'planRetryOfBatch', after: { batchRetryBackoff: 'retrying' } },
                 retrying: {
@@ -616,4 +604,12 @@ function logged(event: RouteSyncLog['event']) {
 
 function logBootstrapped() {
   return { type: 'log', params: { event: 'cluster_link_routerepl_bootstrap_complete' } } as const
+}
+
+function logProtocolError() {
+  return { type: 'log', params: protocolErrorOf } as const
+}
+
+function protocolErrorOf({ context: { failure } }: { context: RouteSyncContext }): RouteSyncLog {
+  return { event: 'cluster_link_routerepl_protocol_error', ...(failure === undefined ? {} : { failure }) }
 }

@@ -5,7 +5,7 @@ import { setImmediate as endOfTurn } from 'node:timers/promises'
 import { inflateRawSync } from 'node:zlib'
 import type { LinkConfig } from '../../src/config/config.ts'
 import { imbalance } from '../../src/lanes/ledger.ts'
-import { inflatedFrame, LINK_TABLES_AT, readLinkFrame } from '../../src/lanes/batches/link-frame.ts'
+import { LINK_TABLES_AT, readLinkFrame } from '../../src/lanes/batches/link-frame.ts'
 import { isShortFrame, ShortReader } from '../../src/lanes/batches/short-frame.ts'
 import { readBatch } from '../../src/lanes/batches/read-batch.ts'
 import { greetingProperty } from '../../src/link/connection.ts'
@@ -31,11 +31,12 @@ type Batch = {
 /** `undefined` for what is none. */
 function batchOf({ packet }: Received): Batch | undefined {
   if (!isPublish(packet)) return undefined
-  let frame = payloadOf(packet)
+  const frame = payloadOf(packet)
   const head = readLinkFrame(frame, 10_000_000)
   if (head.type === 'malformed') return undefined
-  if (head.isCompressed) frame = inflatedFrame(frame, head, inflateRawSync(frame.subarray(head.tablesAt))) ?? frame
-  const read = readBatch(frame, 32)
+  const read = head.isCompressed
+    ? readBatch(inflateRawSync(frame.subarray(head.tablesAt)), 0)
+    : readBatch(frame, head.tablesAt)
   assert.ok(read.type === 'messages')
   const messages = read.publications.map((publication) => publication.own().toMessage())
   return { ...head, messages }

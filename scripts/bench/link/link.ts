@@ -19,7 +19,7 @@ export async function benchLink(bench: Bench): Promise<void> {
   await benchWire(bench, field, results.take)
   results.write('A link between two clusters', [
     ...bench.host,
-    `${bench.rounds} rounds of ${bench.durationMs / 1_000} s; ${bench.topicCount} topics; our nodes’ dialect: ${bench.dialect}`,
+    `rounds: ${bench.rounds}, of ${bench.durationMs / 1_000} s; ${bench.topicCount} topics; our nodes’ dialect: ${bench.dialect}`,
     'Mosquitto: bridge with `topic # out` and Nagle’s algorithm for CPU time, `topic # in` and `set_tcp_nodelay` for the time on the way; NATS: at QoS 1 its subscriber asks by one wildcard filter',
     ...field.missing,
   ])

@@ -118,17 +118,6 @@ export function compressedFrame(frame: Buffer, deflated: Buffer): Buffer {
   return compressed
 }
 
-/** The frame as it was before `compressedFrame`; `undefined` if the inflated bytes are not as many as its head says. */
-export function inflatedFrame(frame: Buffer, { inflatedBytes }: LinkBatchHead, inflated: Buffer): Buffer | undefined {
-  if (inflated.length !== inflatedBytes) return undefined
-  const plain = Buffer.allocUnsafe(LINK_TABLES_AT + inflatedBytes)
-  frame.copy(plain, 0, 0, LINK_TABLES_AT)
-  plain[1] = 0x90 | PLAIN_FIELDS
-  plain[FLAGS_AT] = frame[FLAGS_AT]! & ~linkFlag.compressed
-  inflated.copy(plain, LINK_TABLES_AT)
-  return plain
-}
-
 function malformed(reason: string): LinkFrame {
   return { type: 'malformed', reason }
 }
