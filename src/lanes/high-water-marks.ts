@@ -142,7 +142,7 @@ export class SenderMarks {
     const lanes = this.#lanes
     const index = this.#indexOf(epoch, lane)
     if (index >= 0 && index === lanes.length - 1) return lanes[index]!
-    const known = index < 0 ? { epoch, lane, sequence: 0, isSure: false } : lanes.splice(index, 1)[0]!
+    const known = index < 0 ? { epoch, lane, sequence: 0, isSure: this.#isSureOf(epoch) } : lanes.splice(index, 1)[0]!
     lanes.push(known)
     if (lanes.length > LANES_MAX) lanes.shift()
     return known

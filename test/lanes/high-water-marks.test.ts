@@ -51,6 +51,19 @@ test('a lane that brought nothing yet is as sure as the other one of its epoch',
   assert.equal(marks.judge(8, 1, 3, true), 'doubtful')
 })
 
+test('a lane whose first batches were on their way before is as sure from then on as the other one', () => {
+  const marks = new SenderMarks()
+  marks.take(9, 0, 4, false)
+  assert.equal(marks.judge(9, 1, 1, true), 'new')
+  marks.take(9, 1, 1, true)
+  assert.equal(marks.judge(9, 1, 2, true), 'new')
+  assert.equal(marks.judge(9, 0, 5, true), 'new')
+  const other = new SenderMarks()
+  other.merge(marks.snapshot())
+  assert.equal(other.judge(9, 1, 2, true), 'new')
+  assert.equal(other.judge(9, 0, 5, true), 'new')
+})
+
 test('of what two nodes know the higher one counts, and is as sure as who told it', () => {
   const marks = new SenderMarks()
   marks.take(9, 0, 5, false)
@@ -88,39 +101,58 @@ test('of very many nodes those that came last are remembered', () => {
   assert.equal(all.of('first').judge(1, 0, 1, false), 'new')
 })
 
-/** What a sender does: its numbers grow, and after each cut it sends again all from some batch on, perhaps to another receiver. */
+/**
+ * What a sender does: its numbers grow, and after each cut it sends again all from some batch on, perhaps to another receiver; what was
+ * lost on its way is among it.
+ */
 const moves = fc.array(
-  fc.record({ lane: fc.nat(1), gap: fc.nat(3), cut: fc.option(fc.record({ back: fc.nat(6), to: fc.nat(2) })) }),
+  fc.record({
+    lane: fc.nat(1),
+    gap: fc.nat(3),
+    isLost: fc.boolean(),
+    cut: fc.option(fc.record({ back: fc.nat(6), to: fc.nat(2) })),
+  }),
   { maxLength: 60 },
 )
 
-test('however a sender moves between nodes that tell each other their marks, each batch is taken once', () => {
+test('however a sender moves between nodes that tell each other their marks, each batch is taken once, and nobody doubts', () => {
   fc.assert(
     fc.property(moves, (steps) => {
       const receivers = [new SenderMarks(), new SenderMarks(), new SenderMarks()]
       const sent: { readonly lane: number; readonly sequence: number }[] = []
-      const taken = new Map<string, number>()
+      const taken = new Set<string>()
       const last = [0, 0]
       let at = 0
+      /** How many of those that were sent last were lost. */
+      let lost = 0
       const bring = ({ lane, sequence }: (typeof sent)[number], isResent: boolean): void => {
         const marks = receivers[at]!
         const verdict = marks.judge(1, lane, sequence, isResent)
         const key = `${lane}/${sequence}`
         if (verdict === 'duplicate') return
-        assert.equal(taken.get(key), undefined, `${key} is ${verdict} again`)
-        taken.set(key, sequence)
+        assert.ok(!taken.has(key), `${key} is ${verdict} again`)
+        assert.equal(verdict, 'new', key)
+        taken.add(key)
         marks.take(1, lane, sequence, isResent)
       }
-      for (const { lane, gap, cut } of steps) {
+      const move = (back: number, to: number): void => {
+        at = to
+        for (const [i, other] of receivers.entries()) if (i !== at) receivers[at]!.merge(other.snapshot())
+        for (const again of sent.slice(-Math.max(back + 1, lost))) bring(again, true)
+        lost = 0
+      }
+      // Before anything of it came, a node that is gone may have taken all.
+      const [first, ...more] = steps
+      for (const { lane, gap, isLost, cut } of first === undefined ? [] : [{ ...first, isLost: false }, ...more]) {
         last[lane]! += 1 + gap
         const batch = { lane, sequence: last[lane]! }
         sent.push(batch)
-        bring(batch, false)
-        if (cut === null) continue
-        at = cut.to
-        for (const [i, other] of receivers.entries()) if (i !== at) receivers[at]!.merge(other.snapshot())
-        for (const again of sent.slice(-cut.back - 1)) bring(again, true)
+        // After one that was lost nothing comes over the same connection.
+        if (lost > 0 || isLost) lost += 1
+        else bring(batch, false)
+        if (cut !== null) move(cut.back, cut.to)
       }
+      if (lost > 0) move(0, 0)
       assert.equal(taken.size, sent.length)
     }),
   )
