@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Brings what the tests need beyond npm: mosquitto_pub and mosquitto_sub as foreign clients, mosquitto as the benchmark's
-# yardstick, and nats-server, over which the nodes of a cluster meet. Installs by itself as root on Debian and its like; anywhere
-# else it says what is missing.
+# yardstick, nats-server, over which the nodes of a cluster meet, a browser that looks at the dashboard, and Prometheus, which reads
+# the metrics. Installs by itself as root on Debian and its like; anywhere else it says what is missing.
 set -euo pipefail
 PATH="$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
 
 missing=()
-for program in mosquitto_pub mosquitto_sub mosquitto nats-server; do
+for program in mosquitto_pub mosquitto_sub mosquitto nats-server chromium prometheus promtool; do
   command -v "$program" >/dev/null || missing+=("$program")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
@@ -15,12 +15,12 @@ explain() {
   {
     echo "Missing for the tests: ${missing[*]}"
     case "$(uname -s)" in
-      Darwin) echo 'Get it:  brew install mosquitto nats-server' ;;
+      Darwin) echo 'Get it:  brew install mosquitto nats-server prometheus && brew install --cask chromium' ;;
       *)
-        echo 'Get it on Debian and Ubuntu:  sudo apt-get install mosquitto mosquitto-clients nats-server'
-        echo '(the packages start services on ports 1883 and 4222; the tests need none:'
-        echo ' sudo systemctl disable --now mosquitto nats-server)'
-        echo 'Elsewhere: any Mosquitto 2.x and any nats-server 2.9 or newer whose programs are in PATH.'
+        echo 'Get it on Debian and Ubuntu:  sudo apt-get install mosquitto mosquitto-clients nats-server chromium prometheus'
+        echo '(the packages start services on ports 1883, 4222 and 9090; the tests need none:'
+        echo ' sudo systemctl disable --now mosquitto nats-server prometheus)'
+        echo 'Elsewhere: any Mosquitto 2.x and any nats-server 2.9 or newer whose programs are in PATH, Chromium and Prometheus.'
         ;;
     esac
   } >&2
@@ -38,4 +38,4 @@ fi
 echo "Installing ${missing[*]} with apt-get" >&2
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq >&2
-apt-get install -y -qq --no-install-recommends mosquitto mosquitto-clients nats-server >&2 || explain
+apt-get install -y -qq --no-install-recommends mosquitto mosquitto-clients nats-server chromium prometheus >&2 || explain

@@ -48,6 +48,7 @@ import { LmdbStore } from './store/lmdb-store.ts'
 import { StoreError } from './store/store-error.ts'
 import { NodeFacts } from './metrics/node-facts.ts'
 import { SysTopics } from './metrics/sys-topics.ts'
+import { type OpenApi, openApi } from './node/open-api.ts'
 import { TransitionHistory } from './transitions/transition-history.ts'
 
 export type NodeOptions = {
@@ -63,6 +64,8 @@ export type NodeStatus = {
   readonly cluster: string
   /** Address on which each listener really listens, by type and name: `tcp:default`. */
   readonly listeners: Readonly<Record<string, string>>
+  /** Where the API listens, if it does. */
+  readonly api: string | undefined
   readonly connections: number
   readonly links: readonly NodeLink[]
 }
@@ -184,6 +187,7 @@ export class Node {
   readonly #linkFaults: LinkFaults | undefined
   #coordinationFaults: CoordinationFaults | undefined
   #debug: DebugSocket | undefined
+  #api: OpenApi | undefined
   readonly #listening: Listening
   #store: LmdbStore | undefined
   /** What links keep in it. */
@@ -288,6 +292,7 @@ export class Node {
       await this.#openDebug()
       await this.#authentication.configure(this.#config)
       await this.#listening.start(listeners)
+      await this.#openApi()
       this.#cluster?.membership.announce()
     } catch (error) {
       await this.#stop()
@@ -329,6 +334,22 @@ export class Node {
     this.#debug = new DebugSocket(debug.socket, view)
     await this.#debug.open()
     this.#log[debug.faults ? 'warn' : 'info']({ ...debug }, 'debug_socket_opened')
+  }
+
+  async #openApi(): Promise<void> {
+    const { dashboard } = this.#config
+    if (dashboard === undefined) return
+    this.#api = await openApi(dashboard.listeners.http.bind, {
+      config: () => this.#config,
+      broker: this.#broker,
+      links: this.#links,
+      gate: this.#gate,
+      cluster: this.#cluster,
+      history: this.#history,
+      clock: this.#clock,
+      log: this.#log,
+    })
+    this.#log.info({ address: this.#api.address }, 'api_opened')
   }
 
   /** Where nobody is asked who they are, and no rule says what they may, a client may also speak as a peer: but for `accept`. */
@@ -475,6 +496,7 @@ export class Node {
 
   async #stop(): Promise<void> {
     this.#phase = 'stopped'
+    await this.#api?.close()
     await this.#server.close()
     this.#memoryWatch.stop()
     this.#lossWatch.stop()
@@ -573,6 +595,7 @@ export class Node {
       node: node.name,
       cluster: cluster.name,
       listeners: this.#listening.addresses,
+      api: this.#api?.address,
       connections: this.#server.connectionCount,
       links: [...this.#links.statuses()].map(([name, status]) => this.#linkOf(name, status)),
     }

@@ -56,6 +56,13 @@ export function readBind(bind: string | number): Read<object> {
   return { ...address, port: address.port }
 }
 
+/** Where to listen, of a `bind` that was checked when the configuration was read; port 0 is one that the system chooses. */
+export function parseBind(bind: string): { readonly host: string; readonly port: number } {
+  const result = readBind(bind)
+  if (result.type === 'invalid') throw new TypeError(`bind was not checked: ${result.message}`)
+  return { host: result.host, port: result.port }
+}
+
 /** The other way round, for people: IPv6 in brackets. */
 export function formatAddress({ host, port }: { readonly host: string; readonly port: number }): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`

@@ -63,7 +63,6 @@ export type ConfigWarning = {
   readonly key: string
   readonly reason:
     | 'no_effect'
-    | 'not_served_yet'
     | 'plain_port_for_tls'
     | 'certificate_expiry'
     | 'unproved_identity'

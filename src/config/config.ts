@@ -140,7 +140,7 @@ export type Config = {
   readonly retainer: RetainerConfig
   readonly sys_topics: SysTopicsConfig
   readonly log: LogConfig
-  /** Accepted and kept for what serves them; a node that does not serve one says so at start. */
+  /** Where the API and the dashboard are served; without it they are not. */
   readonly dashboard?: { readonly listeners: { readonly http: { readonly bind: string } } }
   readonly debug?: { readonly socket: string; readonly faults: boolean }
 }

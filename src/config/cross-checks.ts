@@ -53,7 +53,6 @@ function linkNameFindings(raw: unknown, links: readonly unknown[]): Finding[] {
 /** Things that will not be as somebody may think, though nothing is wrong with them. */
 export function remarks(raw: unknown): Remark[] {
   return [
-    ...unservedRemarks(raw),
     ...natsRemarks(raw),
     ...listenerRemarks(raw),
     ...authenticationRemarks(listAt(raw, ['authentication'])),
@@ -61,16 +60,6 @@ export function remarks(raw: unknown): Remark[] {
     ...acceptRemarks(raw),
     ...listAt(raw, ['cluster', 'links']).flatMap(linkRemarks),
   ]
-}
-
-function unservedRemarks(raw: unknown): Remark[] {
-  return (['dashboard'] as const)
-    .filter((key) => valueAt(raw, [key]) !== undefined)
-    .map((key) => ({
-      path: [key],
-      reason: 'not_served_yet',
-      message: 'is read, but this version of Isthmus does not serve it',
-    }))
 }
 
 function authorizationRemarks(raw: unknown): Remark[] {

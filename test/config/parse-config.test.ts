@@ -7,15 +7,12 @@ import { loadConfigFile } from '../../src/config/parse-config.ts'
 import { noListeners, tcpListener } from './listeners/listener-texts.ts'
 import { example, good, withLink } from './texts.ts'
 
-test("the design's example is good, and what this version does not serve is said", async () => {
+test("the design's example is good", async () => {
   const { config, warnings } = await good(example)
   assert.deepEqual(config.node, { name: 'a1@127.0.0.1', data_dir: 'data/a1', max_memory: '70%' })
   assert.equal(config.cluster.links[0]?.clientid, 'link-us-east')
   assert.deepEqual(config.listeners, { ...noListeners, tcp: { default: tcpListener('127.0.0.1', 1883) } })
-  assert.deepEqual(
-    warnings.map(({ key, line, reason }) => ({ key, line, reason })),
-    [{ key: 'dashboard', line: 13, reason: 'not_served_yet' }],
-  )
+  assert.deepEqual(warnings, [])
 })
 
 test('an empty file is a node alone with all defaults', async () => {
