@@ -450,6 +450,7 @@ export class Node {
     return {
       others: () => this.#joined.all(),
       ask: (node, body, timeoutMs) => this.#joined.requests.ask(node, MARKS_QUESTION, body, timeoutMs),
+      silentMs: (node) => this.#joined.membership.silentMs(node),
       serve: (answer) => this.#joined.requests.serve(MARKS_QUESTION, (_from, body) => answer(body)),
       onGone: (listener) =>
         this.#joined.membership.onChange(({ type }) => {

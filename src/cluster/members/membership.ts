@@ -125,6 +125,11 @@ export class Membership {
     return [...this.members().map(standing('up')), ...lost.map(standing('lost'))]
   }
 
+  /** How long nothing was heard of another node, milliseconds; 0 if it is none that we know. */
+  silentMs(node: string): number {
+    return this.#table.silentMs(node, this.#options.clock.steadyMs())
+  }
+
   /** Whether a process runs under this name, as far as we know. */
   has(node: string): boolean {
     return node === this.#options.coordination.self.node || this.#table.get(node) !== undefined

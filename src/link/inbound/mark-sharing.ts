@@ -3,6 +3,7 @@
  * each of them ends its own connections of that sender first, so that it takes nothing more.
  */
 import type { LaneMark } from '../../lanes/high-water-marks.ts'
+import type { InboundPorts } from './inbound-ports.ts'
 
 /** What the accepting side needs of the other nodes for it. */
 export interface MarkSharing {
@@ -10,6 +11,8 @@ export interface MarkSharing {
   others(): Iterable<string>
   /** Bodies are what MessagePack can say. Rejects if no answer came within so many milliseconds. */
   ask(node: string, body: unknown, timeoutMs: number): Promise<unknown>
+  /** How long nothing was heard of a member, milliseconds. */
+  silentMs(node: string): number
   /** Answers what others ask. Returns how to stop it. */
   serve(answer: (body: unknown) => Promise<unknown>): () => void
   /** Called after a member left, was lost, or came back as another process. Returns how to stop it. */
@@ -18,22 +21,44 @@ export interface MarkSharing {
   whenSafe(call: () => void): void
 }
 
+type Clock = InboundPorts['clock']
+
 export type MarkQuestion = { readonly cluster: string; readonly node: string }
 
-/** So long a peer waits for its CONNACK, whoever of us does not answer. */
-const ASK_MS = 1_000
+/** So long a peer waits for its CONNACK, whoever of us does not answer: less than the 5 s after which it comes again. */
+const ASK_MS = 4_000
+/** So often it is looked whether who has not answered yet still says that it lives. */
+const LOOK_MS = 1_000
+/** Members say so every second, unless they are told otherwise; one that is only slow may miss one. */
+const SILENT_MS = 2_000
 /** Marks of one answer that are looked at. */
 const MARKS_MAX = 256
 
 /** What all others have taken of this sender; `isComplete`: all of them answered. Never rejects. */
 export async function gatherMarks(
   sharing: MarkSharing,
+  clock: Clock,
   question: MarkQuestion,
 ): Promise<{ readonly marks: readonly LaneMark[]; readonly isComplete: boolean }> {
-  const asked = Array.from(sharing.others(), (node) => sharing.ask(node, question, ASK_MS))
-  const answers = await Promise.allSettled(asked)
-  const read = answers.map((answer) => (answer.status === 'fulfilled' ? readMarks(answer.value) : undefined))
+  const answers = await Promise.all(Array.from(sharing.others(), (node) => askOne(sharing, clock, node, question)))
+  const read = answers.map(readMarks)
   return { marks: read.flatMap((marks) => marks ?? []), isComplete: !read.includes(undefined) }
+}
+
+/** A member that is only slow is waited for, and one that died is not: `undefined`. Never rejects. */
+function askOne(sharing: MarkSharing, clock: Clock, node: string, question: MarkQuestion): Promise<unknown> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (sharing.silentMs(node) < SILENT_MS) timer = clock.after(LOOK_MS, look)
+      else resolve(undefined)
+    }
+    let timer = clock.after(LOOK_MS, look)
+    const settled = (answer: unknown): void => {
+      timer.cancel()
+      resolve(answer)
+    }
+    sharing.ask(node, question, ASK_MS).then(settled, () => settled(undefined))
+  })
 }
 
 export function readQuestion(body: unknown): MarkQuestion {

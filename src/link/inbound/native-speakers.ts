@@ -129,7 +129,7 @@ export class NativeSpeakers {
   ): Promise<string | undefined> {
     const { cluster, node, marks } = speaker
     const gone = this.#gone
-    const { marks: theirs, isComplete } = await gatherMarks(sharing, { cluster, node })
+    const { marks: theirs, isComplete } = await gatherMarks(sharing, this.#ports.clock, { cluster, node })
     // It went, or came to yet another member, or its link is another one now.
     if (this.#speakers.get(client) !== speaker) return undefined
     if (this.#goneBefore.get(marks) !== gone) marks.doubt()

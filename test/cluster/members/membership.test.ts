@@ -91,6 +91,8 @@ test('a killed node is lost within the TTL, and not long before', async () => {
   b.process.kill()
   await pass(clock, 3_900)
   assert.deepEqual(a.changes, ['joined b'])
+  const silentMs = a.membership.silentMs('b')
+  assert.ok(silentMs >= 3_900 && silentMs < 5_000, `${silentMs}`)
   await pass(clock, 1_150)
   assert.deepEqual(a.changes, ['joined b', 'lost b'])
   assert.deepEqual(

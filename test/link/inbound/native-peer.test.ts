@@ -468,9 +468,35 @@ test('of a node that does not answer, or is gone, it is counted what may have co
   assert.deepEqual(node.account, { accepted: 5, maybe_duplicate: 2 })
 })
 
+for (const { when, silentMs, account } of [
+  { when: 'says that it lives is waited for', silentMs: 1_900, account: { accepted: 2, duplicate: 1 } },
+  { when: 'is silent is waited for no longer', silentMs: 2_000, account: { accepted: 3, maybe_duplicate: 2 } },
+])
+  test(`a node that does not answer at once and ${when}`, async (t) => {
+    const clock = new ManualClock()
+    let asked = new Waiting()
+    const marks = new Marks(['h2'], () => asked.answer)
+    const node = await NativeNode.start(t, { clock, ports: { marks } })
+    node.gate.linksChanged()
+    asked.give([])
+    const first = await node.peer()
+    assert.equal(await bring(first.client, batchOf({ sequence: 1 }, [{ topic: 'a' }])), 0)
+    asked = new Waiting()
+    marks.silence = silentMs
+    const coming = node.peer()
+    await asked.begun
+    clock.advance(3_000)
+    asked.give([{ epoch: 7, lane: 0, sequence: 2, isSure: true }])
+    const second = await coming
+    for (const sequence of [2, 3])
+      assert.equal(await bring(second.client, batchOf({ sequence, isResent: true }, [{ topic: 'a' }]), sequence), 0)
+    assert.deepEqual(node.account, account)
+  })
+
 /** Other nodes of the cluster, as a test says. */
 class Marks implements MarkSharing {
   others: () => readonly string[]
+  silence = 0
   readonly #ask: (body: unknown) => Promise<unknown>
   readonly #serving: (answer: (body: unknown) => Promise<unknown>) => void
   #listener: () => void = () => undefined
@@ -487,6 +513,10 @@ class Marks implements MarkSharing {
 
   ask(_node: string, body: unknown): Promise<unknown> {
     return this.#ask(body)
+  }
+
+  silentMs(): number {
+    return this.silence
   }
 
   serve(answer: (body: unknown) => Promise<unknown>): () => void {
