@@ -20,6 +20,10 @@ const TIERS: readonly (readonly string[])[] = [
 const ACTORS_MAY_RUN = ['actors', 'src/topics', 'src/packets', 'src/routes', 'src/lanes']
 const ACTORS_MAY_RUN_IF_PURE = 'src/link'
 
+/** Runs in a browser, so it shares no code with the node, in neither direction. Its build is configured by a file that does not. */
+const BROWSER = 'src/dashboard'
+const BROWSER_BUILD = 'src/dashboard/vite.config.ts'
+
 type Exception = { readonly from: string; readonly to: string; readonly typeOnly?: true; readonly because: string }
 
 const EXCEPTIONS: readonly Exception[] = [
@@ -70,7 +74,11 @@ function judgeImport(file: string, { to, typeOnly }: Import, pure: ReadonlySet<s
   )
   if (allowed) return []
   if (holds('actors', file)) return judgeActorImport(file, to, typeOnly, pure)
+  if (file === BROWSER_BUILD) return []
+  if (holds(BROWSER, file) && to.startsWith('node:')) return [`${file} imports ${to}: there is no Node in a browser`]
   if (isPackage(to)) return []
+  if (holds(BROWSER, file) !== holds(BROWSER, to))
+    return [`${file} imports ${to}: one runs in a browser, the other does not`]
   if (!holds('src', to)) return [`${file} imports ${to}: the product knows nothing of ${topOf(to)}/`]
   if (partOf(file) === partOf(to)) return []
   if (tierOf(file) < 0) return [`${file}: no tier is named for it`]

@@ -6,7 +6,7 @@ import { brokenRules, importsOf, type SourceFile } from './import-rules.ts'
 
 const sources = ['src', 'actors'].flatMap((top) =>
   readdirSync(top, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
+    .filter((file) => /\.tsx?$/.test(file))
     .map((file) => `${top}/${file}`),
 )
 
@@ -45,6 +45,10 @@ for (const { when, files, broken } of [
   { when: 'an actor from the broker', files: [file('src/broker/a.ts', 'actors/link.ts')], broken: 1 },
   { when: 'the node from a command', files: [file('src/cli/start.ts', 'src/node.ts')], broken: 0 },
   { when: 'the node from the broker', files: [file('src/broker/a.ts', 'src/node.ts')], broken: 1 },
+  { when: 'the configuration from the dashboard', files: [file('src/dashboard/a.tsx', 'src/config/b.ts')], broken: 1 },
+  { when: 'a package from the dashboard', files: [file('src/dashboard/a.tsx', 'preact')], broken: 0 },
+  { when: 'the modules of Node from the dashboard', files: [file('src/dashboard/a.tsx', 'node:fs')], broken: 1 },
+  { when: 'the dashboard from the node', files: [file('src/node.ts', 'src/dashboard/a.ts')], broken: 1 },
   { when: 'a test from the product', files: [file('src/broker/a.ts', 'test/broker/b.ts')], broken: 1 },
   { when: 'a folder without a tier', files: [file('src/broker/a.ts', 'src/utils/b.ts')], broken: 1 },
   { when: 'a pure part from an actor', files: [file('actors/link.ts', 'src/routes/b.ts')], broken: 0 },
