@@ -31,6 +31,8 @@ export type ApiApp = FastifyInstance<
 export type ApiPart = (app: ApiApp) => void | Promise<void>
 
 export type ApiServerOptions = {
+  /** What stands in front of every route under `/api/v5`, declared before them: who asks, and whether they may. */
+  readonly guard?: ApiPart
   /** Routes under `/api/v5`. */
   readonly parts: readonly ApiPart[]
   /** Routes at the root: metrics, health, the dashboard. Nobody is asked who they are there. */
@@ -47,7 +49,7 @@ export interface ApiLog {
 const BODY_BYTES_MAX = 4 * 1024 * 1024
 
 /** A server that does not listen yet. */
-export async function createApiServer({ parts, roots, log }: ApiServerOptions): Promise<ApiApp> {
+export async function createApiServer({ guard, parts, roots, log }: ApiServerOptions): Promise<ApiApp> {
   const app = fastify({ bodyLimit: BODY_BYTES_MAX, logger: false }).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
@@ -57,6 +59,7 @@ export async function createApiServer({ parts, roots, log }: ApiServerOptions): 
   })
   await app.register(
     async (api: ApiApp) => {
+      await guard?.(api)
       for (const part of parts) await part(api)
     },
     { prefix: '/api/v5' },

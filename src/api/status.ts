@@ -11,7 +11,7 @@ export function statusApi(node: string): ApiPart {
       produces: ['text/plain'],
       response: { 200: z.string() },
     }
-    app.get('/status', { schema }, (_request, reply) => {
+    app.get('/status', { schema, config: { public: true } }, (_request, reply) => {
       void reply.type('text/plain')
       return `Node ${node} is started\nisthmus is running\n`
     })

@@ -1,5 +1,7 @@
 /** Ties the API to the parts of a node, and opens it. */
 import type { AddressInfo } from 'node:net'
+import { accessHook } from '../api/access/access-hook.ts'
+import { LocalToken } from '../api/access/local-token.ts'
 import { createApiServer } from '../api/api-server.ts'
 import { MemberCalls } from '../api/member-calls.ts'
 import { statusApi } from '../api/status.ts'
@@ -37,10 +39,24 @@ export type OpenApi = {
 /** Rejects if it can't listen there. */
 export async function openApi(bind: string, { config, cluster, log }: NodeForApi): Promise<OpenApi> {
   const { node } = config()
+  const local = new LocalToken(node.data_dir)
   const calls = new MemberCalls(membersOf(node.name, cluster))
-  const app = await createApiServer({ parts: [statusApi(calls.self)], roots: [], log })
+  const app = await createApiServer({ guard: accessHook([local]), parts: [statusApi(calls.self)], roots: [], log })
   await app.listen(parseBind(bind))
   // Whoever listens on TCP has such an address.
   const { address, port } = app.server.address() as AddressInfo
-  return { address: formatAddress({ host: address, port }), close: () => app.close() }
+  local.write(`http://${formatAddress({ host: fromHere(address), port })}`)
+  return {
+    address: formatAddress({ host: address, port }),
+    close: async () => {
+      local.remove()
+      await app.close()
+    },
+  }
+}
+
+/** Where this machine reaches what listens on all of its addresses. */
+function fromHere(address: string): string {
+  if (/^[0.]+$/.test(address)) return '127.0.0.1'
+  return address === '::' ? '::1' : address
 }
