@@ -561,7 +561,7 @@ export class Node {
   async #shareLinks(edits: readonly LinkEdit[]): Promise<boolean> {
     if (this.#cluster === undefined) return true
     try {
-      await this.#cluster.changeLinks(edits)
+      if (edits.length > 0) await this.#cluster.changeLinks(() => edits)
       return true
     } catch (error) {
       this.#log.error({ err: error, links: edits.length }, 'shared_links_change_failed')

@@ -10,7 +10,7 @@ import type { Publication } from '../packets/publication.ts'
 import type { ClusterClock } from './cluster-clock.ts'
 import type { ClusterError } from './cluster-error.ts'
 import type { ClusterLog } from './cluster-log.ts'
-import type { LinkEdit } from './config/link-edits.ts'
+import type { DecideLinks } from './config/link-edits.ts'
 import { SharedLinksFile } from './config/shared-links-file.ts'
 import { SharedLinksStore } from './config/shared-links-store.ts'
 import type { Coordination, Sender } from './coordination.ts'
@@ -231,9 +231,9 @@ export class Cluster {
       if (waiting > 0) log.warn({ member, messages: waiting }, 'lane_messages_lost')
   }
 
-  /** Changes the links of the whole cluster. Rejects with `ClusterError` if that can't be done now. */
-  changeLinks(edits: readonly LinkEdit[]): Promise<void> {
-    return this.#links.change(edits)
+  /** Changes the links of the whole cluster; see `SharedLinksStore.change`. */
+  changeLinks(decide: DecideLinks): Promise<readonly LinkConfig[]> {
+    return this.#links.change(decide)
   }
 
   // ---- the other nodes as the broker needs them

@@ -6,6 +6,12 @@ export type LinkEdit =
   | { readonly type: 'put'; readonly link: LinkConfig }
   | { readonly type: 'delete'; readonly name: string }
 
+/**
+ * What somebody wants of the links, by the list that it is done to. Where several nodes may change it at once it is asked again
+ * with the list as another one left it; what it throws refuses the change.
+ */
+export type DecideLinks = (links: readonly LinkConfig[]) => readonly LinkEdit[]
+
 /** What leads from one list to the other. */
 export function linkEdits(before: readonly LinkConfig[], after: readonly LinkConfig[]): readonly LinkEdit[] {
   const known = new Map(before.map((link) => [link.name, link]))

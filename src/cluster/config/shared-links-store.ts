@@ -9,7 +9,7 @@ import type { LinkConfig } from '../../config/config.ts'
 import { ClusterError } from '../cluster-error.ts'
 import type { ClusterLog } from '../cluster-log.ts'
 import type { Coordination, Register } from '../coordination.ts'
-import { editLinks, type LinkEdit } from './link-edits.ts'
+import { type DecideLinks, editLinks } from './link-edits.ts'
 import type { SharedLinksFile } from './shared-links-file.ts'
 import { decodeSharedLinks, encodeSharedLinks, type SharedLinks } from './shared-links-record.ts'
 
@@ -67,23 +67,24 @@ export class SharedLinksStore {
     this.#stopWatching?.()
   }
 
-  /** Changes the links of the whole cluster. Rejects with `ClusterError` if that is not possible now; then nothing has changed. */
-  change(edits: readonly LinkEdit[]): Promise<void> {
-    return this.#inTurn(() => this.#change(edits))
+  /**
+   * Changes the links of the whole cluster; resolves with what they are then. Rejects with `ClusterError` if that is not possible
+   * now, or with what `decide` throws; then nothing has changed.
+   */
+  change(decide: DecideLinks): Promise<readonly LinkConfig[]> {
+    return this.#inTurn(() => this.#change(decide))
   }
 
-  async #change(edits: readonly LinkEdit[]): Promise<void> {
-    if (edits.length === 0) return
+  async #change(decide: DecideLinks): Promise<readonly LinkConfig[]> {
     const { coordination } = this.#ports
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const register = await coordination.registers.read(KEY)
       const shared = this.#read(register) ?? this.#own
-      const next: SharedLinks = {
-        version: shared.version + 1,
-        links: editLinks(shared.links, edits),
-        changedOn: coordination.self.node,
-      }
-      if (await this.#write(next, register.revision)) return
+      const edits = decide(shared.links)
+      if (edits.length === 0) return shared.links
+      const links = editLinks(shared.links, edits)
+      const next: SharedLinks = { version: shared.version + 1, links, changedOn: coordination.self.node }
+      if (await this.#write(next, register.revision)) return links
     }
     throw new ClusterError('COORDINATION_LOST', 'others change the links of the cluster all the time; try again later')
   }

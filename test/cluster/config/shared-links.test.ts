@@ -95,13 +95,32 @@ test('a link changed, made and deleted on any member runs so on all, also when t
   const members = [cluster.member('n1', before), cluster.member('n2', before), cluster.member('n3', before)]
   await cluster.settle()
   const edits = Promise.all([
-    members[0]!.store.change(linkEdits(before, links(['eu', 'a2'], ['us', 'b']))),
-    members[1]!.store.change(linkEdits(before, links(['eu', 'a'], ['us', 'b'], ['asia', 'c']))),
-    members[2]!.store.change(linkEdits(before, links(['eu', 'a']))),
+    members[0]!.store.change(() => linkEdits(before, links(['eu', 'a2'], ['us', 'b']))),
+    members[1]!.store.change(() => linkEdits(before, links(['eu', 'a'], ['us', 'b'], ['asia', 'c']))),
+    members[2]!.store.change(() => linkEdits(before, links(['eu', 'a']))),
   ])
   await cluster.settle()
   await edits
   for (const member of members) assert.deepEqual(member.topics(), ['a2', 'c'])
+})
+
+test('who decides by what the links are is asked again when another was faster, and may refuse', async (t) => {
+  const cluster = new Cluster(t)
+  const before = links(['eu', 'a'])
+  const members = [cluster.member('n1', before), cluster.member('n2', before), cluster.member('n3', before)]
+  await cluster.settle()
+  const done = Promise.allSettled(
+    members.map(({ store }) =>
+      store.change((now) => {
+        if (!now.some(({ name }) => name === 'eu')) throw new Error('it is gone')
+        return [{ type: 'delete', name: 'eu' }]
+      }),
+    ),
+  )
+  await cluster.settle()
+  const outcomes = (await done).map((one) => (one.status === 'fulfilled' ? one.value : String(one.reason)))
+  assert.deepEqual(outcomes.toSorted(), ['Error: it is gone', 'Error: it is gone', []].toSorted())
+  for (const { topics, store } of members) assert.deepEqual([topics(), store.version], [[], 2])
 })
 
 test('a member that was cut off catches up, and can change nothing meanwhile', async (t) => {
@@ -110,8 +129,11 @@ test('a member that was cut off catches up, and can change nothing meanwhile', a
   const [here, away] = [cluster.member('n1', before), cluster.member('n2', before)]
   await cluster.settle()
   away.coordination.cut()
-  const inVain = assert.rejects(away.store.change(linkEdits(before, [])), { code: 'COORDINATION_LOST' })
-  const done = here.store.change(linkEdits(before, links(['eu', 'new'])))
+  const inVain = assert.rejects(
+    away.store.change(() => linkEdits(before, [])),
+    { code: 'COORDINATION_LOST' },
+  )
+  const done = here.store.change(() => linkEdits(before, links(['eu', 'new'])))
   await cluster.settle()
   await Promise.all([inVain, done])
   assert.deepEqual(away.topics(), ['a'])
@@ -125,7 +147,7 @@ test('when all state is lost, the newest links that anybody knows are shared aga
   const before = links(['eu', 'a'])
   const [first, second] = [cluster.member('n1', before), cluster.member('n2', before)]
   await cluster.settle()
-  const changed = first.store.change(linkEdits(before, links(['eu', 'new'])))
+  const changed = first.store.change(() => linkEdits(before, links(['eu', 'new'])))
   await cluster.settle()
   await changed
   cluster.network.wipe()
@@ -139,7 +161,7 @@ test('a member that starts without the others begins with what it knew last', as
   const before = links(['eu', 'a'])
   const first = cluster.member('n1', before)
   await cluster.settle()
-  const changed = first.store.change(linkEdits(before, links(['eu', 'new'])))
+  const changed = first.store.change(() => linkEdits(before, links(['eu', 'new'])))
   await cluster.settle()
   await changed
   first.store.stop()
@@ -166,6 +188,13 @@ test('links come back from a record as they went in, infinite limits included', 
   const shared = { version: 7, links: links(['eu', 'a'], ['us', 'b/#']), changedOn: 'n1' }
   const decoded = decodeSharedLinks(encodeSharedLinks(shared), 'here')
   assert.deepEqual(decoded, { type: 'ok', shared })
+})
+
+test('a link whose certificate lacks on this node comes back all the same', () => {
+  const [link] = links(['eu', 'a'])
+  const ssl = { ...link!.ssl, enable: true, cacertfile: '/nowhere/ca.pem' }
+  const shared = { version: 7, links: [{ ...link!, ssl }], changedOn: 'n1' }
+  assert.deepEqual(decodeSharedLinks(encodeSharedLinks(shared), 'here'), { type: 'ok', shared })
 })
 
 for (const { what, bytes } of [
