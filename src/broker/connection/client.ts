@@ -2,7 +2,7 @@
  * A client that was let in: what its PUBLISH packets, acknowledgements, subscriptions come to (MQTT 3.1.1 and 5.0, sections 3 and 4).
  * PUBLISH and its acknowledgements are read and written in place; the other packets are rare and go through `mqtt-packet`.
  */
-import type { Debt, LinkClient } from '../../link/broker-port.ts'
+import type { Debt } from '../../link/broker-port.ts'
 import type { PublishView } from '../../packets/publish-view.ts'
 import { PacketFault, reasonCode, refusalWords } from '../../packets/reason-code.ts'
 import { topicFilterProblem } from '../../topics/topic-filter.ts'
@@ -46,6 +46,8 @@ export class Client implements PresentClient, Promiser {
   readonly session: Session
   readonly admission: Admission
   readonly connectedAtMs: number
+  /** PUBLISH packets that it sent; batches of a peer are one each. */
+  publishCount = 0
   readonly #connection: ClientConnection
   #wasDenied = false
   #aliases: TopicAliases | undefined
@@ -86,6 +88,15 @@ export class Client implements PresentClient, Promiser {
     return this.#connection.transport.localPort
   }
 
+  get transport(): Transport {
+    return this.#connection.transport
+  }
+
+  /** Whether it speaks for another cluster. */
+  get isLinkPeer(): boolean {
+    return this.#peer !== undefined && (this.#peer.isGreeted || this.#peer.isHeard)
+  }
+
   /** The connection is gone. */
   closed(): void {
     this.#promises?.close()
@@ -105,6 +116,7 @@ export class Client implements PresentClient, Promiser {
     const { view } = passing
     view.read(buffer, start, body, end, this.version === 5)
     broker.counters.publishesReceived[view.qos]!++
+    this.publishCount++
     broker.counters.payloadBytesReceived += view.end - view.payloadStart
     checkDepth(view, mqtt.max_topic_levels)
     if (view.topicAlias > 0) {
@@ -324,7 +336,9 @@ export class Client implements PresentClient, Promiser {
   #publishReserved({ reserved, topic }: Delivery): number {
     if (reserved === 'sys') return reasonCode.notAuthorized
     try {
-      const reason = this.broker.linkInlet.publish(this.#linkPeer, this.broker.passing.toMessage())
+      const peer = this.#linkPeer
+      const reason = this.broker.linkInlet.publish(peer, this.broker.passing.toMessage())
+      if (reason < 0x80) peer.isHeard = true
       if (this.broker.isPromiseRefused) {
         // The peer keeps it, and sends it again over its next connection.
         this.broker.isPromiseRefused = false
@@ -399,7 +413,9 @@ export class Client implements PresentClient, Promiser {
   subscribeLink(topicFilter: string, qos: 0 | 1 | 2): number {
     if (topicFilterProblem(topicFilter) !== undefined) return reasonCode.topicFilterInvalid
     try {
-      const reason = this.broker.linkInlet.subscribe(this.#linkPeer, topicFilter, qos)
+      const peer = this.#linkPeer
+      const reason = this.broker.linkInlet.subscribe(peer, topicFilter, qos)
+      if (reason < 0x80) peer.isHeard = true
       return reason === reasonCode.notAuthorized ? this.deny('subscribe', topicFilter) : reason
     } catch (error) {
       return this.#linkCrashed(error, topicFilter)
@@ -411,7 +427,7 @@ export class Client implements PresentClient, Promiser {
     return reasonCode.implementationSpecificError
   }
 
-  get #linkPeer(): LinkClient {
+  get #linkPeer(): LinkPeer {
     const { transport } = this.#connection
     const disconnect = (reason: number, words = ''): void => this.#connection.disconnect(reason, words)
     if (this.#peer === undefined) {

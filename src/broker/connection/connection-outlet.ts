@@ -36,7 +36,9 @@ export class ConnectionOutlet implements Outlet {
   version: ProtocolVersion = 4
   readonly #broker: Broker
   readonly #transport: Sink
-  readonly #owner: OutletOwner
+  readonly owner: OutletOwner
+  /** PUBLISH packets that went out here. */
+  publishCount = 0
   readonly #output = new Output()
   #terms: ConnectTerms | undefined
   /** Largest packet that the client takes, bytes. */
@@ -60,7 +62,7 @@ export class ConnectionOutlet implements Outlet {
   constructor(broker: Broker, transport: Sink, owner: OutletOwner) {
     this.#broker = broker
     this.#transport = transport
-    this.#owner = owner
+    this.owner = owner
   }
 
   /** What the client asks of all that it is sent, a refusal of its CONNECT included. */
@@ -87,7 +89,7 @@ export class ConnectionOutlet implements Outlet {
   }
 
   takenOver(): void {
-    this.#owner.takenOver()
+    this.owner.takenOver()
   }
 
   /** Whether the reader has been too slow for longer than this. */
@@ -114,6 +116,7 @@ export class ConnectionOutlet implements Outlet {
     const { counters } = this.#broker
     counters.publishesSent[form.qos]!++
     counters.payloadBytesSent += view.end - view.payloadStart
+    this.publishCount++
     this.#touch()
     return true
   }
@@ -225,7 +228,7 @@ export class ConnectionOutlet implements Outlet {
     if (this.#isClosed || this.#output.bytes === 0) return
     if (this.isCongested) {
       this.#congestedSinceMs ??= this.#broker.clock.steadyMs()
-      if (this.#unsent + this.#output.bytes > 2 * this.#broker.mqtt.max_outbound_bytes) return this.#owner.tooSlow()
+      if (this.#unsent + this.#output.bytes > 2 * this.#broker.mqtt.max_outbound_bytes) return this.owner.tooSlow()
     }
     this.#broker.counters.bytesSent += this.#output.bytes
     this.#output.flush(this.#transport, this.#onWritten)
@@ -236,7 +239,7 @@ export class ConnectionOutlet implements Outlet {
     this.#unsent = this.#transport.writableLength
     if (this.#isClosed || this.isCongested) return
     this.#congestedSinceMs = undefined
-    this.#owner.drained()
+    this.owner.drained()
   }
 
   /** One of the rare packets. One that the client can't take is not sent [MQTT-3.1.2-24]. */
@@ -249,7 +252,7 @@ export class ConnectionOutlet implements Outlet {
     if (bytes.length <= this.#packetBytesMax) this.#send(bytes)
     // It waits for an answer that it will not get.
     else if (packet.cmd === 'suback' || packet.cmd === 'unsuback')
-      this.#owner.disconnect(reasonCode.packetTooLarge, `the answer has ${bytes.length} bytes, too many for you`)
+      this.owner.disconnect(reasonCode.packetTooLarge, `the answer has ${bytes.length} bytes, too many for you`)
   }
 
   #send(bytes: Buffer): void {
@@ -261,7 +264,7 @@ export class ConnectionOutlet implements Outlet {
   #touch(): void {
     if (this.#isFlushPending) return
     this.#isFlushPending = true
-    this.#owner.flushLater()
+    this.owner.flushLater()
   }
 }
 

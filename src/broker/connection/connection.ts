@@ -56,6 +56,10 @@ export class Connection implements InboxOwner, OutletOwner, ClientConnection {
     return this.#client?.terms.clientId
   }
 
+  get client(): Client | undefined {
+    return this.#client
+  }
+
   get isOpen(): boolean {
     return this.#state !== 'closed'
   }

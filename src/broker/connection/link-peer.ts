@@ -19,6 +19,8 @@ export class LinkPeer implements LinkClient {
   readonly #disconnect: LinkClient['disconnect']
   /** Whether it greeted us as a peer, and was answered. */
   isGreeted = false
+  /** Whether it was let speak for a peer, greeted or not. */
+  isHeard = false
   /** A batch that is not yet taken to its end. */
   arrival: Arrival | undefined
   #session: Session | undefined

@@ -13,6 +13,9 @@ export interface Transport extends Sink {
   /** The listener by type and name: `tcp:default`. */
   readonly listener: string
   readonly certificate: CertificateName | undefined
+  /** What the socket counts by itself; `undefined` where nobody does. */
+  readonly bytesRead?: number
+  readonly bytesWritten?: number
   /** How long the client may leave more unread than it should, milliseconds. EMQX's `send_timeout`. */
   readonly sendTimeoutMs: number
   /** Reads nothing more until `resume`; what was read already may still come. */

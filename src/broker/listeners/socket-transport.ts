@@ -32,6 +32,14 @@ export class SocketTransport implements ServerTransport {
     return this.#socket.localPort ?? 0
   }
 
+  get bytesRead(): number {
+    return this.#socket.bytesRead
+  }
+
+  get bytesWritten(): number {
+    return this.#socket.bytesWritten
+  }
+
   get writableLength(): number {
     return this.#socket.writableLength
   }

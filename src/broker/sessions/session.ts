@@ -52,6 +52,8 @@ export class Session {
   mark = 0
   /** What messages of QoS 2 from its client wait for at links; what is paid of it may be there still. */
   debt: Debt | undefined
+  /** Messages that its queue had no room for. */
+  droppedCount = 0
   readonly subscriptions = new Map<string, Subscription>()
   /** What `targetAlone` made for this session. */
   readonly targets = new Map<string, readonly Target[]>()
@@ -447,6 +449,7 @@ export class Session {
     const bytesFree = mqtt.max_mqueue_bytes - queued.publication.byteLength
     while (this.queue.length >= limit || this.queue.bytes > bytesFree) {
       this.#counters.droppedQueueFull++
+      this.droppedCount++
       // What would not fit into an empty queue is itself what goes.
       const oldest = bytesFree < 0 ? undefined : this.queue.shift()
       this.stored?.settled(oldest ?? queued)
