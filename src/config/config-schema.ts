@@ -3,6 +3,7 @@
  * They are refused rather than ignored: who sets a limit or a password must not believe that it holds.
  */
 import * as z from 'zod'
+import { alarmSchema, prometheusSchema } from './alarm-schema.ts'
 import { authenticationSchema, authenticationSettingsSchema } from './authentication/authentication-schema.ts'
 import { authorizationSchema } from './authorization/authorization-schema.ts'
 import { duration, section } from './fields.ts'
@@ -34,6 +35,8 @@ export const configSchema = section({
   authentication_settings: authenticationSettingsSchema.prefault({}),
   retainer: retainerSchema.prefault({}),
   sys_topics: sysTopicsSchema.prefault({}),
+  alarm: alarmSchema.prefault({}),
+  prometheus: prometheusSchema.prefault({}),
   log: logSchema.prefault({}),
   dashboard: dashboardSchema.optional(),
   debug: debugSchema.optional(),
@@ -112,13 +115,18 @@ const missingFeatures: readonly { readonly feature: string; readonly keys: reado
     feature: 'users of the dashboard',
     keys: under('dashboard', 'default_username default_password token_expired_time cors swagger_support sso'),
   },
+  { feature: 'choosing where alarms go', keys: ['alarm.actions'] },
+  {
+    feature: 'this setting of metrics',
+    keys: under('prometheus', 'push_gateway collectors namespace_metrics_limiter'),
+  },
   { feature: 'the dashboard over TLS', keys: ['dashboard.listeners.https'] },
   {
     feature: 'this part of EMQX',
     keys: (
-      'actions alarm auto_subscribe bridges broker connectors conn_congestion crl_cache delayed durable_sessions durable_storage ' +
+      'actions auto_subscribe bridges broker connectors conn_congestion crl_cache delayed durable_sessions durable_storage ' +
       'exhook flapping_detect force_gc force_shutdown gateway license limiter opentelemetry overload_protection ' +
-      'prometheus psk_authentication rewrite rule_engine schema_registry session_persistence slow_subs sources stats sysmon ' +
+      'psk_authentication rewrite rule_engine schema_registry session_persistence slow_subs sources stats sysmon ' +
       'telemetry zones'
     ).split(' '),
   },

@@ -3,6 +3,7 @@
  * Keys are those of the file, which are EMQX's where EMQX has one. Durations are whole and short enough for a timer of Node
  * (24 days), except `session_expiry_interval`; only where it says so is one `Infinity`.
  */
+import type { AlarmConfig, PrometheusConfig } from './alarm-schema.ts'
 import type { AuthenticationSettings, AuthenticatorConfig } from './authentication/authentication-config.ts'
 import type { AuthorizationConfig } from './authorization/authorization-config.ts'
 import type { ListenersConfig } from './listeners/listener-config.ts'
@@ -139,6 +140,9 @@ export type Config = {
   readonly authentication_settings: AuthenticationSettings
   readonly retainer: RetainerConfig
   readonly sys_topics: SysTopicsConfig
+  readonly alarm: AlarmConfig
+  /** Who may read the metrics. */
+  readonly prometheus: PrometheusConfig
   readonly log: LogConfig
   /** Where the API and the dashboard are served; without it they are not. */
   readonly dashboard?: { readonly listeners: { readonly http: { readonly bind: string } } }

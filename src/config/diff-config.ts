@@ -1,5 +1,6 @@
 /** What a new configuration changes in a running node. */
 import { isDeepStrictEqual } from 'node:util'
+import type { AlarmConfig } from './alarm-schema.ts'
 import type { AuthorizationConfig } from './authorization/authorization-config.ts'
 import type { Config, LinkConfig, LogConfig, MqttConfig } from './config.ts'
 import { type ListenerConfig, listenerTypes } from './listeners/listener-config.ts'
@@ -34,6 +35,8 @@ export type ConfigChange =
     }
   | { readonly type: 'retainer_changed'; readonly fields: readonly string[]; readonly after: RetainerConfig }
   | { readonly type: 'sys_topics_changed'; readonly fields: readonly string[]; readonly after: SysTopicsConfig }
+  | { readonly type: 'alarm_changed'; readonly fields: readonly string[]; readonly after: AlarmConfig }
+  | { readonly type: 'prometheus_changed'; readonly fields: readonly string[] }
   | { readonly type: 'authentication_changed'; readonly fields: readonly string[] }
   | { readonly type: 'authorization_changed'; readonly fields: readonly string[]; readonly after: AuthorizationConfig }
   | { readonly type: 'log_level_changed'; readonly before: LogConfig['level']; readonly after: LogConfig['level'] }
@@ -50,6 +53,8 @@ export function diffConfig(before: Config, after: Config): ConfigChange[] {
     ...mqttChanges(before.mqtt, after.mqtt),
     ...retainerChanges(before.retainer, after.retainer),
     ...sysTopicsChanges(before.sys_topics, after.sys_topics),
+    ...alarmChanges(before.alarm, after.alarm),
+    ...prometheusChanges(before, after),
     ...authenticationChanges(before, after),
     ...logChanges(before.log, after.log),
   ]
@@ -79,6 +84,10 @@ export function describeChange(change: ConfigChange): {
       return { change: change.type, key: 'retainer', ...fields }
     case 'sys_topics_changed':
       return { change: change.type, key: 'sys_topics', ...fields }
+    case 'alarm_changed':
+      return { change: change.type, key: 'alarm', ...fields }
+    case 'prometheus_changed':
+      return { change: change.type, key: 'prometheus', ...fields }
     case 'authentication_changed':
       return { change: change.type, key: 'authentication', ...fields }
     case 'log_level_changed':
@@ -174,6 +183,16 @@ function retainerChanges(before: RetainerConfig, after: RetainerConfig): ConfigC
 function sysTopicsChanges(before: SysTopicsConfig, after: SysTopicsConfig): ConfigChange[] {
   const fields = changedFields(before, after)
   return fields.length === 0 ? [] : [{ type: 'sys_topics_changed', fields, after }]
+}
+
+function alarmChanges(before: AlarmConfig, after: AlarmConfig): ConfigChange[] {
+  const fields = changedFields(before, after)
+  return fields.length === 0 ? [] : [{ type: 'alarm_changed', fields, after }]
+}
+
+function prometheusChanges({ prometheus: before }: Config, { prometheus: after }: Config): ConfigChange[] {
+  const fields = changedFields(before, after)
+  return fields.length === 0 ? [] : [{ type: 'prometheus_changed', fields }]
 }
 
 function logChanges(before: LogConfig, after: LogConfig): ConfigChange[] {

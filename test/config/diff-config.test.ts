@@ -119,6 +119,18 @@ for (const { when, before = base, after, changes } of [
     changes: ['sys_topics_changed sys_topics enable'],
   },
   {
+    when: 'fewer alarms are remembered',
+    before: {},
+    after: { alarm: { size_limit: 5, validity_period: '1h' } },
+    changes: ['alarm_changed alarm size_limit,validity_period'],
+  },
+  {
+    when: 'not everybody may read the metrics any more',
+    before: {},
+    after: { prometheus: { enable_basic_auth: true } },
+    changes: ['prometheus_changed prometheus enable_basic_auth'],
+  },
+  {
     when: 'the node may have more memory',
     before: {},
     after: { node: { max_memory: '80%' } },
