@@ -13,8 +13,10 @@ import { MemoryWatch } from './broker/limits/memory-watch.ts'
 import { DamagedRecords } from './broker/durable/load.ts'
 import { Server } from './broker/server.ts'
 import { Cluster } from './cluster/cluster.ts'
-import { type LinkEdit, linkEdits } from './cluster/config/link-edits.ts'
+import { type DecideLinks, type LinkEdit, linkEdits } from './cluster/config/link-edits.ts'
 import { linkDifferences } from './cluster/config/link-differences.ts'
+import { OwnLinks } from './cluster/config/own-links.ts'
+import { OwnLinksFile } from './cluster/config/own-links-file.ts'
 import type { Sender } from './cluster/coordination.ts'
 import { NatsCoordination } from './cluster/nats/nats-coordination.ts'
 import { NodeIncarnations } from './cluster/node-incarnations.ts'
@@ -160,8 +162,10 @@ export class Node {
   /** Resolves if the node has ended by itself: another process has its name, which it could not know when it started. */
   readonly failed: Promise<Error>
   #config: Config
-  /** As the file has them; what runs is what the cluster shares. */
+  /** As the file has them; what runs is what the cluster shares, or what was changed of them while a node alone ran. */
   #fileLinks: readonly LinkConfig[]
+  /** `undefined` before the start, and for a node of a cluster over NATS. */
+  #ownLinks: OwnLinks | undefined
   /** Keys in which the two differ, as they were told last. */
   #differences: readonly string[] = []
   readonly #log: Logger
@@ -273,6 +277,7 @@ export class Node {
   }
 
   async #start(): Promise<void> {
+    this.#readOwnLinks()
     const { node, cluster, listeners } = this.#config
     this.#connect()
     try {
@@ -300,6 +305,17 @@ export class Node {
     }
     this.#warnOfOpenness()
     this.#log.info({ node: node.name, cluster: cluster.name, links: cluster.links.length }, 'node_started')
+  }
+
+  /** A node that is alone goes on with what was changed of its links while it ran before. Throws `ClusterError`. */
+  #readOwnLinks(): void {
+    const { node, cluster } = this.#config
+    if (cluster.nats !== undefined) return
+    const file = new OwnLinksFile(node.data_dir, cluster.name)
+    this.#ownLinks = new OwnLinks({ file, log: this.#log }, cluster.links)
+    this.#config = { ...this.#config, cluster: { ...cluster, links: this.#ownLinks.links } }
+    this.#broker.isVersioning = isVersioning(this.#config.cluster)
+    this.#tellDifferences()
   }
 
   /** With what waited in their outboxes before a restart. What was left by links that are gone meanwhile goes, too. */
@@ -541,7 +557,8 @@ export class Node {
     const edits = linkEdits(fileLinks, kept.cluster.links)
     this.#fileLinks = kept.cluster.links
     // Of a cluster the links that run are those that it shares, which this change is yet to reach.
-    const links = this.#cluster === undefined ? kept.cluster.links : this.#config.cluster.links
+    const own = this.#ownLinks?.reread(kept.cluster.links) ?? kept.cluster.links
+    const links = this.#cluster === undefined ? own : this.#config.cluster.links
     this.#config = { ...kept, cluster: { ...kept.cluster, links } }
     for (const change of changes) {
       if (change.type === 'needs_restart') this.#log.warn(describeChange(change), 'config_change_needs_restart')
@@ -552,9 +569,30 @@ export class Node {
       if (change.type === 'sys_topics_changed') this.#sysTopics.configure(change.after)
     }
     if (this.#phase === 'started') await this.#applyChanges(changes)
+    if (this.#ownLinks !== undefined) this.#tellDifferences()
     // What was refused is still a change when the file is read again.
     if (!(await this.#shareLinks(edits))) this.#fileLinks = fileLinks
     return changes
+  }
+
+  /**
+   * Changes the links while the node runs: of a cluster on all of its nodes; those of a node alone also outlive it, beside its
+   * file. Resolves with what is to run, once it does so here. Rejects with what `decide` throws, or with `ClusterError`: then nothing
+   * has changed.
+   */
+  async changeLinks(decide: DecideLinks): Promise<readonly LinkConfig[]> {
+    if (this.#phase !== 'started') throw new Error('the node does not run')
+    if (this.#ownLinks === undefined) {
+      const links = await this.#joined.changeLinks(decide)
+      // What the cluster told us of it waits for its turn.
+      await this.#inTurn(() => Promise.resolve())
+      return links
+    }
+    const own = this.#ownLinks
+    return this.#inTurn(async () => {
+      this.#followLinks(own.change(decide))
+      return own.links
+    })
   }
 
   /** What was changed in the file of this member runs on all, or nowhere. Returns whether it does. */
