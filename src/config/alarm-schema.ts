@@ -1,5 +1,5 @@
 /** `alarm`: how many alarms that are over are remembered, and for how long. And `prometheus`: who may read the metrics. */
-import * as z from 'zod'
+import type * as z from 'zod'
 import { duration, flag, integer, section } from './fields.ts'
 
 export const alarmSchema = section({
