@@ -348,9 +348,10 @@ export class LinkRuntime {
 
   #setStatus(peer: string, status: LinkStatus): void {
     const standing = this.#links.get(peer)
-    if (standing === undefined || sameStatus(standing.status, status)) return
+    if (standing === undefined) return
     const before = standing.status
     standing.status = status
+    if (sameStatus(before, status)) return
     this.#tellStatus(peer, status, before)
   }
 

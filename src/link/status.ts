@@ -1,6 +1,6 @@
 /** What a link is worth just now, in one word and with reasons for people. A pure function of what its parts report. */
 import type { ForwardingFact } from '../../actors/forwarding.ts'
-import type { RouteProgress, RouteSyncFact } from '../../actors/route-sync.ts'
+import type { RouteProgress, RouteSyncFact, RouteSyncPhase } from '../../actors/route-sync.ts'
 import type { PeerSide } from './native/route-greeting.ts'
 import type { GoodbyeReason } from '../routes/route-frames.ts'
 import { speakerOf } from './speaking.ts'
@@ -16,6 +16,21 @@ export type LinkStatus = {
   readonly peer?: PeerSide
   /** While a peer of our own dialect learns what we want. */
   readonly progress?: RouteProgress
+  /** How each of its parts is, while its actor runs. */
+  readonly planes?: LinkPlanes
+}
+
+/** What lives and fails apart, each with its own trouble, if it has one. */
+export type LinkPlanes = {
+  readonly routeSync: { readonly state: RouteSyncPhase; readonly reason?: string }
+  readonly forwarding: {
+    readonly state: 'up' | 'partial' | 'down'
+    /** Those that are wanted just now, and those of them that are up. */
+    readonly connections: number
+    readonly up: number
+    readonly reason?: string
+  }
+  readonly inbound: { readonly state: InboundFact['state']; readonly reason?: string }
 }
 
 /** What the peer does to us, as the accepting side sees it. */
@@ -87,17 +102,43 @@ export function statusOf(facts: LinkFacts): LinkStatus {
   const speaker = speakerOf(speaking)
   return {
     ...stateWithReasons(facts, reasons),
+    planes: planesOf(facts),
     ...(speaker === undefined ? {} : { speaker }),
     ...(peer === undefined ? {} : { peer }),
     ...(progress === undefined ? {} : { progress }),
   }
 }
 
+function planesOf({ routeSync, forwarding: { members }, inbound }: LinkFacts): LinkPlanes {
+  const up = members.filter(({ state }) => state === 'up').length
+  return {
+    routeSync: { state: routeSync.phase, ...reasonIn(routeSyncReasons(routeSync)) },
+    forwarding: {
+      state: up === 0 ? 'down' : up === members.length ? 'up' : 'partial',
+      connections: members.length,
+      up,
+      ...reasonIn(forwardingReasons({ members })),
+    },
+    inbound: {
+      state: inbound.state,
+      ...reasonIn(inbound.state === 'left' ? [leftReason(inbound)] : inboundReasons(inbound)),
+    },
+  }
+}
+
+function reasonIn([reason]: readonly string[]): { readonly reason?: string } {
+  return reason === undefined ? {} : { reason }
+}
+
 /** That we can't reach a peer that took its leave is no trouble. */
 function stateWithReasons(facts: LinkFacts, reasons: readonly string[]): Pick<LinkStatus, 'state' | 'reasons'> {
   const { inbound } = facts
   if (inbound.state !== 'left') return { state: stateOf(facts, reasons.length > 0), reasons }
-  return { state: 'connecting', reasons: [`the peer has ${inbound.reason} its link to us`, ...reasons] }
+  return { state: 'connecting', reasons: [leftReason(inbound), ...reasons] }
+}
+
+function leftReason({ reason }: Extract<InboundFact, { readonly state: 'left' }>): string {
+  return `the peer has ${reason} its link to us`
 }
 
 /** What a DISCONNECT says to whom the peer has no link any more. */
@@ -157,6 +198,7 @@ function outboxReasons({ aboveHighWaterMark }: OutboxFact): string[] {
   return aboveHighWaterMark ? ['the outbox is nearly full'] : []
 }
 
+/** But for how its parts are, as far as that changes neither the word nor a reason. */
 export function sameStatus(one: LinkStatus, other: LinkStatus): boolean {
   return (
     one.state === other.state &&

@@ -37,7 +37,9 @@ const running = ({ state }: { state: string }) => state === 'running'
 
 test('a link to a peer that behaves is running, with no reason to say more', async (t) => {
   const { status, runtime } = await start(t, behaving(), { pool_size: 3 })
-  assert.deepEqual(await status(running), { state: 'running', reasons: [] })
+  const { planes, ...word } = await status(running)
+  assert.deepEqual(word, { state: 'running', reasons: [] })
+  assert.deepEqual([planes?.routeSync.state, planes?.inbound.state], ['syncing', 'absent'])
   assert.ok(runtime.transitions('cl.b/route-sync').length > 0)
   assert.equal(runtime.transitions('cl.b/forwarding/3').at(-1)?.to, 'open.up')
   assert.equal(runtime.transitions('cl.b/supervised').at(-1)?.to, 'running')

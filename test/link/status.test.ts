@@ -197,6 +197,29 @@ for (const { when, is, because, given } of rows) {
   })
 }
 
+test('each plane has its own state, and its own reason if it has one', () => {
+  const given = facts('disconnected', lost, [up, broken], { inbound: { state: 'refused', reason: 'no such user' } })
+  assert.deepEqual(statusOf(given).planes, {
+    routeSync: { state: 'disconnected', reason: `the peer does not know what we want: ${lost.reason}` },
+    forwarding: {
+      state: 'partial',
+      connections: 2,
+      up: 1,
+      reason: `messages cannot all be sent, 1 of 2 connections lacking: ${lost.reason}`,
+    },
+    inbound: { state: 'refused', reason: 'we refused the peer: no such user' },
+  })
+  const well = statusOf(facts('syncing', undefined, [up])).planes
+  assert.deepEqual(well, {
+    routeSync: { state: 'syncing' },
+    forwarding: { state: 'up', connections: 1, up: 1 },
+    inbound: { state: 'live' },
+  })
+  assert.equal(statusOf(facts('syncing', undefined, [broken])).planes?.forwarding.state, 'down')
+  const left = statusOf(facts('refused', unknown, [up], { inbound: { state: 'left', reason: 'disabled' } })).planes
+  assert.equal(left?.inbound.reason, 'the peer has disabled its link to us')
+})
+
 test('the status of a link of a cluster says who speaks, and that of a node alone does not', () => {
   assert.equal(statusOf(standingBy('a2', undefined, [up])).speaker, 'a2')
   assert.ok(!('speaker' in statusOf(facts('syncing', undefined, [up]))))
