@@ -14,6 +14,8 @@ import type { DecideLinks } from './config/link-edits.ts'
 import { SharedLinksFile } from './config/shared-links-file.ts'
 import { SharedLinksStore } from './config/shared-links-store.ts'
 import type { Coordination, Sender } from './coordination.ts'
+import { CopyFile } from './documents/copy-file.ts'
+import { type DocumentKind, SharedDocument } from './documents/shared-document.ts'
 import type { MemberDelivery } from './lanes/inbound-lanes.ts'
 import { type MarkWaiter, MarkWaiters } from './lanes/mark-waiters.ts'
 import { MemberLanes } from './lanes/member-lanes.ts'
@@ -234,6 +236,25 @@ export class Cluster {
   /** Changes the links of the whole cluster; see `SharedLinksStore.change`. */
   changeLinks(decide: DecideLinks): Promise<readonly LinkConfig[]> {
     return this.#links.change(decide)
+  }
+
+  /**
+   * A document that all members share; it ends with the cluster. Throws `ClusterError` if this member's copy can't be read.
+   * @param file name of the copy in the data directory
+   * @param initial see `SharedDocument`
+   */
+  document<Value>(
+    kind: DocumentKind<Value>,
+    file: string,
+    initial: Value,
+    changed: (value: Value) => void,
+  ): SharedDocument<Value> {
+    const { config, coordination, log } = this.#ports
+    const copy = new CopyFile(config.node.data_dir, file)
+    const document = new SharedDocument(kind, { coordination, log, copy, changed }, initial)
+    document.start()
+    this.#stops.push(() => document.stop())
+    return document
   }
 
   // ---- the other nodes as the broker needs them

@@ -176,7 +176,7 @@ test("a member's copy is readable for its owner alone; a damaged one is not used
   const directory = dataDir(t)
   const file = new SharedLinksFile(directory, 'here')
   assert.equal(file.read(), undefined)
-  file.write({ version: 3, links: links(['eu', 'a']), changedOn: 'n1' })
+  file.copy.write(encodeSharedLinks({ version: 3, links: links(['eu', 'a']), changedOn: 'n1' }))
   assert.equal(statSync(file.path).mode & 0o777, 0o600)
   const read = file.read()
   assert.equal(read?.type === 'ok' && read.shared.version, 3)
