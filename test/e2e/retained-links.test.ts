@@ -101,8 +101,13 @@ test('100,000 retained messages are told once, however often the connections are
     [...seen].filter(([, times]) => times > 1),
     [],
   )
-  const told = a.log.filter(({ msg }) => msg === 'cluster_link_retained_told').map((event) => event['messages'])
-  assert.deepEqual(told, [count])
+  const isTold: Parameters<typeof a.waitFor>[1] = ({ msg }) => msg === 'cluster_link_retained_told'
+  // The last message may be there before the teller has found that it was the last.
+  await a.waitFor('the end of telling', isTold)
+  assert.deepEqual(
+    a.log.filter(isTold).map((event) => event['messages']),
+    [count],
+  )
 })
 
 test('what is cleared while both are away is cleared on the far side, and nobody is told twice', async (t) => {
