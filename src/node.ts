@@ -18,7 +18,6 @@ import { linkDifferences } from './cluster/config/link-differences.ts'
 import { OwnLinks } from './cluster/config/own-links.ts'
 import { OwnLinksFile } from './cluster/config/own-links-file.ts'
 import type { Sender } from './cluster/coordination.ts'
-import { NatsCoordination } from './cluster/nats/nats-coordination.ts'
 import { NodeIncarnations } from './cluster/node-incarnations.ts'
 import type { Config, LinkConfig } from './config/config.ts'
 import type { EnableAuthn } from './config/authentication/authentication-config.ts'
@@ -50,7 +49,7 @@ import { LmdbStore } from './store/lmdb-store.ts'
 import { StoreError } from './store/store-error.ts'
 import { NodeFacts } from './metrics/node-facts.ts'
 import { SysTopics } from './metrics/sys-topics.ts'
-import { type OpenApi, openApi } from './node/open-api.ts'
+import type { OpenApi } from './node/open-api.ts'
 import { TransitionHistory } from './transitions/transition-history.ts'
 
 export type NodeOptions = {
@@ -279,7 +278,7 @@ export class Node {
   async #start(): Promise<void> {
     this.#readOwnLinks()
     const { node, cluster, listeners } = this.#config
-    this.#connect()
+    await this.#connect()
     try {
       this.#openStore(node.data_dir)
     } catch (error) {
@@ -355,6 +354,7 @@ export class Node {
   async #openApi(): Promise<void> {
     const { dashboard } = this.#config
     if (dashboard === undefined) return
+    const { openApi } = await import('./node/open-api.ts')
     this.#api = await openApi(dashboard.listeners.http.bind, {
       config: () => this.#config,
       broker: this.#broker,
@@ -382,10 +382,12 @@ export class Node {
    * Connects to what the cluster coordinates through, if the configuration says that there is a cluster. What was cleared of retained
    * messages is remembered for other nodes alone, so that the broker has to know of them before it opens its store.
    */
-  #connect(): void {
+  async #connect(): Promise<void> {
     const { cluster } = this.#config
     if (cluster.nats === undefined) return
     const [log, clock, random, self] = [this.#log, this.#clock, this.#random, this.#self]
+    // Loaded when asked for, as whatever is large and not for every node: to load it would be a good part of a start.
+    const { NatsCoordination } = await import('./cluster/nats/nats-coordination.ts')
     const nats = new NatsCoordination(cluster.nats, { self, clusterName: cluster.name, log, clock, random })
     if (this.#config.debug?.faults === true) this.#coordinationFaults = new CoordinationFaults(nats, clock)
     this.#cluster = new Cluster({

@@ -19,7 +19,7 @@ export async function start({ config: file }: { config: string }): Promise<numbe
     process.stderr.write(`${loaded.errors.map(formatConfigError).join('\n')}\n`)
     return 2
   }
-  const log = createLog(loaded.config.log.level)
+  const log = await createLog(loaded.config.log.level)
   for (const warning of loaded.warnings) log.warn({ reason: formatConfigError(warning) }, 'config_warning')
   // From here on a signal is ours, however early it comes.
   const told = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])

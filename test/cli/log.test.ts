@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 
 const log = new URL('../../src/cli/log.js', import.meta.url).href
-const source = `const { createLog } = await import(${JSON.stringify(log)}); const log = createLog('info'); log.debug('quiet'); log.info({ link: 'eu-west' }, 'node_started')`
+const source = `const { createLog } = await import(${JSON.stringify(log)}); const log = await createLog('info'); log.debug('quiet'); log.info({ link: 'eu-west' }, 'node_started')`
 const command = [process.execPath, '--input-type=module', '--eval', source]
 
 test('into a pipe it writes JSON, one object a line, of its level and above', () => {

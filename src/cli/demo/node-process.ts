@@ -82,14 +82,10 @@ export async function startNodeProcess(
   const configFile = join(directory, `${config.cluster.name}-${name.replaceAll(/[^a-zA-Z0-9]/g, '-')}.conf`)
   writeFileSync(configFile, JSON.stringify(config, undefined, 2))
   // In a process group of its own: Ctrl-C at the terminal is for the demo, which then ends its nodes in order.
-  const child = spawn(
-    process.execPath,
-    ['--enable-source-maps', ...nodeOptions, MAIN, 'start', '--config', configFile],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
-    },
-  )
+  const child = spawn(process.execPath, [...nodeOptions, MAIN, 'start', '--config', configFile], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  })
   const log: LogEvent[] = []
   const listeners = new Set<(event: LogEvent) => void>()
   let complaints = ''
