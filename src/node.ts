@@ -41,6 +41,7 @@ import { LinkGate } from './link/inbound/link-gate.ts'
 import type { MarkSharing } from './link/inbound/mark-sharing.ts'
 import type { Sharing } from './link/inbound/sharing-port.ts'
 import { LinkRuntime } from './link/link-runtime.ts'
+import { PeerCertificates } from './link/peer-certificates.ts'
 import type { SenderView } from './link/link-sender.ts'
 import type { RetainedProgress } from './link/retained/retained-teller.ts'
 import type { LinkStatus } from './link/status.ts'
@@ -50,6 +51,8 @@ import { StoreError } from './store/store-error.ts'
 import { NodeFacts } from './metrics/node-facts.ts'
 import { SysTopics } from './metrics/sys-topics.ts'
 import type { OpenApi } from './node/open-api.ts'
+import { unreadyReasons } from './node/readiness.ts'
+import { NodeAlarms } from './node/watch-alarms.ts'
 import { TransitionHistory } from './transitions/transition-history.ts'
 
 export type NodeOptions = {
@@ -185,6 +188,8 @@ export class Node {
   readonly #gate: LinkGate
   readonly #lossWatch: LossWatch
   readonly #sysTopics: SysTopics
+  readonly #alarms: NodeAlarms
+  readonly #peerCertificates = new PeerCertificates()
   readonly #memoryWatch: MemoryWatch
   readonly #history: TransitionHistory
   readonly #linkFaults: LinkFaults | undefined
@@ -196,6 +201,8 @@ export class Node {
   /** What links keep in it. */
   #durable: DurableLinks | undefined
   #phase: 'new' | 'started' | 'stopped' = 'new'
+  /** Everything that is needed for it has started. */
+  #isServing = false
   #turn: Promise<unknown> = Promise.resolve()
 
   /** @param config resolved, with every default filled in */
@@ -240,7 +247,7 @@ export class Node {
       ...(isMember
         ? { actorName: config.cluster.name, speaking: { contest: (link) => this.#joined.leases.contest(link) } }
         : {}),
-      ...(this.#linkFaults === undefined ? {} : { open: this.#linkFaults.open }),
+      open: this.#peerCertificates.watching(this.#linkFaults?.open ?? openConnection),
     })
     this.#gate = new LinkGate({
       localCluster: config.cluster.name,
@@ -263,6 +270,17 @@ export class Node {
     this.#memoryWatch = new MemoryWatch(this.#broker, config.node.max_memory)
     this.#lossWatch = new LossWatch({ clock, log, read: () => this.#losses() })
     this.#sysTopics = new SysTopics(new NodeFacts(this.#broker, config.node.name, productVersion()), config.sys_topics)
+    this.#alarms = new NodeAlarms({
+      config,
+      broker: this.#broker,
+      server: this.#server,
+      links: this.#links,
+      certificates: this.#peerCertificates,
+      cluster: () => this.#cluster,
+      losses: () => this.#losses(),
+      clock,
+      log,
+    })
   }
 
   /** Listens and starts the links. It does not wait for any peer. Rejects if a listener can't listen. */
@@ -289,15 +307,18 @@ export class Node {
     this.#memoryWatch.start()
     this.#lossWatch.start()
     this.#sysTopics.start()
+    this.#alarms.start()
     try {
       await this.#join()
+      // Who waits for the node to serve can ask from now on whether it does.
+      await this.#openApi()
       // First the links: a peer that comes as soon as we listen finds them.
       await this.#restoreLinks()
       await this.#openDebug()
       await this.#authentication.configure(this.#config)
       await this.#listening.start(listeners)
-      await this.#openApi()
       this.#cluster?.membership.announce()
+      this.#isServing = true
     } catch (error) {
       await this.#stop()
       throw error
@@ -362,6 +383,8 @@ export class Node {
       gate: this.#gate,
       cluster: this.#cluster,
       history: this.#history,
+      alarms: this.#alarms,
+      unreadyReasons: () => this.#unreadyReasons(),
       clock: this.#clock,
       log: this.#log,
     })
@@ -515,13 +538,16 @@ export class Node {
 
   async #stop(): Promise<void> {
     this.#phase = 'stopped'
-    await this.#api?.close()
+    this.#isServing = false
     await this.#server.close()
     this.#memoryWatch.stop()
     this.#lossWatch.stop()
     this.#sysTopics.stop()
+    this.#alarms.stop()
     this.#authentication.stop()
     await this.#links.stop(LINK_DRAIN_MS)
+    // Until now it tells whoever asks that no more clients are to come.
+    await this.#api?.close()
     this.#gate.stop()
     await this.#cluster?.stop()
     await this.#debug?.close()
@@ -569,6 +595,7 @@ export class Node {
       if (change.type === 'authorization_changed') this.#authorizer.configure(change.after)
       if (change.type === 'retainer_changed') this.#broker.configure(this.#config.mqtt, change.after)
       if (change.type === 'sys_topics_changed') this.#sysTopics.configure(change.after)
+      if (change.type === 'alarm_changed') this.#alarms.watch.configure(change.after)
     }
     if (this.#phase === 'started') await this.#applyChanges(changes)
     if (this.#ownLinks !== undefined) this.#tellDifferences()
@@ -640,6 +667,16 @@ export class Node {
       connections: this.#server.connectionCount,
       links: [...this.#links.statuses()].map(([name, status]) => this.#linkOf(name, status)),
     }
+  }
+
+  /** Why clients are not to be sent here; empty if they are. */
+  #unreadyReasons(): readonly string[] {
+    return unreadyReasons({
+      phase: this.#isServing ? 'serving' : this.#phase === 'stopped' ? 'stopping' : 'starting',
+      listeners: this.#config.listeners,
+      addresses: this.#listening.addresses,
+      isStoreFailing: this.#broker.journal.isFailing,
+    })
   }
 
   /** Both accounts of a link begin anew; what waits or flies is what has matched from now on. `false` if there is no such link. */

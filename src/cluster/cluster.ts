@@ -150,6 +150,11 @@ export class Cluster {
     )
   }
 
+  /** Whether the coordination answers. */
+  get isConnected(): boolean {
+    return this.#ports.coordination.isConnected
+  }
+
   /** What is to run as far as is known now. */
   get links(): readonly LinkConfig[] {
     return this.#links.links

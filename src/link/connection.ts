@@ -3,7 +3,7 @@
  * The addresses of the peer are tried in the order in which they are configured. It goes down by closing TCP, as EMQX's does.
  */
 import { connect as connectTcp } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { MqttClient, type IClientOptions, type StreamBuilder } from 'mqtt'
 import type { ServerAddress } from '../config/config.ts'
 import type { SslConfig } from '../config/ssl-config.ts'
@@ -19,6 +19,7 @@ import {
   type LinkFailure,
 } from './link-failure.ts'
 import { PACKET_ID_MAX, PacketStream } from './packet-stream.ts'
+import type { PeerCertificate } from './peer-certificates.ts'
 import type { OutgoingPublish } from './publish-packet.ts'
 import { tlsOptions } from './tls-options.ts'
 
@@ -37,6 +38,8 @@ export type ConnectionOptions = {
   readonly greeting?: string
   /** Time for each address, up to the CONNACK, milliseconds. */
   readonly connectMs: number
+  /** Told of the certificate of a peer over TLS, as soon as it has proved it. */
+  readonly secured?: (certificate: PeerCertificate) => void
 }
 
 /** What the peer's CONNACK allows. */
@@ -64,6 +67,8 @@ export interface LinkConnection {
   publish(publish: OutgoingPublish, answered?: (reasonCode: number) => void): void
   /** QoS 1. @param answered the reason code of the SUBACK; never called if the connection goes first */
   subscribe(topicFilter: string, answered: (reasonCode: number) => void): void
+  /** PINGREQ, to learn whether the peer answers. @param answered its PINGRESP came; never called if the connection goes first */
+  ping(answered: () => void): void
   /** At once, whatever it was doing. */
   close(): void
 }
@@ -107,6 +112,10 @@ class MqttLinkConnection implements LinkConnection {
       const code = packet?.granted[0]
       if (typeof code === 'number' && !this.#closed) answered(code)
     })
+  }
+
+  ping(answered: () => void): void {
+    this.#stream?.ping(answered)
   }
 
   close(): void {
@@ -177,7 +186,7 @@ class MqttLinkConnection implements LinkConnection {
       const { ssl, tcp } = this.#options
       const { host, port } = address
       const socket = address.tls
-        ? connectTls(tlsOptions(ssl, address))
+        ? this.#watched(connectTls(tlsOptions(ssl, address)))
         : connectTcp({ host, port, noDelay: tcp.nodelay, keepAlive: tcp.keepalive })
       if (address.tls) socket.setNoDelay(tcp.nodelay).setKeepAlive(tcp.keepalive)
       // MQTT.js keeps errors without a code to itself.
@@ -189,6 +198,11 @@ class MqttLinkConnection implements LinkConnection {
       this.#stream = stream
       return stream
     }
+  }
+
+  #watched(socket: TLSSocket): TLSSocket {
+    const { secured } = this.#options
+    return secured === undefined ? socket : socket.once('secureConnect', () => secured(certificateOf(socket)))
   }
 
   /** This address will not do: on to the next. */
@@ -214,6 +228,11 @@ class MqttLinkConnection implements LinkConnection {
     const code = 'code' in error ? error.code : undefined
     return typeof code === 'string' || 'syscall' in error ? socketFailure(error) : malformedPacket(error.message)
   }
+}
+
+function certificateOf(socket: TLSSocket): PeerCertificate {
+  const { subject, valid_to } = socket.getPeerCertificate()
+  return { subject: `CN=${subject.CN}`, notAfterMs: Date.parse(valid_to) }
 }
 
 /** 0 for no error; `undefined` for one that carries no reason code, because the connection went before the answer came. */

@@ -23,6 +23,10 @@ import type { LinkClock } from './link-clock.ts'
 import type { LinkLog } from './link-log.ts'
 import type { SenderView } from './link-sender.ts'
 import { LinkShell } from './link-shell.ts'
+import { encodeProbeFrame, type ProbeAnswer } from './probe/probe-frame.ts'
+import type { ProbedLinks } from './probe/probe-inlet.ts'
+import type { LinkLatency, Probe, ProbeResult } from './probe/probe-view.ts'
+import type { ProbeTerms } from './probe/silence.ts'
 import { reconcile, type LinkStep } from './reconciler.ts'
 import type { Speaking } from './speaking.ts'
 import {
@@ -66,6 +70,8 @@ export type LinkRuntimePorts = {
   readonly outboxEpoch?: () => number
   /** What links keep beyond the process; asked when a link begins. Left out, none keeps anything. */
   readonly durable?: () => Pick<DurableLinks, 'link'> | undefined
+  /** How links are probed (`defaultProbeTerms`); left out, they are not. */
+  readonly probe?: ProbeTerms
   /** Calls after what the event loop has at hand: `setImmediate`, if nothing else is given. */
   readonly defer?: (call: () => void) => void
   /** Where the actors of links are seen among those of the node; one of their own, if nothing else is given. */
@@ -74,7 +80,7 @@ export type LinkRuntimePorts = {
 
 type Standing = { readonly shell: LinkShell; started: boolean; status: LinkStatus }
 
-export class LinkRuntime {
+export class LinkRuntime implements ProbedLinks {
   readonly #ports: LinkRuntimePorts
   readonly #effects: Required<Pick<LinkRuntimePorts, 'open' | 'correlation' | 'encode' | 'defer'>>
   readonly #links = new Map<string, Standing>()
@@ -136,8 +142,53 @@ export class LinkRuntime {
     return this.#links.get(peer)?.shell.sender.view()
   }
 
+  /** How full the outbox is, 0 to 1, while it is above its high-water mark. */
+  outboxAboveMark(peer: string): number | undefined {
+    const sender = this.#links.get(peer)?.shell.sender
+    return sender?.aboveHighWaterMark === true ? sender.outbox.fill : undefined
+  }
+
+  /** With the latencies. */
   resetLedger(peer: string): void {
-    this.#links.get(peer)?.shell.outbox.ledger.reset()
+    const shell = this.#links.get(peer)?.shell
+    shell?.outbox.ledger.reset()
+    shell?.prober.resetCounters()
+  }
+
+  /** Whether anything crosses, and how long it takes; `undefined` for a link that there is not, or where nothing is probed. */
+  probe(peer: string): Probe | undefined {
+    return this.#ports.probe === undefined ? undefined : this.#links.get(peer)?.shell.prober.view()
+  }
+
+  /** How long messages to the peer take until they are acknowledged. */
+  latency(peer: string): LinkLatency | undefined {
+    return this.#links.get(peer)?.shell.prober.latency()
+  }
+
+  /** The same as counts, and those of probes: since they were reset. */
+  latencyHistograms(peer: string): ReturnType<LinkShell['prober']['histograms']> | undefined {
+    return this.#links.get(peer)?.shell.prober.histograms()
+  }
+
+  /** Sends a probe at once, or waits for the one that is on its way. Resolves within the deadline, milliseconds, whatever happens. */
+  async probeNow(peer: string, deadlineMs = 5_000): Promise<ProbeResult> {
+    return (await this.#links.get(peer)?.shell.prober.probeNow(deadlineMs)) ?? { type: 'not_probed' }
+  }
+
+  probeAsked(peer: string, node: string, id: number): Buffer | undefined {
+    const { clock } = this.#ports
+    const receivedAtMs = clock.nowMs()
+    const answer = () => encodeProbeFrame({ type: 'probe_answer', id, receivedAtMs, sentAtMs: clock.nowMs() })
+    return this.#links.get(peer)?.shell.sender.answerProbe(node, answer) === true ? undefined : answer()
+  }
+
+  /** Whichever node it comes from: the number says whose it is. */
+  probeAnswered(peer: string, _node: string, answer: ProbeAnswer): void {
+    this.#links.get(peer)?.shell.prober.answered(answer)
+  }
+
+  batchReceived(peer: string, node: string, sentAtMs: number): void {
+    this.#links.get(peer)?.shell.prober.received(node, sentAtMs)
   }
 
   /** How far the peer was told of what is retained here; `undefined` unless its link does that. */

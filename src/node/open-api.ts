@@ -15,6 +15,9 @@ import type { LinkGate } from '../link/inbound/link-gate.ts'
 import type { LinkRuntime } from '../link/link-runtime.ts'
 import type { TransitionHistory } from '../transitions/transition-history.ts'
 import { membersOf } from './members-of.ts'
+import { openLive } from './open-live.ts'
+import { openMonitoring } from './open-monitoring.ts'
+import type { NodeAlarms } from './watch-alarms.ts'
 
 /** What the API needs of a node. */
 export type NodeForApi = {
@@ -26,6 +29,9 @@ export type NodeForApi = {
   /** `undefined` for a node that is alone. */
   readonly cluster: Cluster | undefined
   readonly history: TransitionHistory
+  readonly alarms: NodeAlarms
+  /** Why clients are not to be sent here now; empty if they are. */
+  readonly unreadyReasons: () => readonly string[]
   readonly clock: Clock
   readonly log: Logger
 }
@@ -37,11 +43,20 @@ export type OpenApi = {
 }
 
 /** Rejects if it can't listen there. */
-export async function openApi(bind: string, { config, cluster, log }: NodeForApi): Promise<OpenApi> {
+export async function openApi(bind: string, parts: NodeForApi): Promise<OpenApi> {
+  const { config, cluster, log } = parts
   const { node } = config()
   const local = new LocalToken(node.data_dir)
   const calls = new MemberCalls(membersOf(node.name, cluster))
-  const app = await createApiServer({ guard: accessHook([local]), parts: [statusApi(calls.self)], roots: [], log })
+  const credentials = [local]
+  const live = openLive(parts, calls, credentials)
+  const monitoring = openMonitoring(parts, calls)
+  const app = await createApiServer({
+    guard: accessHook(credentials),
+    parts: [statusApi(calls.self), ...live.parts, ...monitoring.parts],
+    roots: [...monitoring.roots],
+    log,
+  })
   await app.listen(parseBind(bind))
   // Whoever listens on TCP has such an address.
   const { address, port } = app.server.address() as AddressInfo
@@ -50,6 +65,7 @@ export async function openApi(bind: string, { config, cluster, log }: NodeForApi
     address: formatAddress({ host: address, port }),
     close: async () => {
       local.remove()
+      live.stop()
       await app.close()
     },
   }

@@ -17,6 +17,9 @@ export type AlarmWatchPorts = {
   readonly publish: (topic: SystemTopic) => void
 }
 
+/** With what EMQX has under `details`. */
+export type DetailedAlarm = Alarm & { readonly details: Readonly<Record<string, string>> }
+
 const LOOK_MS = 1_000
 
 export class AlarmWatch {
@@ -49,13 +52,13 @@ export class AlarmWatch {
   }
 
   /** Those that are active, in the order in which they were raised. */
-  active(): Alarm[] {
-    return this.#book.active(this.#now)
+  active(): DetailedAlarm[] {
+    return this.#book.active(this.#now).map(detailed)
   }
 
   /** Those that are over and not forgotten, the last one first. */
-  past(): Alarm[] {
-    return this.#book.past(this.#now)
+  past(): DetailedAlarm[] {
+    return this.#book.past(this.#now).map(detailed)
   }
 
   forgetPast(): void {
@@ -74,7 +77,7 @@ export class AlarmWatch {
     if (type === 'activated') log.warn({ ...fields, message }, 'alarm_is_activated')
     else log.info({ ...fields, duration_ms: alarm.durationMs }, 'alarm_is_deactivated')
     const verb = type === 'activated' ? 'activate' : 'deactivate'
-    publish({ topic: `$SYS/brokers/${node}/alarms/${verb}`, payload: JSON.stringify(emqxAlarm(alarm)) })
+    publish({ topic: `$SYS/brokers/${node}/alarms/${verb}`, payload: JSON.stringify(emqxAlarm(detailed(alarm))) })
   }
 }
 
@@ -83,11 +86,10 @@ function limitsOf({ size_limit: pastMax, validity_period: pastMs }: AlarmConfig)
 }
 
 /** Times in microseconds. Source: EMQX `emqx_alarm.erl`, `normalize/1`. */
-export function emqxAlarm(alarm: Alarm): object {
-  const { name, message, activatedAtMs, deactivatedAtMs } = alarm
+function emqxAlarm({ name, message, activatedAtMs, deactivatedAtMs, details }: DetailedAlarm): object {
   return {
     name,
-    details: alarmDetails(alarm),
+    details,
     message,
     activate_at: activatedAtMs * 1000,
     deactivate_at: deactivatedAtMs === undefined ? 'infinity' : deactivatedAtMs * 1000,
@@ -95,8 +97,9 @@ export function emqxAlarm(alarm: Alarm): object {
   }
 }
 
-/** What EMQX has under this word: of a link that is down, the resource. */
-export function alarmDetails({ name, kind, link, reason }: Alarm): Readonly<Record<string, string>> {
-  if (kind === 'link_down') return { resource_id: name, reason: 'resource_down' }
-  return { kind, reason, ...(link === undefined ? {} : { link }) }
+/** Of a link that is down EMQX tells the resource. */
+function detailed(alarm: Alarm): DetailedAlarm {
+  const { name, kind, link, reason } = alarm
+  if (kind === 'link_down') return { ...alarm, details: { resource_id: name, reason: 'resource_down' } }
+  return { ...alarm, details: { kind, reason, ...(link === undefined ? {} : { link }) } }
 }
