@@ -1,5 +1,5 @@
 /**
- * A minute for each target, all at once and behind everything else that runs, from a seed that stands here: a change is to fail by what
+ * A quarter of a minute for each target, all at once and behind everything else, from a seed that stands here: a change is to fail by what
  * it did. New ground is for `npm run fuzz`, or another ISTHMUS_FUZZ_SEED; what is found is told with the command that shows it again.
  * A turn may take twice the time that it may take there, for a machine half as fast. ISTHMUS_FUZZ_SECONDS: less, or more.
  */
@@ -12,7 +12,7 @@ import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { targets } from './targets.ts'
 
-const seconds = process.env['ISTHMUS_FUZZ_SECONDS'] ?? '60'
+const seconds = process.env['ISTHMUS_FUZZ_SECONDS'] ?? '15'
 const seed = process.env['ISTHMUS_FUZZ_SEED'] ?? '20261122'
 const env = { ISTHMUS_FUZZ_STALL_MS: '40', ...process.env }
 const script = fileURLToPath(new URL('../../scripts/fuzz.js', import.meta.url))

@@ -13,7 +13,7 @@ import { connectClient, prove, subscribe } from '../clients.ts'
 import { SocketWire } from '../socket-wire.ts'
 import { type Pair, startPair } from './pair.ts'
 
-const KILLS = Number(process.env['ISTHMUS_TEST_KILLS'] ?? 6)
+const KILLS = Number(process.env['ISTHMUS_TEST_KILLS'] ?? 4)
 const LOAD_MS_MAX = 500
 const PER_KILL = 3_000
 const DEADLINE_MS = 60_000

@@ -12,8 +12,8 @@ import { whenAllDelivered } from '../ledgers.ts'
 import { cutAtRandom } from './cutting-relay.ts'
 import { startPair } from './pair.ts'
 
-const SECONDS = Number(process.env['ISTHMUS_TEST_CUT_SECONDS'] ?? 10)
-const PER_SECOND = Number(process.env['ISTHMUS_TEST_PER_SECOND'] ?? 1_500)
+const SECONDS = Number(process.env['ISTHMUS_TEST_CUT_SECONDS'] ?? 6)
+const PER_SECOND = Number(process.env['ISTHMUS_TEST_PER_SECOND'] ?? 1_000)
 /** Of each direction, so that each one's messages flow in parallel. */
 const PUBLISHERS = 4
 
