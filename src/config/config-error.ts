@@ -69,6 +69,7 @@ export type ConfigWarning = {
     | 'link_accepts_nobody'
     | 'weak_password_hash'
     | 'nobody_admitted'
+    | 'not_encrypted'
   readonly message: string
 }
 

@@ -6,12 +6,13 @@ import * as z from 'zod'
 import { alarmSchema, prometheusSchema } from './alarm-schema.ts'
 import { authenticationSchema, authenticationSettingsSchema } from './authentication/authentication-schema.ts'
 import { authorizationSchema } from './authorization/authorization-schema.ts'
+import { apiKeySchema, dashboardSchema } from './dashboard/dashboard-schema.ts'
 import { duration, section } from './fields.ts'
 import type { KeyPath } from './key-path.ts'
 import { clusterName, linkSchema } from './link-schema.ts'
 import { listenersSchema } from './listeners/listener-schema.ts'
 import { natsSchema } from './nats/nats-schema.ts'
-import { dashboardSchema, debugSchema, logSchema, mqttSchema, nodeSchema } from './node-schema.ts'
+import { debugSchema, logSchema, mqttSchema, nodeSchema } from './node-schema.ts'
 import { retainerSchema } from './retainer-schema.ts'
 import { sysTopicsSchema } from './sys-topics-schema.ts'
 
@@ -39,6 +40,7 @@ export const configSchema = section({
   prometheus: prometheusSchema.prefault({}),
   log: logSchema.prefault({}),
   dashboard: dashboardSchema.optional(),
+  api_key: apiKeySchema.prefault({}),
   debug: debugSchema.optional(),
 })
 
@@ -77,7 +79,6 @@ const missingFeatures: readonly { readonly feature: string; readonly keys: reado
   { feature: 'a cache of answers about clients', keys: ['authentication_settings.node_cache'] },
   { feature: 'a cache of rights for the whole node', keys: ['authorization.node_cache'] },
   { feature: 'hooks', keys: ['hooks'] },
-  { feature: 'API keys', keys: ['api_key'] },
   {
     feature: 'this setting of a listener',
     keys: under(
@@ -112,15 +113,21 @@ const missingFeatures: readonly { readonly feature: string; readonly keys: reado
   { feature: 'logging by handler (use log.level)', keys: under('log', 'console file throttling') },
   { feature: 'a key with a passphrase', keys: ['cluster.links.*.ssl.password'] },
   {
-    feature: 'users of the dashboard',
-    keys: under('dashboard', 'default_username default_password token_expired_time cors swagger_support sso'),
+    feature: 'this setting of the dashboard',
+    keys: under('dashboard', 'cors i18n_lang swagger_support sso'),
   },
   { feature: 'choosing where alarms go', keys: ['alarm.actions'] },
   {
     feature: 'this setting of metrics',
     keys: under('prometheus', 'push_gateway collectors namespace_metrics_limiter'),
   },
-  { feature: 'the dashboard over TLS', keys: ['dashboard.listeners.https'] },
+  {
+    feature: 'this setting of a listener of the dashboard',
+    keys: under(
+      'dashboard.listeners.*',
+      'backlog inet6 ipv6_v6only max_connections num_acceptors proxy_header send_timeout',
+    ),
+  },
   {
     feature: 'this part of EMQX',
     keys: (

@@ -6,6 +6,7 @@
 import type { AlarmConfig, PrometheusConfig } from './alarm-schema.ts'
 import type { AuthenticationSettings, AuthenticatorConfig } from './authentication/authentication-config.ts'
 import type { AuthorizationConfig } from './authorization/authorization-config.ts'
+import type { ApiKeyConfig, DashboardConfig } from './dashboard/dashboard-schema.ts'
 import type { ListenersConfig } from './listeners/listener-config.ts'
 import type { NatsConfig } from './nats/nats-schema.ts'
 import type { RetainerConfig } from './retainer-schema.ts'
@@ -145,6 +146,7 @@ export type Config = {
   readonly prometheus: PrometheusConfig
   readonly log: LogConfig
   /** Where the API and the dashboard are served; without it they are not. */
-  readonly dashboard?: { readonly listeners: { readonly http: { readonly bind: string } } }
+  readonly dashboard?: DashboardConfig
+  readonly api_key: ApiKeyConfig
   readonly debug?: { readonly socket: string; readonly faults: boolean }
 }

@@ -4,9 +4,11 @@ import { authenticationFindings, authenticationRemarks } from './authentication/
 import type { Finding, Remark } from './config-issues.ts'
 import { unresolvedIn } from './hocon/hocon-unresolved.ts'
 import { isSection, type KeyPath, valueAt } from './key-path.ts'
-import { listenerFindings, listenerRemarks } from './listeners/listener-checks.ts'
+import { listenerFindings, listenerRemarks, sslOptionFindings } from './listeners/listener-checks.ts'
 import { natsFindings, natsRemarks } from './nats/nats-checks.ts'
 import { idleTlsKeys, tlsFindings } from './tls-checks.ts'
+
+const DASHBOARD_TLS = ['dashboard', 'listeners', 'https', 'ssl_options']
 
 /** Looks at what was written, not at what the schema made of it, so that other errors hide none of these. */
 export function crossFindings(raw: unknown): Finding[] {
@@ -18,6 +20,7 @@ export function crossFindings(raw: unknown): Finding[] {
     ...tlsFindings(listAt(raw, ['authentication']), ['authentication']),
     ...natsFindings(raw),
     ...listenerFindings(raw),
+    ...sslOptionFindings(valueAt(raw, DASHBOARD_TLS), DASHBOARD_TLS),
     ...authenticationFindings(raw),
   ]
 }

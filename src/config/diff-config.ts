@@ -108,9 +108,9 @@ function restartChanges(before: Config, after: Config): ConfigChange[] {
 }
 
 /** What a node reads once, at its start. */
-function kept({ node, cluster, dashboard, debug }: Config): object {
+function kept({ node, cluster, dashboard, api_key, debug }: Config): object {
   const { links: _, ...fixed } = cluster
-  return { node, cluster: fixed, dashboard, debug }
+  return { node, cluster: fixed, dashboard, api_key, debug }
 }
 
 function linkChanges(before: Config, after: Config): ConfigChange[] {

@@ -13,7 +13,6 @@ import {
   text,
   textLike,
 } from './fields.ts'
-import { bind } from './listeners/listener-schema.ts'
 
 export const nodeSchema = section({
   name: textLike(/^[^@\s]+@[^@\s]+$/, 'bad_name', 'name@host, such as "a1@127.0.0.1"').default('isthmus@127.0.0.1'),
@@ -109,8 +108,6 @@ export const logSchema = section({
     .default('info')
     .transform((word) => logLevels[word]),
 })
-
-export const dashboardSchema = section({ listeners: section({ http: section({ bind }) }) })
 
 export const debugSchema = section({
   socket: text('the name of a socket').min(1, { error: 'expected the name of a socket' }),

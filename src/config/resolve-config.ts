@@ -1,7 +1,7 @@
 /** From values as they were written to a configuration as the node uses it: all errors at once, or every default filled in. */
 import type { ResolveContext } from './resolve-context.ts'
 import { readFileSync } from 'node:fs'
-import { formatAddress, readBind, readServers } from './address.ts'
+import { readServers } from './address.ts'
 import { type ConfigError, type ConfigWarning, inOrderOfFile } from './config-error.ts'
 import { readPassword, readTlsFiles } from './config-files.ts'
 import { type Finding, findingsOf, type Remark } from './config-issues.ts'
@@ -13,6 +13,7 @@ import type { Place } from './hocon/hocon.ts'
 import { formatKeyPath, type KeyPath } from './key-path.ts'
 import { buildAuthentication } from './authentication/resolve-authentication.ts'
 import { closedLinkRemarks, resolveAuthorization } from './authorization/resolve-authorization.ts'
+import { buildApiKey, buildDashboard } from './dashboard/resolve-dashboard.ts'
 import { buildNats } from './nats/resolve-nats.ts'
 import { buildListeners } from './listeners/resolve-listeners.ts'
 
@@ -75,6 +76,8 @@ function buildConfig(
   const built = buildListeners(listeners, context)
   const { authentication, findings } = buildAuthentication(parsed.authentication, context)
   const rights = resolveAuthorization(authorization, context)
+  const board = dashboard === undefined ? undefined : buildDashboard(dashboard, context)
+  const keys = buildApiKey(parsed.api_key, context)
   const config: Config = {
     node,
     cluster: {
@@ -95,7 +98,8 @@ function buildConfig(
     alarm,
     prometheus,
     log,
-    ...(dashboard === undefined ? {} : { dashboard: buildDashboard(dashboard) }),
+    ...(board === undefined ? {} : { dashboard: board.config }),
+    api_key: keys.config,
     ...(debug === undefined ? {} : { debug }),
   }
   const told = [
@@ -104,8 +108,14 @@ function buildConfig(
     ...rights.findings,
     ...built.findings,
     ...findings,
+    ...(board?.findings ?? []),
+    ...keys.findings,
   ]
-  return { config, findings: told, remarks: [...built.remarks, ...closedLinkRemarks(config)] }
+  return {
+    config,
+    findings: told,
+    remarks: [...built.remarks, ...(board?.remarks ?? []), ...closedLinkRemarks(config)],
+  }
 }
 
 function buildLink(
@@ -183,9 +193,4 @@ function buildLink(
 function usesTls(server: string, ssl: { readonly enable: boolean }): boolean {
   const result = readServers(server, ssl)
   return result.type === 'ok' && result.servers.some(({ tls }) => tls)
-}
-
-function buildDashboard({ listeners }: NonNullable<ParsedConfig['dashboard']>): NonNullable<Config['dashboard']> {
-  const address = readBind(listeners.http.bind)
-  return { listeners: { http: { bind: address.type === 'ok' ? formatAddress(address) : String(listeners.http.bind) } } }
 }

@@ -214,7 +214,10 @@ const missingFeatures: readonly Case[] = [
     key: 'authorization.node_cache',
   },
   alone('hooks = ["./h.mjs"]', 'not_supported', /does not have hooks/),
-  { ...alone('api_key.bootstrap_file = "x"', 'not_supported', /does not have API keys/), key: 'api_key' },
+  {
+    ...alone('dashboard { listeners.http.bind = 1, cors = true }', 'not_supported', /this setting of the dashboard/),
+    key: 'dashboard.cors',
+  },
   alone('listeners.tcp.default.mountpoint = "a/"', 'not_supported', /this setting of a listener/),
   inLink('ssl.ciphers = ["X"]', 'not_supported', /ciphers cannot be chosen/),
   inLink('ssl.versions = ["tlsv1.3"]', 'not_supported', /cannot be chosen/),

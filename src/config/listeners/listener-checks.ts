@@ -51,8 +51,12 @@ function hostsClash(a: string, b: string): boolean {
 }
 
 function tlsFindings({ type, name, listener }: Written): Finding[] {
-  const at = (path: KeyPath): KeyPath => ['listeners', type, name, 'ssl_options', ...path]
-  const options = valueAt(listener, ['ssl_options'])
+  return sslOptionFindings(valueAt(listener, ['ssl_options']), ['listeners', type, name, 'ssl_options'])
+}
+
+/** @param under path of these options */
+export function sslOptionFindings(options: unknown, under: KeyPath): Finding[] {
+  const at = (path: KeyPath): KeyPath => [...under, ...path]
   const findings: Finding[] = []
   if (isOn(valueAt(options, ['fail_if_no_peer_cert'])) && valueAt(options, ['verify']) !== 'verify_peer') {
     const message = 'wants verify = verify_peer: without it no client is asked for a certificate'

@@ -34,7 +34,8 @@ const tcpOptionsSchema = section({
 /** A file, or the PEM text itself. */
 const pem = text('the name of a PEM file, or its text').min(1, { error: 'expected the name of a PEM file' })
 
-const sslOptionsSchema = section({
+/** Of a server; a link's are others. */
+export const sslOptionsSchema = section({
   cacertfile: pem.optional(),
   certfile: pem.optional(),
   keyfile: pem.optional(),

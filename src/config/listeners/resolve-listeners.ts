@@ -52,7 +52,7 @@ export function buildListeners(written: ParsedListeners | undefined, context: Re
       }),
     )
   const tls = (basis: ListenerBasis, options: ParsedSslOptions, path: KeyPath): TlsServerConfig =>
-    buildTls(options, basis.enable, [...path, 'ssl_options'], context, notes)
+    buildServerTls(options, basis.enable, [...path, 'ssl_options'], context, notes)
   const listeners = {
     tcp: build('tcp', tcp, (basis) => ({ type: 'tcp', ...basis })),
     ssl: build('ssl', ssl, (basis, listener, path) => {
@@ -104,7 +104,11 @@ function buildBasis(
   }
 }
 
-function buildTls(
+/**
+ * Certificate and key of a server, read and checked.
+ * @param isUsed whether they must be there
+ */
+export function buildServerTls(
   options: ParsedSslOptions,
   isUsed: boolean,
   path: KeyPath,
