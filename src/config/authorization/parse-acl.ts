@@ -22,6 +22,14 @@ const problemsMax = 50
 /** Some hundred thousand rules. What is larger belongs into a database, which is another source. */
 const textLengthMax = 16_777_216
 
+/** Beside the rules: two readings are equal if they say the same, wherever it stands. */
+const lines = new WeakMap<AclRule, number>()
+
+/** On which line of its text a rule begins; counts from 1. `undefined` for one that was not read from a text. */
+export function lineOfRule(rule: AclRule): number | undefined {
+  return lines.get(rule)
+}
+
 export function parseAcl(text: string): AclResult {
   if (text.length > textLengthMax) {
     const message = `longer than ${textLengthMax} characters`
@@ -50,7 +58,9 @@ class RuleReader {
     const action = third === undefined ? anyAction : this.#action(third)
     const topics = fourth === undefined ? 'all' : this.#topics(fourth)
     if (permission === undefined || who === undefined || action === undefined || topics === undefined) return undefined
-    return { permission, who, action, topics }
+    const rule = { permission, who, action, topics }
+    lines.set(rule, term.line)
+    return rule
   }
 
   #refuse({ line, column }: Term, message: string): undefined {

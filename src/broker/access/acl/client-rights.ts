@@ -29,6 +29,8 @@ export type Entry<Verdict> = {
   /** One bit for each QoS and RETAIN: see `publishBit`. */
   readonly bits: number
   readonly topics: RuleTopics
+  /** What it was made of. */
+  readonly rule: AclRule
 }
 
 export const publishBit = (qos: QoS, retain: boolean): number => 1 << (qos * 2 + (retain ? 1 : 0))
@@ -37,14 +39,23 @@ export const subscribeBit = (qos: QoS): number => 1 << (qos * 2)
 const everyBit = 0b11_11_11
 
 /** Of the first entry that speaks of `asked`, and otherwise `unspoken`. */
-export function firstVerdict<Verdict>(
+export function firstVerdict<Verdict extends boolean | string>(
   entries: readonly Entry<Verdict>[],
   asked: string,
   bit: number,
   unspoken: Verdict,
 ): Verdict {
-  for (const entry of entries) if ((entry.bits & bit) !== 0 && speaksOf(entry, asked)) return entry.verdict
-  return unspoken
+  return firstEntry(entries, asked, bit)?.verdict ?? unspoken
+}
+
+/** The first entry that speaks of `asked`. */
+export function firstEntry<Verdict>(
+  entries: readonly Entry<Verdict>[],
+  asked: string,
+  bit: number,
+): Entry<Verdict> | undefined {
+  for (const entry of entries) if ((entry.bits & bit) !== 0 && speaksOf(entry, asked)) return entry
+  return undefined
 }
 
 function speaksOf({ topics, isDenial }: Entry<unknown>, asked: string): boolean {
@@ -67,22 +78,23 @@ export function rightsOf(
     linkPublish: new Array<Entry<LinkVerdict>>(),
     linkSubscribe: new Array<Entry<LinkVerdict>>(),
   }
-  for (const { permission, action, topics } of rules) {
+  for (const rule of rules) {
+    const { permission, action, topics } = rule
     const byNamespace = topicsFor(topics, identity, allow)
     const isDenial = permission === 'deny'
     if (action.type !== 'subscribe') {
       const bits = publishBits(action)
       // A topic has no wildcards, so that a denial covers it as a permission does.
-      add(rights.publish, { verdict: !isDenial, isDenial: false, bits, topics: byNamespace.ordinary })
-      addLink(rights.linkPublish, isDenial, bits, byNamespace)
+      add(rights.publish, { verdict: !isDenial, isDenial: false, bits, topics: byNamespace.ordinary, rule })
+      addLink(rights.linkPublish, isDenial, bits, byNamespace, rule)
     }
     if (action.type !== 'publish') {
       const bits = action.qos.reduce((sum: number, qos) => sum | subscribeBit(qos), 0)
-      add(rights.subscribe, { verdict: !isDenial, isDenial, bits, topics: byNamespace.ordinary })
-      addLink(rights.linkSubscribe, isDenial, bits, byNamespace)
-      add(rights.sys, { verdict: !isDenial, isDenial, bits, topics: byNamespace.sys })
+      add(rights.subscribe, { verdict: !isDenial, isDenial, bits, topics: byNamespace.ordinary, rule })
+      addLink(rights.linkSubscribe, isDenial, bits, byNamespace, rule)
+      add(rights.sys, { verdict: !isDenial, isDenial, bits, topics: byNamespace.sys, rule })
       // A rule about everything closes what is under `$SYS/`, but never opens it.
-      if (isDenial) add(rights.sys, { verdict: false, isDenial, bits, topics: byNamespace.ordinary })
+      if (isDenial) add(rights.sys, { verdict: false, isDenial, bits, topics: byNamespace.ordinary, rule })
     }
   }
   return { ...rights, publishesFreely: isFree(rights.publish, noMatch), answersAs: {} }
@@ -102,9 +114,15 @@ function add<Verdict>(entries: Entry<Verdict>[], entry: Entry<Verdict>): void {
  * Only a rule that names `$LINK` opens it or shuts it for good. One that denies everything leaves the word to the link's own `accept`,
  * and also ends the list: what comes after it would allow a client that the file has done with.
  */
-function addLink(entries: Entry<LinkVerdict>[], isDenial: boolean, bits: number, topics: TopicsByNamespace): void {
-  add(entries, { verdict: isDenial ? 'denied' : 'allowed', isDenial, bits, topics: topics.link })
-  if (isDenial) add(entries, { verdict: 'unsaid', isDenial, bits, topics: topics.ordinary })
+function addLink(
+  entries: Entry<LinkVerdict>[],
+  isDenial: boolean,
+  bits: number,
+  topics: TopicsByNamespace,
+  rule: AclRule,
+): void {
+  add(entries, { verdict: isDenial ? 'denied' : 'allowed', isDenial, bits, topics: topics.link, rule })
+  if (isDenial) add(entries, { verdict: 'unsaid', isDenial, bits, topics: topics.ordinary, rule })
 }
 
 /** Whether every publish is allowed before the first entry that could forbid one. */

@@ -3,6 +3,8 @@ import type { AclRule } from '../../../config/authorization/acl-rule.ts'
 import type { AuthorizationConfig } from '../../../config/authorization/authorization-config.ts'
 import type { QoS } from '../../../packets/message.ts'
 import { reservedNamespace } from '../../sessions/subscription.ts'
+import { explain, type Explanation, type Question } from './explain.ts'
+import { isAllowed, publishGround, subscribeGround } from './ground.ts'
 import type { Authorizer, ClientAccess, LinkVerdict, PublishAnswer } from '../authorizer.ts'
 import type { Identity } from '../client-info.ts'
 import { type ClientRights, firstVerdict, publishBit, rightsOf, subscribeBit } from './client-rights.ts'
@@ -75,6 +77,12 @@ export class RuleAuthorizer implements Authorizer {
   accessOf(identity: Identity): ClientAccess {
     return new RuleAccess(() => this.#book, identity)
   }
+
+  /** Why such a client may do that or may not, by the rules of now. */
+  explain(identity: Identity, question: Question): Explanation {
+    const { config, isOpen } = this.#book
+    return explain(this.#book.rightsOf(identity), identity, question, config, isOpen)
+  }
 }
 
 class RuleAccess implements ClientAccess {
@@ -115,23 +123,16 @@ class RuleAccess implements ClientAccess {
   #mayPublish(topic: string, bit: number): boolean {
     const known = this.#cache?.get(topic)
     if (known !== undefined && (known & (bit << 6)) !== 0) return (known & bit) !== 0
-    const may = this.#judgePublish(this.#rights, topic, bit)
+    const ground = publishGround(this.#rights, this.#identity, topic, bit)
+    const may = isAllowed(ground, this.#current().config.no_match === 'allow')
     this.#remember(topic, (known ?? 0) | (bit << 6) | (may ? bit : 0))
     return may
   }
 
   maySubscribe(topicFilter: string, qos: QoS): boolean {
-    const { sys, subscribe } = this.#rights
     const { config, isOpen } = this.#current()
-    switch (reservedNamespace(topicFilter)) {
-      case 'link':
-        return false
-      case 'sys':
-        return isOpen || this.#identity.isSuperuser || firstVerdict(sys, topicFilter, subscribeBit(qos), false)
-      case undefined:
-        if (this.#identity.isSuperuser) return true
-        return firstVerdict(subscribe, topicFilter, subscribeBit(qos), config.no_match === 'allow')
-    }
+    const ground = subscribeGround(this.#rights, this.#identity, topicFilter, qos, isOpen)
+    return isAllowed(ground, config.no_match === 'allow')
   }
 
   link(action: 'publish' | 'subscribe', topic: string, qos: QoS): LinkVerdict {
@@ -160,12 +161,6 @@ class RuleAccess implements ClientAccess {
     this.#follow()
     this.#found ??= this.#book!.rightsOf(this.#identity)
     return this.#found
-  }
-
-  /** `$SYS/` is the broker's to write, and `$LINK/` is not asked about here. */
-  #judgePublish({ publish }: ClientRights, topic: string, bit: number): boolean {
-    if (reservedNamespace(topic) !== undefined) return false
-    return this.#identity.isSuperuser || firstVerdict(publish, topic, bit, this.#current().config.no_match === 'allow')
   }
 
   #remember(topic: string, known: number): void {
