@@ -42,6 +42,9 @@ export type OpenApi = {
   close(): Promise<void>
 }
 
+/** How long requests that are under way may take when the node stops, milliseconds. */
+const CLOSE_MS = 500
+
 /** Rejects if it can't listen there. */
 export async function openApi(bind: string, parts: NodeForApi): Promise<OpenApi> {
   const { config, cluster, log } = parts
@@ -66,7 +69,10 @@ export async function openApi(bind: string, parts: NodeForApi): Promise<OpenApi>
     close: async () => {
       local.remove()
       live.stop()
+      // Connections on which nothing was ever asked, such as browsers open for later, are not idle to Node: it would wait for them.
+      const late = setTimeout(() => app.server.closeAllConnections(), CLOSE_MS)
       await app.close()
+      clearTimeout(late)
     },
   }
 }

@@ -1,0 +1,74 @@
+/** What the live view reads of a node. */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { LinkReading, NodeReading, Readings } from '../api/live/readings.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { LinkGate } from '../link/inbound/link-gate.ts'
+import type { LinkRuntime } from '../link/link-runtime.ts'
+
+/** How often the event loop is looked at, milliseconds. */
+const LOOP_RESOLUTION_MS = 50
+
+export class NodeReadings implements Readings {
+  readonly #broker: Broker
+  readonly #links: LinkRuntime
+  readonly #gate: LinkGate
+  readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS })
+
+  constructor(broker: Broker, links: LinkRuntime, gate: LinkGate) {
+    this.#broker = broker
+    this.#links = links
+    this.#gate = gate
+    this.#loop.enable()
+  }
+
+  stop(): void {
+    this.#loop.disable()
+  }
+
+  *links(): Iterable<LinkReading> {
+    for (const name of this.#links.statuses().keys()) {
+      const reading = this.#link(name)
+      if (reading !== undefined) yield reading
+    }
+  }
+
+  node(): NodeReading {
+    const { counters } = this.#broker
+    const { user, system } = process.cpuUsage()
+    const loopDelayMs = this.#loop.count === 0 ? 0 : this.#loop.percentile(99) / 1e6
+    this.#loop.reset()
+    return {
+      published: counters.published,
+      delivered: counters.sent,
+      connections: counters.connected.value,
+      cpu_ms: (user + system) / 1_000,
+      memory: process.memoryUsage.rss(),
+      // What it is late by: the time between two looks is no delay.
+      loop_delay_ms: Math.max(0, loopDelayMs - LOOP_RESOLUTION_MS),
+    }
+  }
+
+  /** It may be gone since its name was read. */
+  #link(name: string): LinkReading | undefined {
+    const status = this.#links.status(name)
+    const ledger = this.#links.ledger(name)
+    const view = this.#links.senderView(name)
+    if (status === undefined || ledger === undefined || view === undefined) return undefined
+    const inbound = this.#gate.inboundStatus(name)
+    return {
+      name,
+      enable: status.state !== 'stopped',
+      status: status.state,
+      reasons: status.reasons,
+      out: ledger.delivered,
+      in: inbound?.messages.accepted ?? 0,
+      bytes_out: 0,
+      bytes_in: 0,
+      outbox: view.outbox.messages,
+      routes_ours: this.#links.routeCount(name),
+      routes_peers: inbound?.routes ?? 0,
+      p50_ms: null,
+      p99_ms: null,
+    }
+  }
+}
