@@ -9,6 +9,7 @@ import { assign, raise, sendTo, setup } from 'xstate'
 import type { LinkConfig } from '../src/config/config.ts'
 import { nextDelayMs, type Random } from '../src/link/backoff.ts'
 import { crashed, type LinkFailure } from '../src/link/link-failure.ts'
+import type { ProbeFact } from '../src/link/probe/link-prober.ts'
 import type { SpeakingFact } from '../src/link/speaking.ts'
 import {
   peerCame,
@@ -42,6 +43,8 @@ export type LinkInput = {
   readonly speaking?: SpeakingFact
   /** What the nodes of the cluster coordinate through does not answer. */
   readonly coordinationLost?: boolean
+  /** Left out: nothing is known to be wrong. */
+  readonly probe?: ProbeFact
   readonly random: Random
   readonly nowMs: () => number
 }
@@ -58,6 +61,9 @@ export type LinkEvent =
   | { readonly type: 'coordination_changed'; readonly lost: boolean }
   | { readonly type: 'inbound_changed'; readonly inbound: InboundFact }
   | { readonly type: 'outbox_changed'; readonly outbox: OutboxFact }
+  | { readonly type: 'probe_changed'; readonly probe: ProbeFact }
+  /** Connected for long, and nothing crosses: the pool begins anew, with the outbox as it is. */
+  | { readonly type: 'mute'; readonly failure: LinkFailure }
   /** The machine to itself, for both planes: the peer spoke to us, so that nobody need wait long before speaking to it. */
   | { readonly type: 'peer_came' }
 
@@ -115,6 +121,7 @@ export const linkMachine = setup({
       inbound: input.inbound,
       outbox: input.outbox,
       coordinationLost: input.coordinationLost ?? false,
+      probe: input.probe ?? { state: 'well' },
     }
     return { ...input, speaking, facts, status: statusOf(facts), crashesAtMs: [], delayMs: 0 }
   },
@@ -127,6 +134,9 @@ export const linkMachine = setup({
     ],
     outbox_changed: {
       actions: [{ type: 'noteFacts', params: ({ event }) => ({ outbox: event.outbox }) }, announced()],
+    },
+    probe_changed: {
+      actions: [{ type: 'noteFacts', params: ({ event }) => ({ probe: event.probe }) }, announced()],
     },
     coordination_changed: {
       actions: [{ type: 'noteFacts', params: ({ event }) => ({ coordinationLost: event.lost }) }, announced()],
@@ -200,6 +210,7 @@ export const linkMachine = setup({
           exit: { type: 'release', params: 'forwarding' },
           on: {
             rebuild_pool: { target: 'running', reenter: true },
+            mute: { target: 'running', reenter: true },
             reconnect: { target: 'running', reenter: true },
             peer_came: { actions: sendTo('forwarding', { type: 'peer_came' }) },
           },

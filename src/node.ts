@@ -43,6 +43,8 @@ import type { Sharing } from './link/inbound/sharing-port.ts'
 import { LinkRuntime } from './link/link-runtime.ts'
 import { PeerCertificates } from './link/peer-certificates.ts'
 import type { SenderView } from './link/link-sender.ts'
+import type { LinkLatency, Probe } from './link/probe/probe-view.ts'
+import { defaultProbeTerms, type ProbeTerms } from './link/probe/silence.ts'
 import type { RetainedProgress } from './link/retained/retained-teller.ts'
 import type { LinkStatus } from './link/status.ts'
 import { type LossCounts, LossWatch } from './metrics/loss-watch.ts'
@@ -61,6 +63,8 @@ export type NodeOptions = {
   readonly clock?: Clock
   /** A number from 0 to below 1. */
   readonly random?: () => number
+  /** How links are probed, where it is to differ from `defaultProbeTerms`. */
+  readonly probe?: Partial<ProbeTerms>
 }
 
 export type NodeStatus = {
@@ -87,6 +91,10 @@ export type NodeLink = LinkStatus &
     readonly inbound: InboundLedgerSnapshot | undefined
     /** How far the peer was told of what is retained here, if it is (`retained = sync`). */
     readonly retained: RetainedProgress | undefined
+    /** Whether anything crosses to the peer, and how long it takes. */
+    readonly probe: Probe | undefined
+    /** How long messages to the peer take until they are acknowledged. */
+    readonly latency: LinkLatency | undefined
   }
 
 /** A configuration that a node can't run with: everything that is wrong with it. */
@@ -206,7 +214,7 @@ export class Node {
   #turn: Promise<unknown> = Promise.resolve()
 
   /** @param config resolved, with every default filled in */
-  constructor(config: Config, { log = silent, clock = systemClock, random = secureRandom }: NodeOptions = {}) {
+  constructor(config: Config, { log = silent, clock = systemClock, random = secureRandom, probe }: NodeOptions = {}) {
     this.#config = config
     this.#fileLinks = config.cluster.links
     this.#log = log
@@ -240,6 +248,7 @@ export class Node {
       nodeName: config.node.name,
       clusterName: config.cluster.name,
       boot: this.#self.boot,
+      probe: { ...defaultProbeTerms, ...probe },
       nextIncarnation: () => this.#incarnations.nextIncarnation(),
       outboxEpoch: () => this.#incarnations.nextIncarnation(),
       durable: () => this.#durable,
@@ -264,6 +273,7 @@ export class Node {
       ledgers: () => this.#durable,
       routes: () => this.#durable,
       keptMarks: () => this.#durable?.marks,
+      probed: () => this.#links,
       ...(isMember ? { sharing: this.#sharing(), marks: this.#markSharing() } : {}),
     })
     this.#broker.linkInlet = this.#gate
@@ -381,6 +391,7 @@ export class Node {
       broker: this.#broker,
       links: this.#links,
       gate: this.#gate,
+      changeLinks: (decide) => this.changeLinks(decide),
       cluster: this.#cluster,
       history: this.#history,
       alarms: this.#alarms,
@@ -701,6 +712,8 @@ export class Node {
       peerDialect: this.#gate.dialectOf(name),
       inbound: inbound?.messages,
       retained: this.#links.retainedProgress(name),
+      probe: this.#links.probe(name),
+      latency: this.#links.latency(name),
     }
   }
 

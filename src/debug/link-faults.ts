@@ -102,6 +102,10 @@ class FaultyConnection implements LinkConnection {
     this.#pass(() => this.#inner.subscribe(topicFilter, (code) => this.#pass(() => answered(code))))
   }
 
+  ping(answered: () => void): void {
+    this.#pass(() => this.#inner.ping(() => this.#pass(answered)))
+  }
+
   close(): void {
     this.#forget()
     this.#inner.close()

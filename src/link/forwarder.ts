@@ -71,6 +71,8 @@ export type ForwarderPorts = {
   readonly inflightMax: number
   /** How long a message may be unacknowledged before the connection is given up, milliseconds. */
   readonly ackMs: number
+  /** A message was acknowledged, so long after it was sent; by the steady clock. Told of one at a time. */
+  readonly crossed?: (tookMs: number, nowMs: number) => void
   /** Something left the outbox for good. */
   readonly left: () => void
   /** The connection is of no more use; close it. */
@@ -83,6 +85,8 @@ export class Forwarder {
   #inflight = 0
   #open = true
   #timer: { cancel(): void } | undefined
+  /** The message whose acknowledgement is measured: to look at the clock for each would cost too much. */
+  #measured: PoolEntry | undefined
 
   constructor(ports: ForwarderPorts) {
     this.#ports = ports
@@ -124,6 +128,7 @@ export class Forwarder {
       return queues.settle(entry, { type: 'delivered' })
     }
     this.#owe()
+    this.#measured ??= entry
     connection.publish({ topic, payload, qos }, (reasonCode) => this.#answered(entry, reasonCode))
   }
 
@@ -138,11 +143,24 @@ export class Forwarder {
     if (!this.#open) return
     const { queues, window, left } = this.#ports
     const delivered = reasonCode < 0x80
+    if (entry === this.#measured) this.#measure(entry)
     queues.settle(entry, delivered ? { type: 'delivered' } : { type: 'failed', reason: refusedByPeer(reasonCode) })
     this.#inflight -= 1
     window.leave(1)
     this.pump()
     left()
+  }
+
+  #measure({ takenAtMs }: PoolEntry): void {
+    this.#measured = undefined
+    const { clock, crossed } = this.#ports
+    const nowMs = clock.steadyMs()
+    crossed?.(nowMs - takenAtMs, nowMs)
+  }
+
+  /** When the oldest message that is not acknowledged was sent, by the steady clock. */
+  get oldestFlightMs(): number | undefined {
+    return this.#ports.queues.oldestTakenAtMs(this.#ports.queueIndex)
   }
 
   /** One timer for all: it looks how long the oldest has waited, and either gives up or waits for it. */

@@ -20,6 +20,7 @@ export type FailureCause =
   | 'dialect_changed'
   | 'messages_refused'
   | 'not_native'
+  | 'mute'
   | 'crashed'
 
 export type LinkFailure = {
@@ -202,6 +203,11 @@ export function notNative(): LinkFailure {
 /** A native peer goes on hearing us, and does not say that it has all that we told it. */
 export function confirmOverdue(afterMs: number): LinkFailure {
   return lost('routes_unconfirmed', `the peer has not confirmed our routes for ${afterMs} ms`)
+}
+
+/** Connected, and yet nothing crosses: the connections are opened anew. @param reason since when, and what does not come */
+export function muteLink(reason: string): LinkFailure {
+  return lost('mute', reason)
 }
 
 /** The peer is another program than it was; it is told everything anew. */

@@ -142,6 +142,12 @@ export class LinkRuntime implements ProbedLinks {
     return this.#links.get(peer)?.shell.sender.view()
   }
 
+  /** How long the oldest of what waits or flies has been in the outbox, milliseconds; `undefined` if it is empty. */
+  outboxAgeMs(peer: string): number | undefined {
+    const oldestMs = this.#links.get(peer)?.shell.outbox.oldestMs
+    return oldestMs === undefined ? undefined : Math.max(0, this.#ports.clock.steadyMs() - oldestMs)
+  }
+
   /** How full the outbox is, 0 to 1, while it is above its high-water mark. */
   outboxAboveMark(peer: string): number | undefined {
     const sender = this.#links.get(peer)?.shell.sender

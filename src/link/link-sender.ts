@@ -24,6 +24,7 @@ import { LaneForwarder } from './native/lane-forwarder.ts'
 import { OutboxDebts } from './outbox-debts.ts'
 import { OutboxWatch } from './outbox-watch.ts'
 import { payloadBytesMax } from './packet-size.ts'
+import type { ProbeCarrier, ProbeWay } from './probe/link-prober.ts'
 
 export type LinkSenderPorts = {
   readonly clock: LinkClock
@@ -38,8 +39,22 @@ export type LinkSenderPorts = {
   readonly connected: (index: number) => void
   /** The peer is spoken to in EMQX's dialect although it knows ours, with why. */
   readonly disagreed: (reason: string) => void
+  /** Who measures what crosses; left out, nobody does. */
+  readonly prober?: CrossingMeter
   /** Whose outbox this is in the store; left out where there is none. */
   readonly durable?: DurableLink | undefined
+}
+
+/** `LinkProber` satisfies it. */
+export interface CrossingMeter {
+  /** A connection is up. @param node of the peer, if it says which it is */
+  connected(node: string | undefined): void
+  /** The last connection is gone. */
+  disconnected(): void
+  /** A batch, or a message that stands for others, was acknowledged so long after it was sent; by the steady clock. */
+  crossed(tookMs: number, nowMs: number): void
+  /** The peer published something on a connection that carries messages. */
+  heard(payload: Buffer): void
 }
 
 /** What is to be seen of it. */
@@ -59,13 +74,15 @@ export type PoolMember = {
   readonly index: number
   readonly connection: LinkConnection
   carrier: Forwarder | LaneForwarder | undefined
+  /** Of a PINGREQ that is not answered. */
+  pinged: ((isAnswered: boolean) => void) | undefined
 }
 
 /** A message of a link is for all who subscribed there. */
 const everybody: Directive = { plain: true, groups: [] }
 const retainBit = 1
 
-export class LinkSender {
+export class LinkSender implements ProbeCarrier {
   readonly outbox: Outbox
   readonly #ports: LinkSenderPorts
   #config: LinkConfig
@@ -80,6 +97,8 @@ export class LinkSender {
   readonly #forwarders = new Map<number, Forwarder>()
   /** Of ours: the one connection that carries everything. */
   #native: LaneForwarder | undefined
+  /** What the peer said of itself on that connection, or on the one before. */
+  #answer: Answer | undefined
   /** While what was unpacked for EMQX's dialect is on its way to a peer that turned native: sends more of it, and then the rest. */
   #turning: { readonly member: PoolMember; readonly pump: () => void } | undefined
   #isTurnOpen = false
@@ -182,16 +201,19 @@ export class LinkSender {
         const answer = this.#config.dialect === 'emqx' ? undefined : agreedAnswer(greeting)
         if (answer === undefined && this.#config.dialect === 'native') return ended(notNative())
         if (answer === undefined && greeting !== undefined) this.#ports.disagreed(answerOfNoUse(greeting))
+        this.#answer = answer
         if (answer === undefined) this.#startEmqx(member, limits, ended)
         else this.#startNative(member, limits, answer, ended)
         this.#ports.connected(index)
         report({ type: 'connected', dialect: answer === undefined ? 'emqx' : 'native' })
+        this.#ports.prober?.connected(answer?.node)
         this.pump()
       },
       down: ended,
+      message: (_topic, payload) => this.#ports.prober?.heard(payload),
       drained: () => this.pump(),
     })
-    const member: PoolMember = { index, connection, carrier: undefined }
+    const member: PoolMember = { index, connection, carrier: undefined, pinged: undefined }
     this.#members.add(member)
     return member
   }
@@ -207,12 +229,62 @@ export class LinkSender {
     if (carrier === this.#native) this.#native = undefined
     if (member === this.#turning?.member) this.#turning = undefined
     carrier.close()
-    if (this.dialect === undefined) this.outbox.disconnected()
+    if (this.dialect === undefined) {
+      this.outbox.disconnected()
+      this.#ports.prober?.disconnected()
+    }
+    member.pinged?.(false)
     this.#watch.look()
   }
 
   closeAll(): void {
     for (const member of this.#members) this.closeMember(member)
+  }
+
+  // ---- probes
+
+  get probeWay(): ProbeWay | undefined {
+    const { dialect } = this
+    if (dialect === undefined) return undefined
+    const isKnown = this.#answer?.features.includes('probe' satisfies Feature) === true
+    if (this.#native !== undefined && isKnown) return { type: 'frame' }
+    return { type: 'ping', peer: dialect === 'emqx' ? 'emqx' : 'older' }
+  }
+
+  get oldestFlightMs(): number | undefined {
+    if (this.#native !== undefined) return this.#native.oldestFlightMs
+    let oldestMs: number | undefined
+    for (const forwarder of this.#forwarders.values()) {
+      const { oldestFlightMs } = forwarder
+      if (oldestFlightMs !== undefined) oldestMs = Math.min(oldestMs ?? oldestFlightMs, oldestFlightMs)
+    }
+    return oldestMs
+  }
+
+  sendProbe(frame: () => Buffer, acknowledged: () => void): void {
+    this.#native?.probe(frame, acknowledged)
+  }
+
+  ping(ended: (isAnswered: boolean) => void): number {
+    let count = 0
+    for (const member of this.#members) {
+      if (member.carrier === undefined) continue
+      count += 1
+      const pinged = (isAnswered: boolean): void => {
+        if (member.pinged === pinged) member.pinged = undefined
+        ended(isAnswered)
+      }
+      member.pinged = pinged
+      member.connection.ping(() => pinged(true))
+    }
+    return count
+  }
+
+  /** Answers a probe of this node of the peer over our own connection to it. False if there is none. */
+  answerProbe(node: string, frame: () => Buffer): boolean {
+    if (this.#native === undefined || this.#answer?.node !== node) return false
+    this.#native.answerProbe(frame)
+    return true
   }
 
   /** Ends all timers; what waits stays in the ledger. */
@@ -294,6 +366,7 @@ export class LinkSender {
       encode: this.#ports.encode,
       clock: this.#ports.clock,
       inflightMax: this.#config.max_inflight,
+      crossed: this.#crossed,
       ackMs: this.#config.retry_interval,
       left: () => {
         left()
@@ -348,10 +421,13 @@ export class LinkSender {
       deflate: () => (mayDeflate && this.#config.compression === 'auto' ? this.#deflate : undefined),
       isShortened: features.includes('short' satisfies Feature),
       meter: this.#meter,
+      crossed: this.#crossed,
       left: () => this.#watch.look(),
       gaveUp,
     })
   }
+
+  readonly #crossed = (tookMs: number, nowMs: number): void => this.#ports.prober?.crossed(tookMs, nowMs)
 
   get #topic(): string {
     return `$LINK/cluster/msg/${this.#ports.clusterName}`

@@ -29,13 +29,15 @@ import type { ConnectionOptions, OpenConnection } from './connection.ts'
 import type { DurableLink, DurableLinks } from './durable/durable-links.ts'
 import { endingChildren } from './end-children.ts'
 import type { LinkClock } from './link-clock.ts'
-import { crashed, type LinkFailure } from './link-failure.ts'
+import { crashed, muteLink, type LinkFailure } from './link-failure.ts'
 import type { LinkLog } from './link-log.ts'
 import { LinkSender, limitsOf } from './link-sender.ts'
 import { encodeGreeting, ourGreeting } from './native/greeting.ts'
 import { RetainedTeller, type RetainedProgress } from './retained/retained-teller.ts'
 import { toldDirective } from './retained/told-message.ts'
 import type { PeerSink } from './retained/peer-sink.ts'
+import { LinkProber } from './probe/link-prober.ts'
+import type { ProbeTerms } from './probe/silence.ts'
 import { RouteLife } from './route-life.ts'
 import { RouteSpeaker, type RouteIdentity } from './route-speaker.ts'
 import { SpeakingClaim } from './speaking-claim.ts'
@@ -70,6 +72,8 @@ export type LinkShellPorts = {
   /** Of this node in its cluster, for its ClientIDs; `undefined` for a node alone. */
   readonly slotNow: () => number | undefined
   readonly coordinationLost: () => boolean
+  /** How the link is probed; left out, it is not. */
+  readonly probe?: ProbeTerms
   readonly announce: (status: LinkStatus) => void
   /** For the link's actor, if it runs. */
   readonly tell: (event: LinkEvent) => void
@@ -84,6 +88,7 @@ const toldFillMax = 0.5
 export class LinkShell {
   readonly name: string
   readonly sender: LinkSender
+  readonly prober: LinkProber
   readonly sink: PeerSink
   inbound: InboundFact = { state: 'absent' }
   #config: LinkConfig
@@ -101,6 +106,7 @@ export class LinkShell {
     this.name = config.name
     this.#config = config
     this.#ports = ports
+    this.prober = this.#newProber()
     this.sender = this.#newSender()
     this.#claim = new SpeakingClaim(config.name, ports, () => this.#speakingChanged())
     const { sender } = this
@@ -150,6 +156,7 @@ export class LinkShell {
   edit(config: LinkConfig): void {
     this.#config = config
     this.sender.edit(config)
+    if (!config.enable) this.prober.forget()
   }
 
   settings(): LinkSettings {
@@ -167,6 +174,7 @@ export class LinkShell {
       outbox: { aboveHighWaterMark: this.sender.aboveHighWaterMark },
       speaking: this.#claim.fact,
       coordinationLost: this.#ports.coordinationLost(),
+      probe: this.prober.fact,
       random,
       nowMs: () => clock.steadyMs(),
     }
@@ -326,11 +334,31 @@ export class LinkShell {
     })
   }
 
+  #newProber(): LinkProber {
+    const { clock, random, probe: terms, tell, log, nodeName } = this.#ports
+    return new LinkProber({
+      clock,
+      terms,
+      phase: createHash('sha1').update(`${nodeName} ${this.name}`).digest().readUInt16BE(0) / 0x1_0000,
+      firstId: terms === undefined ? 0 : Math.floor(random() * 0x1_0000_0000) * 0x10_0000,
+      carrier: () => this.sender,
+      changed: (probe) => {
+        if (probe.state === 'mute') log.warn({ link: this.name, reason: probe.reason }, 'cluster_link_mute')
+        tell({ type: 'probe_changed', probe })
+      },
+      restart: (reason, silentMs) => {
+        log.warn({ link: this.name, reason, silent_ms: Math.round(silentMs) }, 'cluster_link_mute_restart')
+        tell({ type: 'mute', failure: muteLink(reason) })
+      },
+    })
+  }
+
   #newSender(): LinkSender {
     const { clock, clusterName, encode, defer, open, tell } = this.#ports
     const durable = this.#ports.durable?.()?.link(this.name)
     return new LinkSender(this.#config, this.#openOutbox(durable), {
       durable,
+      prober: this.prober,
       clock,
       clusterName,
       encode,

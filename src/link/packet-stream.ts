@@ -11,6 +11,8 @@ import { encodePublish, type OutgoingPublish } from './publish-packet.ts'
 import { publishPacketBytes } from './packet-size.ts'
 
 const PUBACK = 4
+const PINGRESP = 13
+const pingReq = Buffer.from([0xc0, 0])
 /** The largest that MQTT knows (MQTT 5, 2.1.4). */
 const PACKET_BYTES_MAX = 268_435_460
 /** Of PUBLISH packets. Those above are for what MQTT.js sends. */
@@ -28,6 +30,8 @@ export class PacketStream extends Duplex implements PacketHandler {
   readonly #framer = new Framer(this, PACKET_BYTES_MAX)
   readonly #broken: (fault: PacketFault) => void
   readonly #unanswered = new Map<number, Answered>()
+  /** Of PINGREQs that were sent here, oldest first. Those of MQTT.js are few, and whose answer is whose does not matter. */
+  readonly #pings: (() => void)[] = []
   #lastId = 0
   #packetBytesMax = 0
   /** The topic that has the alias. */
@@ -71,6 +75,13 @@ export class PacketStream extends Duplex implements PacketHandler {
     this.#socket.uncork()
   }
 
+  /** @param answered a PINGRESP came; never called if the connection goes first */
+  ping(answered: () => void): void {
+    if (this.destroyed) return
+    this.#pings.push(answered)
+    this.#socket.write(pingReq)
+  }
+
   #mayAlias({ topic, payload, mayAlias }: OutgoingPublish): boolean {
     if (mayAlias !== true) return false
     if (this.#aliased !== undefined) return this.#aliased === topic
@@ -99,7 +110,9 @@ export class PacketStream extends Duplex implements PacketHandler {
   }
 
   onPacket(buffer: Buffer, start: number, body: number, end: number): boolean {
-    if (buffer[start]! >> 4 === PUBACK) this.#answer(buffer, body, end)
+    const type = buffer[start]! >> 4
+    if (type === PUBACK) this.#answer(buffer, body, end)
+    else if (type === PINGRESP && this.#pings.length > 0) this.#pings.shift()?.()
     else if (!this.push(buffer.subarray(start, end))) this.#socket.pause()
     return !this.destroyed
   }

@@ -3,6 +3,7 @@ import type { ForwardingFact } from '../../actors/forwarding.ts'
 import type { RouteProgress, RouteSyncFact, RouteSyncPhase } from '../../actors/route-sync.ts'
 import type { PeerSide } from './native/route-greeting.ts'
 import type { GoodbyeReason } from '../routes/route-frames.ts'
+import type { ProbeFact } from './probe/link-prober.ts'
 import { speakerOf } from './speaking.ts'
 
 export type LinkState = 'running' | 'connecting' | 'bootstrapping' | 'degraded' | 'stopped' | 'failed'
@@ -65,6 +66,8 @@ export type LinkFacts = {
   readonly outbox: OutboxFact
   /** The nodes of the cluster don't reach each other. */
   readonly coordinationLost?: boolean
+  /** Whether anything crosses; left out for a link that is not probed. */
+  readonly probe?: ProbeFact
 }
 
 /** Without its slot a node of a cluster has no ClientIDs. */
@@ -96,6 +99,7 @@ export function statusOf(facts: LinkFacts): LinkStatus {
     ...forwardingReasons(facts.forwarding),
     ...inboundReasons(facts.inbound),
     ...outboxReasons(facts.outbox),
+    ...(facts.probe?.state === 'mute' ? [facts.probe.reason] : []),
     ...(facts.coordinationLost === true ? [coordinationLostReason] : []),
   ]
   const { speaking, peer, progress } = facts.routeSync

@@ -46,6 +46,8 @@ const ours: Readonly<Record<string, string>> = {
   cluster_link_extrouter_mirror_full: 'every node of a cluster here has all routes of a peer, within limits of its own',
   cluster_link_native_peer: 'EMQX knows no other dialect',
   cluster_link_not_native: 'the same',
+  cluster_link_mute: 'EMQX does not look whether anything crosses',
+  cluster_link_mute_restart: 'the same',
   cluster_link_marks_incomplete: 'EMQX does not know what it has taken before',
   cluster_link_unknown_operation: 'EMQX passes over it without a word',
 }

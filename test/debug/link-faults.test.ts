@@ -32,6 +32,10 @@ function faulty() {
         seen.push(`wire subscribe ${topicFilter}`)
         answered(1)
       },
+      ping: (answered) => {
+        seen.push('wire ping')
+        answered()
+      },
       close: () => void seen.push('wire closed'),
     }
   }
@@ -53,7 +57,9 @@ test('without a fault everything passes at once', () => {
   publish('a')
   connection.subscribe('s', (code) => void seen.push(`subscribed ${code}`))
   peer.message?.('m', Buffer.of(), undefined)
-  assert.deepEqual(seen, ['up', 'wire a', 'answered a 0', 'wire subscribe s', 'subscribed 1', 'message m'])
+  connection.ping(() => void seen.push('pinged'))
+  const pinged = ['wire ping', 'pinged']
+  assert.deepEqual(seen, ['up', 'wire a', 'answered a 0', 'wire subscribe s', 'subscribed 1', 'message m', ...pinged])
 })
 
 test('a cut closes the connection and tells its owner, once', () => {

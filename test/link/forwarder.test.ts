@@ -24,6 +24,10 @@ class FakeConnection implements LinkConnection {
     throw new Error('a forwarder subscribes to nothing')
   }
 
+  ping(): void {
+    throw new Error('a forwarder pings nobody')
+  }
+
   close(): void {}
 }
 

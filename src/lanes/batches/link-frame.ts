@@ -13,7 +13,7 @@ import { PackReader } from '../../packets/pack-reader.ts'
 import { UINT64_BYTES, writeUint64 } from '../../packets/pack-writer.ts'
 import { FRAME_START } from './lane-frame.ts'
 
-/** Kinds 1 to 3 are those of lanes between members, 5 that of `short-frame.ts`, from 16 on those of routes. */
+/** Kinds 1 to 3 are those of lanes between members, 5 that of `short-frame.ts`, 6 and 7 of probes, from 16 on those of routes. */
 export const LINK_BATCH_KIND = 4
 export const linkFlag = { compressed: 1, resent: 2 } as const
 const FLAGS_MAX = 3

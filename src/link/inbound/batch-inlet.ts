@@ -98,6 +98,7 @@ export class BatchInlet {
     const { id, cluster, marks } = speaker
     const { epoch, lane, sequence, isResent, sentAtMs } = head
     const { ledger } = peer
+    this.#ports.probed?.().batchReceived(cluster, speaker.node, sentAtMs)
     const verdict = sequence === 0 ? 'new' : marks.judge(epoch, lane, sequence, isResent)
     if (verdict === 'duplicate') {
       ledger.refuse('duplicate', cursor.count)

@@ -15,6 +15,8 @@ import { InboundPeers } from './inbound-peers.ts'
 import type { InboundPorts } from './inbound-ports.ts'
 import { judgeMessage } from './judge-message.ts'
 import { judgeSpeaker } from './judge-speaker.ts'
+import { isProbeFrame } from '../probe/probe-frame.ts'
+import { ProbeInlet } from '../probe/probe-inlet.ts'
 import { parseLinkTopic, routeTopic } from './link-topic.ts'
 import { type MaySpeak, NativeSpeakers } from './native-speakers.ts'
 import { rejectionWords } from './refusal.ts'
@@ -31,6 +33,7 @@ export class LinkGate implements LinkInlet {
   readonly #routes: RouteInlet
   readonly #speakers: NativeSpeakers
   readonly #batches: BatchInlet
+  readonly #probes: ProbeInlet
   readonly #shorts = new WeakMap<LinkClient, ShortReader>()
   #refusedLoggedAtMs = -Infinity
   /** For whom each connection last tried to speak in vain. */
@@ -42,6 +45,7 @@ export class LinkGate implements LinkInlet {
     this.#routes = new RouteInlet(ports, this.#peers)
     const maySpeak: MaySpeak = (client, peer, topic, qos) => this.#maySpeak(client, peer, 'publish', topic, qos)
     this.#speakers = new NativeSpeakers(ports, maySpeak)
+    this.#probes = new ProbeInlet(ports.localCluster, () => ports.probed?.(), this.#speakers, maySpeak)
     this.#batches = new BatchInlet(ports, this.#peers, this.#speakers, maySpeak, (client, peer, reason, words) =>
       this.#logRefused(client, peer, reason, words),
     )
@@ -54,6 +58,7 @@ export class LinkGate implements LinkInlet {
   batch(client: LinkClient, topic: string, payload: Buffer, qos: QoS): BatchVerdict | undefined {
     const parsed = parseLinkTopic(topic)
     if (parsed.type !== 'msg') return undefined
+    if (isProbeFrame(payload)) return this.#probes.take(client, topic, parsed.sender, payload, qos)
     return this.#batches.batch(client, topic, parsed.sender, this.#whole(client, payload), qos)
   }
 

@@ -21,6 +21,11 @@ export function messageTopic(sender: string): string {
   return `${prefix}msg/${sender}`
 }
 
+/** Where the actor of a cluster waits for answers. @param receiver who answers */
+export function answerTopic(receiver: string, actor: string): string {
+  return `${prefix}resp/${receiver}/${actor}`
+}
+
 /** Reads a topic or a filter: one with a wildcard is `other`, since nobody may listen to more than its own answers. */
 export function parseLinkTopic(topic: string): LinkTopic {
   if (!topic.startsWith(prefix) || /[+#]/.test(topic)) return { type: 'other' }

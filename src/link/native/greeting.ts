@@ -15,7 +15,9 @@ export type Feature =
   | 'deflate'
   /** Batches may leave out what those before them said (`short-frame.ts`). */
   | 'short'
-const features: readonly Feature[] = ['deflate', 'short']
+  /** Probes among the messages, and their answers (`probe-frame.ts`). */
+  | 'probe'
+const features: readonly Feature[] = ['deflate', 'short', 'probe']
 
 export type Greeting = {
   /** Lowest and highest version of the native dialect. */

@@ -33,7 +33,7 @@ const finalRefusals: ReadonlySet<number> = new Set([
 ])
 
 export type LaneForwarderPorts = {
-  readonly outbox: Pick<Outbox, 'next' | 'settle' | 'backlog'>
+  readonly outbox: Pick<Outbox, 'next' | 'settle' | 'backlog' | 'waiting'>
   readonly connection: LinkConnection
   readonly limits: PeerLimits
   /** `$LINK/cluster/msg/<our cluster>` */
@@ -46,6 +46,8 @@ export type LaneForwarderPorts = {
   /** Whether the peer reads batches that leave out what those before them said. */
   readonly isShortened: boolean
   readonly meter: BacklogMeter
+  /** A batch was acknowledged, so long after it was sent; by the steady clock. */
+  readonly crossed?: (tookMs: number, nowMs: number) => void
   /** Something left the outbox for good. */
   readonly left: () => void
   /** The connection is of no more use; close it. */
@@ -53,6 +55,13 @@ export type LaneForwarderPorts = {
 }
 
 type Flight = { readonly sentAtMs: number; readonly bytes: number }
+
+type DueProbe = {
+  readonly frame: () => Buffer
+  readonly acknowledged: () => void
+  /** Messages that go before it: live ones that waited when it came. */
+  behind: number
+}
 
 export class LaneForwarder {
   readonly #ports: LaneForwarderPorts
@@ -64,6 +73,10 @@ export class LaneForwarder {
   #open = true
   #silence: { cancel(): void } | undefined
   #pause: { cancel(): void } | undefined
+  #probe: DueProbe | undefined
+  #probesFlying = 0
+  /** The answer to a probe of the peer. */
+  #answer: (() => Buffer) | undefined
 
   constructor(ports: LaneForwarderPorts) {
     this.#ports = ports
@@ -75,11 +88,60 @@ export class LaneForwarder {
     const { outbox, connection, clock } = this.#ports
     const nowMs = clock.steadyMs()
     while (this.#open && connection.writable) {
+      if (this.#answer !== undefined) this.#sendAnswer(this.#answer)
       const mayNumber = this.#hasRoom
+      if (this.#probe !== undefined && this.#probe.behind <= 0 && mayNumber) {
+        this.#sendProbe(this.#probe)
+        continue
+      }
       const batch = outbox.next(nowMs, mayNumber && this.#pace.mayDrain(nowMs), mayNumber)
-      if (batch === undefined) return this.#awaitPause(nowMs)
-      this.#send(batch, nowMs)
+      if (this.#probe !== undefined) this.#passProbe(this.#probe, batch)
+      if (batch !== undefined) this.#send(batch, nowMs)
+      else if (this.#probe === undefined || !mayNumber) return this.#awaitPause(nowMs)
     }
+  }
+
+  /** When the oldest batch that is not acknowledged was sent, by the steady clock. */
+  get oldestFlightMs(): number | undefined {
+    const [oldest] = this.#flying.values()
+    return oldest?.sentAtMs
+  }
+
+  /** Sends a probe as if it were a live message that came just now. @param frame made when it is sent */
+  probe(frame: () => Buffer, acknowledged: () => void): void {
+    const { outbox } = this.#ports
+    this.#probe = { frame, acknowledged, behind: outbox.waiting - outbox.backlog }
+    this.pump()
+  }
+
+  /** Answers a probe of the peer as soon as the socket takes more; one that waits already is answered no more. */
+  answerProbe(frame: () => Buffer): void {
+    this.#answer = frame
+    this.pump()
+  }
+
+  /** This batch goes before it, if there is one. Where no live one is to be had, there is none to wait for. */
+  #passProbe(probe: DueProbe, batch: OutboxBatch | undefined): void {
+    const isLive = batch !== undefined && (batch.lane === 0 || batch.isResent)
+    probe.behind = isLive ? probe.behind - batch.messages : 0
+  }
+
+  #sendProbe({ frame, acknowledged }: DueProbe): void {
+    this.#probe = undefined
+    this.#probesFlying += 1
+    const { connection, topic } = this.#ports
+    connection.publish({ topic, payload: frame(), qos: 1, mayAlias: true }, () => {
+      this.#probesFlying -= 1
+      if (!this.#open) return
+      acknowledged()
+      this.pump()
+    })
+  }
+
+  #sendAnswer(frame: () => Buffer): void {
+    this.#answer = undefined
+    const { connection, topic } = this.#ports
+    connection.publish({ topic, payload: frame(), qos: 0, mayAlias: true })
   }
 
   /** The connection is gone; what flew on it is the outbox's to send again. */
@@ -90,7 +152,8 @@ export class LaneForwarder {
   }
 
   get #hasRoom(): boolean {
-    return this.#flyingBytes < windowBytesMax && this.#flying.size < this.#ports.limits.receiveMaximum
+    const flying = this.#flying.size + this.#probesFlying
+    return this.#flyingBytes < windowBytesMax && flying < this.#ports.limits.receiveMaximum
   }
 
   #send(batch: OutboxBatch, nowMs: number): void {
@@ -141,6 +204,7 @@ export class LaneForwarder {
 
   #learn({ lane, messages }: OutboxBatch, { sentAtMs, bytes }: Flight): void {
     const nowMs = this.#ports.clock.steadyMs()
+    this.#ports.crossed?.(nowMs - sentAtMs, nowMs)
     if (lane === 0) return this.#pace.liveAnswered(nowMs - sentAtMs, nowMs)
     this.#pace.drainAnswered(drainWeight(bytes, messages), messages, nowMs - sentAtMs, nowMs)
     this.#ports.meter.crossed(messages, nowMs)

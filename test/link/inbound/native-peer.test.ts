@@ -17,7 +17,7 @@ test('a peer that greets is answered, and what it brings reaches subscribers', a
   const { client, answer } = await node.peer()
   assert.deepEqual(decodeAnswer(answer ?? ''), {
     version: 1,
-    features: ['deflate', 'short'],
+    features: ['deflate', 'short', 'probe'],
     node: 'h1',
     boot: '0123456789abcdef',
   })

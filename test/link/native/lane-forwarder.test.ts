@@ -27,6 +27,10 @@ class FakeConnection implements LinkConnection {
     throw new Error('a forwarder subscribes to nothing')
   }
 
+  ping(): void {
+    throw new Error('a forwarder pings nobody')
+  }
+
   close(): void {}
 }
 
@@ -39,6 +43,11 @@ class FakeOutbox {
 
   get backlog(): number {
     return this.late.length
+  }
+
+  /** Each holds one message. */
+  get waiting(): number {
+    return this.live.length + this.late.length
   }
 
   add(lane: 0 | 1, { tables = Buffer.alloc(100), qos = 1, isResent = false } = {}): void {
