@@ -1,5 +1,18 @@
 /** The dashboard: starts in the browser. */
 import { render } from 'preact'
+import 'uplot/dist/uPlot.min.css'
+import './styles/tokens.css'
+import './styles/base.css'
+import './styles/controls.css'
+import './styles/shell.css'
+import './styles/links.css'
+import { startLive } from './live/live-stream.ts'
+import { App } from './shell/app.tsx'
+import { followLocation } from './shell/route.ts'
+import { applyTheme } from './shell/theme.ts'
 
-const root = document.querySelector('#app')
-if (root !== null) render(<p>Isthmus</p>, root)
+applyTheme()
+followLocation()
+startLive()
+const place = document.querySelector('#app')
+if (place !== null) render(<App />, place)

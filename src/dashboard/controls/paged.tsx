@@ -1,0 +1,40 @@
+/** From page to page of a list that the node cuts. */
+import { count } from '../format/number.ts'
+
+export type PageMeta = {
+  readonly page: number
+  readonly limit: number
+  readonly count: number
+  readonly hasnext: boolean
+  readonly silent?: readonly SilentNode[]
+}
+export type SilentNode = { readonly node: string; readonly reason: string }
+export type Page<Item> = { readonly data: readonly Item[]; readonly meta: PageMeta }
+
+export function Pager({ meta, onPage }: { readonly meta: PageMeta; readonly onPage: (page: number) => void }) {
+  const first = meta.count === 0 ? 0 : (meta.page - 1) * meta.limit + 1
+  const last = Math.min(meta.count, meta.page * meta.limit)
+  return (
+    <nav class="pager" aria-label="Pages">
+      <span class="muted" aria-live="polite">
+        {count(first)}–{count(last)} of {count(meta.count)}
+      </span>
+      <button class="button" type="button" disabled={meta.page <= 1} onClick={() => onPage(meta.page - 1)}>
+        Previous
+      </button>
+      <button class="button" type="button" disabled={!meta.hasnext} onClick={() => onPage(meta.page + 1)}>
+        Next
+      </button>
+    </nav>
+  )
+}
+
+/** Who did not answer, so that nobody takes a part for the whole. */
+export function Silent({ nodes }: { readonly nodes: readonly SilentNode[] | undefined }) {
+  if (nodes === undefined || nodes.length === 0) return null
+  return (
+    <p class="remark warn" role="status">
+      Not in this list: {nodes.map(({ node, reason }) => `${node} (${reason})`).join(', ')}
+    </p>
+  )
+}

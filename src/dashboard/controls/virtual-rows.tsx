@@ -1,0 +1,67 @@
+/** Rows of one height, of which only those are made that can be seen: a thousand scroll as ten do. */
+import type { ComponentChildren } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+
+export type VirtualRowsProps<Item> = {
+  readonly items: readonly Item[]
+  readonly keyOf: (item: Item) => string
+  /** Pixels. */
+  readonly rowHeight: number
+  /** Has the role of a row; `index` is its place among all. */
+  readonly row: (item: Item, index: number) => ComponentChildren
+}
+
+/** Rows beyond the edges: the keyboard reaches them, and a fast finger finds them drawn. */
+const BEYOND = 8
+
+export function VirtualRows<Item>({ items, keyOf, rowHeight, row }: VirtualRowsProps<Item>) {
+  const view = useRef<HTMLDivElement>(null)
+  const [window, setWindow] = useState({ top: 0, height: 800 })
+  useEffect(() => {
+    const element = view.current
+    if (element === null) return
+    const measure = (): void => setWindow({ top: element.scrollTop, height: element.clientHeight })
+    const observer = new ResizeObserver(measure)
+    observer.observe(element)
+    element.addEventListener('scroll', measure, { passive: true })
+    const move = (event: KeyboardEvent): void => moveFocus(event, element)
+    element.addEventListener('keydown', move)
+    return () => {
+      element.removeEventListener('keydown', move)
+      observer.disconnect()
+      element.removeEventListener('scroll', measure)
+    }
+  }, [])
+  const first = Math.max(0, Math.min(Math.floor(window.top / rowHeight), items.length - 1) - BEYOND)
+  const last = Math.min(items.length, Math.ceil((window.top + window.height) / rowHeight) + BEYOND)
+  return (
+    <div class="rows" ref={view} role="rowgroup">
+      <div class="rows-space" style={{ height: `${items.length * rowHeight}px` }} role="presentation">
+        <div style={{ transform: `translateY(${first * rowHeight}px)` }} role="presentation">
+          {items.slice(first, last).map((item, at) => (
+            <div
+              class="row"
+              role="row"
+              key={keyOf(item)}
+              style={{ height: `${rowHeight}px` }}
+              aria-rowindex={first + at + 2}
+            >
+              {row(item, first + at)}
+            </div>
+          ))}
+        </div>
+      </div>
+    </div>
+  )
+}
+
+/** Arrow up and down go from row to row, to the link that each begins with. */
+function moveFocus(event: KeyboardEvent, view: HTMLElement): void {
+  if (event.key !== 'ArrowDown' && event.key !== 'ArrowUp') return
+  const rows = [...view.querySelectorAll('.row')]
+  const at = rows.findIndex((row) => row.contains(document.activeElement))
+  const to = rows[at + (event.key === 'ArrowDown' ? 1 : -1)]?.querySelector('a')
+  if (at < 0 || !to) return
+  event.preventDefault()
+  to.focus()
+}

@@ -1,0 +1,126 @@
+/** The last hour, from the node's own memory, and on from there as it happens. */
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import type { History, HistorySeries, Metrics } from '../../api/link-metrics.ts'
+import { Chart, type ChartProps } from '../../controls/chart.tsx'
+import { Reading } from '../../controls/empty.tsx'
+import { bytes, compact, duration } from '../../format/number.ts'
+import { useResource } from '../../live/use-resource.ts'
+import { linkApi } from '../link-api.ts'
+import type { Rates } from './use-link-metrics.ts'
+
+const HOUR_MS = 3_600_000
+
+type Point = Readonly<Record<HistorySeries, number | null>>
+type Columns = { readonly [Name in HistorySeries]: readonly (number | null)[] }
+
+export type HourChartsProps = {
+  readonly name: string
+  readonly metrics: Metrics
+  readonly rates: Rates | undefined
+  readonly atMs: number
+}
+
+export function HourCharts({ name, metrics, rates, atMs }: HourChartsProps) {
+  const { value, fault, reload } = useResource(
+    (signal) => linkApi.read<History>(name, 'history?seconds=3600', signal),
+    [name],
+  )
+  const points = usePoints(value, metrics, rates, atMs)
+  const columns = useMemo(() => joined(value, points), [value, points])
+  const charts = useMemo(() => (columns === undefined ? [] : chartsOf(columns)), [columns])
+  if (columns === undefined) return <Reading fault={fault} onRetry={reload} />
+  return (
+    <section class="charts" aria-label="The last hour">
+      {charts.map((chart) => (
+        <Chart key={chart.title} {...chart} />
+      ))}
+    </section>
+  )
+}
+
+function chartsOf(columns: Columns): readonly ChartProps[] {
+  // Times are never unknown.
+  const at = columns.at as readonly number[]
+  return [
+    {
+      title: 'Messages per second',
+      at,
+      format: compact,
+      lines: [
+        { title: 'out', color: '--flow-out', values: columns.out },
+        { title: 'in', color: '--flow-in', values: columns.in },
+      ],
+    },
+    {
+      title: 'Bytes per second',
+      at,
+      format: bytes,
+      lines: [
+        { title: 'out', color: '--flow-out', values: columns.bytes_out },
+        { title: 'in', color: '--flow-in', values: columns.bytes_in },
+      ],
+    },
+    {
+      title: 'Acknowledged in',
+      at,
+      format: duration,
+      lines: [
+        { title: 'p99', color: '--warn', values: columns.p99_ms },
+        { title: 'p50', color: '--flow-out', values: columns.p50_ms },
+      ],
+    },
+    {
+      title: 'Messages in the outbox',
+      at,
+      format: compact,
+      lines: [{ title: 'waiting', color: '--wait', values: columns.outbox }],
+    },
+  ]
+}
+
+/** A point for each interval of the history that has passed since it was read. */
+function usePoints(
+  history: History | undefined,
+  metrics: Metrics,
+  rates: Rates | undefined,
+  atMs: number,
+): readonly Point[] {
+  const [points, setPoints] = useState<readonly Point[]>([])
+  const nextMs = useRef(0)
+  useEffect(() => {
+    nextMs.current = (history?.series.at.at(-1) ?? 0) + (history?.interval_ms ?? 0)
+    setPoints([])
+  }, [history])
+  useEffect(() => {
+    if (history === undefined || rates === undefined || atMs < nextMs.current) return
+    nextMs.current = atMs + history.interval_ms
+    const point: Point = {
+      at: atMs,
+      out: rates.out,
+      in: rates.in,
+      bytes_out: rates.bytesOut,
+      bytes_in: rates.bytesIn,
+      outbox: metrics.outbox.messages,
+      p50_ms: metrics.latency.ack?.p50_ms ?? null,
+      p99_ms: metrics.latency.ack?.p99_ms ?? null,
+    }
+    setPoints((points) => [...points.filter(({ at }) => (at ?? 0) > atMs - HOUR_MS), point])
+  }, [history, metrics, rates, atMs])
+  return points
+}
+
+function joined(history: History | undefined, points: readonly Point[]): Columns | undefined {
+  if (history === undefined) return undefined
+  const { series } = history
+  const column = (name: HistorySeries): readonly (number | null)[] => [...series[name], ...points.map((it) => it[name])]
+  return {
+    at: column('at'),
+    out: column('out'),
+    in: column('in'),
+    bytes_out: column('bytes_out'),
+    bytes_in: column('bytes_in'),
+    outbox: column('outbox'),
+    p50_ms: column('p50_ms'),
+    p99_ms: column('p99_ms'),
+  }
+}

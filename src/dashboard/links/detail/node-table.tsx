@@ -1,0 +1,103 @@
+/** The link on each node: how its planes are, and what it did there. */
+import type { Link, NodeStatus, Plane } from '../../api/link.ts'
+import type { NodeMetrics } from '../../api/link-metrics.ts'
+import { Badge, StatusBadge, type Tone } from '../../controls/status-badge.tsx'
+import { compact, count, words } from '../../format/number.ts'
+
+export type NodeTableProps = { readonly link: Link; readonly nodes: readonly NodeMetrics[] }
+
+export function NodeTable({ link, nodes }: NodeTableProps) {
+  return (
+    <section class="panel" aria-label="Nodes">
+      <header>
+        <h3>Nodes</h3>
+        {link.speaker !== undefined && <span class="muted">{link.speaker} speaks for the cluster</span>}
+      </header>
+      <div class="scroll-x" tabIndex={0} role="region" aria-label="Nodes, by row">
+        <table class="table">
+          <thead>
+            <tr>
+              <th scope="col">Node</th>
+              <th scope="col">Status</th>
+              <th scope="col">Routes</th>
+              <th scope="col">Forwarding</th>
+              <th scope="col">Inbound</th>
+              <th scope="col" class="number">
+                Out
+              </th>
+              <th scope="col" class="number">
+                In
+              </th>
+              <th scope="col" class="number">
+                Outbox
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {link.node_status.map((status) => (
+              <NodeRow key={status.node} status={status} numbers={nodes.find(({ node }) => node === status.node)} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  )
+}
+
+function NodeRow({ status, numbers }: { readonly status: NodeStatus; readonly numbers: NodeMetrics | undefined }) {
+  const { node, planes, reasons = [], error, paused } = status
+  const metrics = numbers !== undefined && 'metrics' in numbers ? numbers.metrics : undefined
+  if (error !== undefined) {
+    return (
+      <tr>
+        <th scope="row">{node}</th>
+        <td colSpan={7} class="bad-text">
+          did not answer: {error}
+        </td>
+      </tr>
+    )
+  }
+  return (
+    <tr>
+      <th scope="row">{node}</th>
+      <td>
+        <StatusBadge status={status.status} />
+        {paused === true && <Badge tone="warn" text="paused" />}
+        {reasons.length > 0 && <p class="reason">{reasons.join('; ')}</p>}
+      </td>
+      <td>
+        <PlaneState plane={planes?.route_sync} />
+      </td>
+      <td>
+        <PlaneState plane={planes?.forwarding} />
+      </td>
+      <td>
+        <PlaneState plane={planes?.inbound} />
+      </td>
+      <td class="number">{metrics === undefined ? '–' : count(metrics.ledger.delivered)}</td>
+      <td class="number">{metrics === undefined ? '–' : count(metrics.inbound.accepted)}</td>
+      <td class="number">{metrics === undefined ? '–' : compact(metrics.outbox.messages)}</td>
+    </tr>
+  )
+}
+
+function PlaneState({ plane }: { readonly plane: Plane | undefined }) {
+  if (plane === undefined) return <span class="muted">–</span>
+  const { state, reason, connections, up } = plane
+  const pool = connections === undefined || up === undefined ? '' : ` ${up}/${connections}`
+  return (
+    <>
+      <Badge tone={toneOfPlane(plane)} text={`${words(state)}${pool}`} />
+      {reason !== undefined && reason !== '' && <p class="reason">{reason}</p>}
+    </>
+  )
+}
+
+const WELL = ['syncing', 'online', 'running', 'up', 'open', 'active', 'connected']
+const REST = ['stopped', 'idle', 'off', 'paused', 'none', 'silent']
+
+function toneOfPlane({ state, reason }: Plane): Tone {
+  if (WELL.includes(state)) return reason === undefined || reason === '' ? 'good' : 'warn'
+  if (REST.includes(state)) return 'off'
+  return state === 'failed' || state === 'refused' ? 'bad' : state === 'degraded' ? 'warn' : 'busy'
+}

@@ -1,0 +1,101 @@
+/** The routes of a link, both ways: page by page, searched on the node. */
+import { useEffect, useState } from 'preact/hooks'
+import { Reading } from '../../controls/empty.tsx'
+import { Pager, Silent, type Page } from '../../controls/paged.tsx'
+import { useResource } from '../../live/use-resource.ts'
+import { linkApi } from '../link-api.ts'
+
+type RouteLine = { readonly filter: string; readonly [fact: string]: unknown }
+type Direction = 'peers' | 'ours'
+
+const LIMIT = 100
+const PAUSE_MS = 250
+
+export function RoutesTab({ name }: { readonly name: string }) {
+  const [direction, setDirection] = useState<Direction>('peers')
+  const [search, setSearch] = useState('')
+  const [page, setPage] = useState(1)
+  const wanted = useSettled(search)
+  const { value, fault, reload } = useResource(
+    (signal) => {
+      const query = new URLSearchParams({ direction, search: wanted, page: String(page), limit: String(LIMIT) })
+      return linkApi.read<Page<RouteLine>>(name, `routes?${query.toString()}`, signal)
+    },
+    [name, direction, wanted, page],
+  )
+  return (
+    <div class="tab-body">
+      <div class="toolbar">
+        <div class="chips" role="group" aria-label="Whose routes">
+          {(['peers', 'ours'] as const).map((way) => (
+            <button
+              key={way}
+              type="button"
+              class="chip"
+              aria-pressed={direction === way}
+              onClick={() => {
+                setDirection(way)
+                setPage(1)
+              }}
+            >
+              {way === 'peers' ? 'what the peer wants' : 'what we want'}
+            </button>
+          ))}
+        </div>
+        <label class="search">
+          <span class="unseen">Search in the filters</span>
+          <input
+            type="search"
+            placeholder="Search filters"
+            value={search}
+            onInput={(event) => {
+              setSearch(event.currentTarget.value)
+              setPage(1)
+            }}
+          />
+        </label>
+      </div>
+      {value === undefined ? (
+        <Reading fault={fault} onRetry={reload} />
+      ) : (
+        <>
+          <Silent nodes={value.meta.silent} />
+          <ul class="filters mono">
+            {value.data.map(({ filter, ...facts }) => (
+              <li key={filter}>
+                <span>{filter}</span>
+                <span class="muted">{factsOf(facts)}</span>
+              </li>
+            ))}
+          </ul>
+          {value.data.length === 0 && <p class="muted">{noRoutes(direction, wanted)}</p>}
+          <Pager meta={value.meta} onPage={setPage} />
+        </>
+      )}
+    </div>
+  )
+}
+
+function noRoutes(direction: Direction, search: string): string {
+  if (search !== '') return 'No filter has this in it.'
+  return direction === 'peers'
+    ? 'The peer wants nothing of us: nobody there has subscribed to anything within the topics of its link.'
+    : 'We want nothing of the peer: nobody here has subscribed to anything within the topics of this link.'
+}
+
+function factsOf(facts: Readonly<Record<string, unknown>>): string {
+  return Object.entries(facts)
+    .filter(([, value]) => typeof value === 'string' || typeof value === 'number' || value === true)
+    .map(([fact, value]) => (value === true ? fact : `${fact} ${String(value)}`))
+    .join(', ')
+}
+
+/** What was typed, once no key was hit for a moment. */
+function useSettled(text: string): string {
+  const [settled, setSettled] = useState(text)
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(text), PAUSE_MS)
+    return () => clearTimeout(timer)
+  }, [text])
+  return settled
+}
