@@ -47,10 +47,16 @@ export interface ApiLog {
 
 /** Longest body, bytes. */
 const BODY_BYTES_MAX = 4 * 1024 * 1024
+/** Longest name in a path, encoded: of a topic, or of a client. */
+const PARAM_CHARACTERS_MAX = 200_000
 
 /** A server that does not listen yet. */
 export async function createApiServer({ guard, parts, roots, log }: ApiServerOptions): Promise<ApiApp> {
-  const app = fastify({ bodyLimit: BODY_BYTES_MAX, logger: false }).withTypeProvider<ZodTypeProvider>()
+  const app = fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    logger: false,
+    routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
+  }).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   app.setErrorHandler((error: FastifyError | ApiError, request, reply) => answerError(error, request, reply, log))

@@ -43,6 +43,17 @@ export class BatchShelf {
     return this.#expiry.soonest?.expiresMs ?? Number.POSITIVE_INFINITY
   }
 
+  /** When the first message of the oldest batch came, by the steady clock; `undefined` if there is none. */
+  get oldestMs(): number | undefined {
+    let oldestMs: number | undefined
+    for (const { first } of [this.taken, this.flying, this.again, this.live, this.backlog, this.qos0]) {
+      if (first === undefined) continue
+      const cameMs = first.writtenAtMs - first.wallAheadMs
+      if (oldestMs === undefined || cameMs < oldestMs) oldestMs = cameMs
+    }
+    return oldestMs
+  }
+
   /** A new batch, whose messages the ledger has already. */
   add(origin: BatchOrigin, list: BatchList): void {
     const batch = new QueuedBatch(origin)

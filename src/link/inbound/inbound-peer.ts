@@ -41,6 +41,8 @@ export type InboundStatus = {
   /** Milliseconds since 1970; `undefined` if no message was ever accepted. */
   readonly lastMessageAtMs: number | undefined
   readonly messages: InboundLedgerSnapshot
+  /** Of all messages that came since the process started, as they came. */
+  readonly bytes: number
 }
 
 /** The same in the words of the link's status. */
@@ -65,6 +67,8 @@ export class InboundPeer {
   /** An actor of it lost its connection because it may not speak; its routes stay for as long as a silent one's. */
   isDismissed = false
   lastMessageAtMs: number | undefined
+  /** Of all messages that came, as they came. */
+  bytes = 0
   side: PeerSide | undefined
   #farewell: GoodbyeReason | undefined
   /** Those of its actors that speak our own dialect, by name. */
@@ -345,6 +349,7 @@ export class InboundPeer {
       side: this.side,
       lastMessageAtMs: this.lastMessageAtMs,
       messages: this.ledger.snapshot(),
+      bytes: this.bytes,
     }
   }
 
