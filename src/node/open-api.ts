@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { accessHook } from '../api/access/access-hook.ts'
 import { LocalToken } from '../api/access/local-token.ts'
 import { createApiServer } from '../api/api-server.ts'
+import { linksApi } from '../api/links/links-api.ts'
 import { MemberCalls } from '../api/member-calls.ts'
 import { statusApi } from '../api/status.ts'
 import type { Broker } from '../broker/broker.ts'
@@ -10,10 +11,12 @@ import type { Clock } from '../broker/clock.ts'
 import type { Logger } from '../broker/logger.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { formatAddress, parseBind } from '../config/address.ts'
-import type { Config } from '../config/config.ts'
+import type { DecideLinks } from '../cluster/config/link-edits.ts'
+import type { Config, LinkConfig } from '../config/config.ts'
 import type { LinkGate } from '../link/inbound/link-gate.ts'
 import type { LinkRuntime } from '../link/link-runtime.ts'
 import type { TransitionHistory } from '../transitions/transition-history.ts'
+import { LinksOfNode } from './links-of.ts'
 import { membersOf } from './members-of.ts'
 import { openLive } from './open-live.ts'
 import { openMonitoring } from './open-monitoring.ts'
@@ -26,6 +29,8 @@ export type NodeForApi = {
   readonly broker: Broker
   readonly links: LinkRuntime
   readonly gate: LinkGate
+  /** See `Node.changeLinks`. */
+  readonly changeLinks: (decide: DecideLinks) => Promise<readonly LinkConfig[]>
   /** `undefined` for a node that is alone. */
   readonly cluster: Cluster | undefined
   readonly history: TransitionHistory
@@ -54,9 +59,11 @@ export async function openApi(bind: string, parts: NodeForApi): Promise<OpenApi>
   const credentials = [local]
   const live = openLive(parts, calls, credentials)
   const monitoring = openMonitoring(parts, calls)
+  const links = new LinksOfNode(parts)
+  links.start()
   const app = await createApiServer({
     guard: accessHook(credentials),
-    parts: [statusApi(calls.self), ...live.parts, ...monitoring.parts],
+    parts: [statusApi(calls.self), linksApi(calls, links), ...live.parts, ...monitoring.parts],
     roots: [...monitoring.roots],
     log,
   })
@@ -69,6 +76,7 @@ export async function openApi(bind: string, parts: NodeForApi): Promise<OpenApi>
     close: async () => {
       local.remove()
       live.stop()
+      links.stop()
       // Connections on which nothing was ever asked, such as browsers open for later, are not idle to Node: it would wait for them.
       const late = setTimeout(() => app.server.closeAllConnections(), CLOSE_MS)
       await app.close()

@@ -147,6 +147,14 @@ export class Outbox {
     return this.#openLive.messages + this.#openBacklog.messages + this.#openQos0.messages > 0
   }
 
+  /** When the first came of those that wait or fly, by the steady clock, as it was before it was kept; `undefined` if there is none. */
+  get oldestMs(): number | undefined {
+    let oldestMs = this.#shelf.oldestMs
+    for (const open of [this.#openLive, this.#openBacklog, this.#openQos0])
+      if (open.messages > 0) oldestMs = Math.min(oldestMs ?? open.openedMs, open.openedMs)
+    return oldestMs
+  }
+
   /** When a waiting message expires next, by the steady clock; `Infinity` if none ever does. */
   get nextExpiryMs(): number {
     let soonestMs = this.#shelf.nextExpiryMs
