@@ -388,7 +388,11 @@ export class Node {
     const { openApi } = await import('./node/open-api.ts')
     this.#api = await openApi(dashboard.listeners.http.bind, {
       config: () => this.#config,
+      self: this.#self,
       broker: this.#broker,
+      server: this.#server,
+      authorizer: this.#authorizer,
+      users: this.#users,
       links: this.#links,
       gate: this.#gate,
       changeLinks: (decide) => this.changeLinks(decide),

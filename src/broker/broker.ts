@@ -681,6 +681,40 @@ export class Broker implements BrokerPort, OwnRetained {
     return this.#retained.store.get(topic)
   }
 
+  /** All that is retained and has not expired, in no order. May be gone through bit by bit, while things change. */
+  *retainedMessages(): Iterable<Publication> {
+    for (const publication of this.#retained.store.all()) if (this.#isRetainedAlive(publication)) yield publication
+  }
+
+  /** That of a topic, if it has not expired. */
+  liveRetained(topic: string): Publication | undefined {
+    const publication = this.#retained.store.get(topic)
+    return publication !== undefined && this.#isRetainedAlive(publication) ? publication : undefined
+  }
+
+  #isRetainedAlive(publication: Publication): boolean {
+    return isAlive(publication, this.clock.nowMs(), this.limits.retainer.msg_expiry_interval)
+  }
+
+  /** Clears a topic everywhere, as an empty retained message of a client does. Returns false if the disk would not keep that. */
+  clearRetained(topic: string): boolean {
+    this.deliver({
+      topic,
+      payload: Buffer.alloc(0),
+      qos: 1,
+      retain: true,
+      properties: undefined,
+      from: '',
+      username: undefined,
+      peerHost: undefined,
+      timestampMs: this.clock.nowMs(),
+      origin: undefined,
+    })
+    const isRefused = this.isPromiseRefused
+    this.isPromiseRefused = false
+    return !isRefused
+  }
+
   /** Called after each change, whoever made it. Returns how to stop it. */
   onRetainedChange(listener: (change: RetainedChange) => void): () => void {
     return this.#retained.onChange(listener)

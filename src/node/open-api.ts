@@ -6,10 +6,14 @@ import { createApiServer } from '../api/api-server.ts'
 import { linksApi } from '../api/links/links-api.ts'
 import { MemberCalls } from '../api/member-calls.ts'
 import { statusApi } from '../api/status.ts'
+import type { RuleAuthorizer } from '../broker/access/acl/rule-authorizer.ts'
+import type { UserTable } from '../broker/access/authentication/user-table.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { Clock } from '../broker/clock.ts'
 import type { Logger } from '../broker/logger.ts'
+import type { Server } from '../broker/server.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import type { Sender } from '../cluster/coordination.ts'
 import { formatAddress, parseBind } from '../config/address.ts'
 import type { DecideLinks } from '../cluster/config/link-edits.ts'
 import type { Config, LinkConfig } from '../config/config.ts'
@@ -17,6 +21,7 @@ import type { LinkGate } from '../link/inbound/link-gate.ts'
 import type { LinkRuntime } from '../link/link-runtime.ts'
 import type { TransitionHistory } from '../transitions/transition-history.ts'
 import { LinksOfNode } from './links-of.ts'
+import { openClients } from './api-of-clients.ts'
 import { membersOf } from './members-of.ts'
 import { openLive } from './open-live.ts'
 import { openMonitoring } from './open-monitoring.ts'
@@ -26,7 +31,12 @@ import type { NodeAlarms } from './watch-alarms.ts'
 export type NodeForApi = {
   /** As it is now: it changes while the node runs. */
   readonly config: () => Config
+  /** This process among the members of the cluster. */
+  readonly self: Sender
   readonly broker: Broker
+  readonly server: Server
+  readonly authorizer: RuleAuthorizer
+  readonly users: UserTable
   readonly links: LinkRuntime
   readonly gate: LinkGate
   /** See `Node.changeLinks`. */
@@ -61,9 +71,10 @@ export async function openApi(bind: string, parts: NodeForApi): Promise<OpenApi>
   const monitoring = openMonitoring(parts, calls)
   const links = new LinksOfNode(parts)
   links.start()
+  const clients = openClients(parts, calls)
   const app = await createApiServer({
     guard: accessHook(credentials),
-    parts: [statusApi(calls.self), linksApi(calls, links), ...live.parts, ...monitoring.parts],
+    parts: [statusApi(calls.self), ...clients.parts, linksApi(calls, links), ...live.parts, ...monitoring.parts],
     roots: [...monitoring.roots],
     log,
   })
@@ -75,6 +86,7 @@ export async function openApi(bind: string, parts: NodeForApi): Promise<OpenApi>
     address: formatAddress({ host: address, port }),
     close: async () => {
       local.remove()
+      clients.stop()
       live.stop()
       links.stop()
       // Connections on which nothing was ever asked, such as browsers open for later, are not idle to Node: it would wait for them.
