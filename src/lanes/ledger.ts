@@ -6,7 +6,7 @@
  * A message enters once and then only moves, so the sum holds by construction. They move by whole batches. Not a log: the counters are all there is.
  */
 
-export type DropReason = 'queue_full' | 'expired' | 'too_large' | 'link_removed' | 'shed_qos0'
+export type DropReason = 'queue_full' | 'expired' | 'too_large' | 'link_removed' | 'shed_qos0' | 'purged'
 /** The reason code (MQTT 5) with which the peer refused it, in hexadecimal: `refused_by_peer(0x97)`. */
 export type FailReason = `refused_by_peer(${string})`
 

@@ -19,6 +19,7 @@ import { Ledger, type DropReason, type Outcome } from '../ledger.ts'
 import { LINK_TABLES_AT, writeLinkHead } from '../batches/link-frame.ts'
 import { OpenBatch } from './open-batch.ts'
 import type { BatchKeeper, KeptBatch, OutboxBatch } from './outbox-batch.ts'
+import { type PeekedMessage, peekBatches } from './peek.ts'
 import { readKeptBatch } from '../batches/read-kept-batch.ts'
 import { WaitingPublishers } from './waiting-publishers.ts'
 
@@ -76,6 +77,7 @@ export class Outbox {
   #limits: OutboxLimits
   #overflow: OverflowPolicy
   #isConnected = false
+  #isHeld = false
   #frameBytesMax = Number.POSITIVE_INFINITY
   #batchBytesMax = 0
   #batchMessagesMax = 0
@@ -135,6 +137,16 @@ export class Outbox {
   /** How full it is by the limit that is nearest, 0 to 1. */
   get fill(): number {
     return Math.max(this.bytes / this.#limits.bytesMax, this.count / this.#limits.countMax)
+  }
+
+  /** Whether nothing is handed out: what comes waits, within the limits. What flies is settled as ever. */
+  get isHeld(): boolean {
+    return this.#isHeld
+  }
+
+  hold(yes: boolean): void {
+    this.#following = undefined
+    this.#isHeld = yes
   }
 
   /** Whether publishers are to wait until it is so no more. */
@@ -391,6 +403,7 @@ export class Outbox {
    */
   next(steadyMs: number, mayDrain: boolean, mayNumber = true): OutboxBatch | undefined {
     this.#following = undefined
+    if (this.#isHeld) return undefined
     if (mayNumber) {
       const batch = this.#first(this.#shelf.again, steadyMs) ?? this.#firstLive(steadyMs)
       if (batch !== undefined) return this.#shelf.launch(batch)
@@ -442,6 +455,7 @@ export class Outbox {
    */
   take(steadyMs: number): OutboxBatch | undefined {
     this.#following = undefined
+    if (this.#isHeld) return undefined
     const batch = this.#first(this.#shelf.again, steadyMs) ?? this.#firstOfAll(steadyMs)
     return batch === undefined ? undefined : this.#shelf.take(batch)
   }
@@ -526,6 +540,41 @@ export class Outbox {
       if (this.#shedQos0()) continue
       if (this.#overflow === 'drop_oldest' ? !this.#dropOldest() : !this.#dropNewest()) return
     }
+  }
+
+  /** The first so many messages of the batches that fly or wait, in the order in which they go. Those taken apart are elsewhere. */
+  peek(limit: number): PeekedMessage[] {
+    this.seal()
+    const { flying, again, live, qos0, backlog } = this.#shelf
+    return peekBatches([flying, again, live, qos0, backlog], limit)
+  }
+
+  /** What `purge` is to be told, so that it gives up what waits now and not what comes while it goes on. */
+  beginPurge(): number {
+    this.seal()
+    return this.#lastId
+  }
+
+  /**
+   * Gives up what waits, up to that mark: so many batches at most, or messages of those that were taken apart. What flies is let be.
+   * Returns whether there may be more.
+   */
+  purge(upToId: number, batchesMax: number): boolean {
+    this.#following = undefined
+    let left = batchesMax
+    while (left > 0 && this.#takenMessages?.dropOldest('purged', false) === true) left -= 1
+    // From the end: what follows one that is given up would have to be kept anew. The backlog may follow all others.
+    const { again, live, backlog, qos0 } = this.#shelf
+    for (const list of [qos0, backlog, live, again])
+      for (let batch = list.last; batch !== undefined && left > 0;) {
+        const { previous } = batch
+        if (batch.id <= upToId) {
+          this.#shelf.drop(batch, 'purged')
+          left -= 1
+        }
+        batch = previous
+      }
+    return left === 0
   }
 
   /** The link is gone, and with it every message that waits or flies. */

@@ -11,6 +11,7 @@ import type { DropReason, Ledger, Outcome } from '../ledger.ts'
 import { LINK_TABLES_AT } from '../batches/link-frame.ts'
 import type { OutboxBatch } from './outbox-batch.ts'
 import type { Outbox, TakenMessages } from './outbox.ts'
+import type { PeekedMessage } from './peek.ts'
 import { EntryList, PoolEntry, Qos0List } from './pool-entry.ts'
 import { readBatch } from '../batches/read-batch.ts'
 
@@ -26,14 +27,14 @@ type Queue = {
 }
 
 export class PoolQueues implements TakenMessages {
-  readonly #outbox: Pick<Outbox, 'take' | 'release'>
+  readonly #outbox: Pick<Outbox, 'take' | 'release' | 'isHeld'>
   readonly #ledger: Ledger
   #queues: Queue[]
   #expiry = new ExpiryHeap<PoolEntry>()
   #sequence = 0
   #count = 0
 
-  constructor(outbox: Pick<Outbox, 'take' | 'release' | 'ledger'>, queueCount: number) {
+  constructor(outbox: Pick<Outbox, 'take' | 'release' | 'ledger' | 'isHeld'>, queueCount: number) {
     this.#outbox = outbox
     this.#ledger = outbox.ledger
     this.#queues = emptyQueues(queueCount)
@@ -91,6 +92,7 @@ export class PoolQueues implements TakenMessages {
 
   /** The next message of a queue, which is now in flight, or `undefined` if nothing waits there. */
   take(queueIndex: number, steadyMs: number): PoolEntry | undefined {
+    if (this.#outbox.isHeld) return undefined
     const queue = this.#queue(queueIndex)
     for (;;) {
       const entry = queue.waiting.first
@@ -126,6 +128,18 @@ export class PoolQueues implements TakenMessages {
       this.#prepend(entry)
       this.#ledger.putBack(1)
     }
+  }
+
+  /** The first so many messages: those that fly, then those that wait, connection by connection. */
+  peek(limit: number): PeekedMessage[] {
+    const found: PeekedMessage[] = []
+    for (const place of ['flying', 'waiting'] as const)
+      for (const queue of this.#queues)
+        for (let entry = queue[place].first; entry !== undefined && found.length < limit; entry = entry.next) {
+          const { topic, qos, retain, timestampMs: cameAtMs } = entry.message
+          found.push({ topic, qos, retain, bytes: entry.bytes, cameAtMs, lane: entry.batch.lane, state: place })
+        }
+    return found
   }
 
   /** Drops what has expired, whether or not anything moves. Returns how many. */
