@@ -9,6 +9,7 @@ import type { PoolMemberEvent, SpokenDialect } from '../../actors/forwarding.ts'
 import type { LinkConfig } from '../config/config.ts'
 import type { Directive, LaneMessage } from '../lanes/batches/batch-writer.ts'
 import type { Outbox, OutboxLimits } from '../lanes/outbox/outbox.ts'
+import type { PeekedMessage } from '../lanes/outbox/peek.ts'
 import { PoolQueues } from '../lanes/outbox/pool-queues.ts'
 import type { Message } from '../packets/message.ts'
 import type { Debt, PassingPublish } from './broker-port.ts'
@@ -78,6 +79,9 @@ export type PoolMember = {
   pinged: ((isAnswered: boolean) => void) | undefined
 }
 
+/** Batches, or messages that were taken apart. */
+const PURGED_PER_TURN = 2_000
+
 /** A message of a link is for all who subscribed there. */
 const everybody: Directive = { plain: true, groups: [] }
 const retainBit = 1
@@ -133,6 +137,7 @@ export class LinkSender implements ProbeCarrier {
 
   /** Something waits or flies, on a connection that is up. */
   get canDrain(): boolean {
+    if (this.outbox.isHeld) return this.dialect !== undefined && this.outbox.ledger.inflight > 0
     if (this.dialect === 'native') return this.outbox.count > 0
     if (this.#forwarders.size === 0) return false
     if (this.outbox.waiting > 0) return true
@@ -285,6 +290,35 @@ export class LinkSender implements ProbeCarrier {
     if (this.#native === undefined || this.#answer?.node !== node) return false
     this.#native.answerProbe(frame)
     return true
+  }
+
+  // ---- an operator's hand
+
+  /** While it is held, nothing more is sent; what flies is settled, and what comes waits. */
+  hold(yes: boolean): void {
+    this.outbox.hold(yes)
+    this.pump()
+  }
+
+  /** The first so many of what flies and waits. */
+  peek(limit: number): PeekedMessage[] {
+    const taken = this.#queues.peek(limit)
+    return [...taken, ...this.outbox.peek(limit - taken.length)]
+  }
+
+  /** Gives up all that waits now, in slices. Resolves with how many messages that were. */
+  async purge(): Promise<number> {
+    const { outbox } = this
+    const upToId = outbox.beginPurge()
+    let purged = 0
+    for (;;) {
+      const before = outbox.count
+      const isMore = outbox.purge(upToId, PURGED_PER_TURN)
+      purged += before - outbox.count
+      this.#watch.look()
+      if (!isMore) return purged
+      await new Promise<void>((resolve) => this.#ports.defer(resolve))
+    }
   }
 
   /** Ends all timers; what waits stays in the ledger. */

@@ -3,6 +3,7 @@ import type { ForwardingFact } from '../../actors/forwarding.ts'
 import type { RouteProgress, RouteSyncFact, RouteSyncPhase } from '../../actors/route-sync.ts'
 import type { PeerSide } from './native/route-greeting.ts'
 import type { GoodbyeReason } from '../routes/route-frames.ts'
+import { type Pause, pauseReason } from './pause.ts'
 import type { ProbeFact } from './probe/link-prober.ts'
 import { speakerOf } from './speaking.ts'
 
@@ -68,6 +69,8 @@ export type LinkFacts = {
   readonly coordinationLost?: boolean
   /** Whether anything crosses; left out for a link that is not probed. */
   readonly probe?: ProbeFact
+  /** Somebody has paused forwarding. */
+  readonly pause?: Pause | undefined
 }
 
 /** Without its slot a node of a cluster has no ClientIDs. */
@@ -100,6 +103,7 @@ export function statusOf(facts: LinkFacts): LinkStatus {
     ...inboundReasons(facts.inbound),
     ...outboxReasons(facts.outbox),
     ...(facts.probe?.state === 'mute' ? [facts.probe.reason] : []),
+    ...(facts.pause === undefined ? [] : [pauseReason(facts.pause)]),
     ...(facts.coordinationLost === true ? [coordinationLostReason] : []),
   ]
   const { speaking, peer, progress } = facts.routeSync
