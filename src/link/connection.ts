@@ -38,8 +38,18 @@ export type ConnectionOptions = {
   readonly greeting?: string
   /** Time for each address, up to the CONNACK, milliseconds. */
   readonly connectMs: number
+  /** Counts what is published, if anybody wants to know. */
+  readonly traffic?: LinkTraffic
   /** Told of the certificate of a peer over TLS, as soon as it has proved it. */
   readonly secured?: (certificate: PeerCertificate) => void
+}
+
+/** Of all connections of a link that carry messages. */
+export type LinkTraffic = {
+  /** Of payloads, as they were sent. */
+  bytes: number
+  /** Connections that came up after another one of the same ClientID. */
+  reconnects: number
 }
 
 /** What the peer's CONNACK allows. */
@@ -104,6 +114,8 @@ class MqttLinkConnection implements LinkConnection {
   }
 
   publish(publish: OutgoingPublish, answered?: (code: number) => void): void {
+    const { traffic } = this.#options
+    if (traffic !== undefined) traffic.bytes += publish.payload.length
     this.#stream?.publish(publish, answered)
   }
 
@@ -232,7 +244,7 @@ class MqttLinkConnection implements LinkConnection {
 
 function certificateOf(socket: TLSSocket): PeerCertificate {
   const { subject, valid_to } = socket.getPeerCertificate()
-  return { subject: `CN=${subject.CN}`, notAfterMs: Date.parse(valid_to) }
+  return { subject: `CN=${[subject.CN].flat().join(', ')}`, notAfterMs: Date.parse(valid_to) }
 }
 
 /** 0 for no error; `undefined` for one that carries no reason code, because the connection went before the answer came. */

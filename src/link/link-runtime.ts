@@ -16,13 +16,15 @@ import type { BrokerPort, OwnRetained } from './broker-port.ts'
 import type { PeerSink } from './retained/peer-sink.ts'
 import type { RetainedProgress } from './retained/retained-teller.ts'
 import type { Random } from './backoff.ts'
-import { openConnection, type OpenConnection } from './connection.ts'
+import { type LinkTraffic, openConnection, type OpenConnection } from './connection.ts'
 import type { DurableLinks } from './durable/durable-links.ts'
 import { encodeLinkMessage, messageId } from './emqx/link-message.ts'
 import type { LinkClock } from './link-clock.ts'
 import type { LinkLog } from './link-log.ts'
 import type { SenderView } from './link-sender.ts'
 import { LinkShell } from './link-shell.ts'
+import type { PeekedMessage } from '../lanes/outbox/peek.ts'
+import type { Pause } from './pause.ts'
 import { encodeProbeFrame, type ProbeAnswer } from './probe/probe-frame.ts'
 import type { ProbedLinks } from './probe/probe-inlet.ts'
 import type { LinkLatency, Probe, ProbeResult } from './probe/probe-view.ts'
@@ -148,6 +150,11 @@ export class LinkRuntime implements ProbedLinks {
     return oldestMs === undefined ? undefined : Math.max(0, this.#ports.clock.steadyMs() - oldestMs)
   }
 
+  /** Of the connections that carry messages to the peer, since the link was made. */
+  traffic(peer: string): Readonly<LinkTraffic> | undefined {
+    return this.#links.get(peer)?.shell.traffic
+  }
+
   /** How full the outbox is, 0 to 1, while it is above its high-water mark. */
   outboxAboveMark(peer: string): number | undefined {
     const sender = this.#links.get(peer)?.shell.sender
@@ -155,6 +162,32 @@ export class LinkRuntime implements ProbedLinks {
   }
 
   /** With the latencies. */
+  /** Who has paused forwarding to the peer; `undefined` if nobody has. */
+  pauseOf(peer: string): Pause | undefined {
+    return this.#links.get(peer)?.shell.pause
+  }
+
+  /** What is for the peer waits from now on, or goes again (`undefined`). Ends with the process. False if there is no such link. */
+  setPause(peer: string, pause: Pause | undefined): boolean {
+    const shell = this.#links.get(peer)?.shell
+    shell?.setPause(pause)
+    return shell !== undefined
+  }
+
+  /** The first so many messages that fly or wait; `undefined` if there is no such link. */
+  peekOutbox(peer: string, limit: number): PeekedMessage[] | undefined {
+    return this.#links.get(peer)?.shell.sender.peek(limit)
+  }
+
+  /** Gives up all that waits, but not what flies. Resolves with how many messages; `undefined` if there is no such link. */
+  async purgeOutbox(peer: string, by: string, reason: string): Promise<number | undefined> {
+    const shell = this.#links.get(peer)?.shell
+    if (shell === undefined) return undefined
+    const purged = await shell.sender.purge()
+    this.#ports.log.warn({ link: peer, purged, by, reason }, 'cluster_link_outbox_purged')
+    return purged
+  }
+
   resetLedger(peer: string): void {
     const shell = this.#links.get(peer)?.shell
     shell?.outbox.ledger.reset()

@@ -25,7 +25,7 @@ import type { Message } from '../packets/message.ts'
 import type { GoodbyeReason } from '../routes/route-frames.ts'
 import type { BrokerPort, OwnRetained } from './broker-port.ts'
 import type { Random } from './backoff.ts'
-import type { ConnectionOptions, OpenConnection } from './connection.ts'
+import type { ConnectionOptions, LinkTraffic, OpenConnection } from './connection.ts'
 import type { DurableLink, DurableLinks } from './durable/durable-links.ts'
 import { endingChildren } from './end-children.ts'
 import type { LinkClock } from './link-clock.ts'
@@ -36,6 +36,7 @@ import { encodeGreeting, ourGreeting } from './native/greeting.ts'
 import { RetainedTeller, type RetainedProgress } from './retained/retained-teller.ts'
 import { toldDirective } from './retained/told-message.ts'
 import type { PeerSink } from './retained/peer-sink.ts'
+import type { Pause } from './pause.ts'
 import { LinkProber } from './probe/link-prober.ts'
 import type { ProbeTerms } from './probe/silence.ts'
 import { RouteLife } from './route-life.ts'
@@ -91,6 +92,9 @@ export class LinkShell {
   readonly prober: LinkProber
   readonly sink: PeerSink
   inbound: InboundFact = { state: 'absent' }
+  readonly traffic: LinkTraffic = { bytes: 0, reconnects: 0 }
+  /** Members of the pool, by index. */
+  readonly #connectedBefore = new Set<number>()
   #config: LinkConfig
   readonly #ports: LinkShellPorts
   /** The failures that were logged since the last success, by who had them. */
@@ -100,6 +104,7 @@ export class LinkShell {
   readonly #claim: SpeakingClaim
   readonly #teller: RetainedTeller | undefined
   #life: RouteLife | undefined
+  #pause: Pause | undefined
   #speaker: RouteSpeaker | undefined
 
   constructor(config: LinkConfig, ports: LinkShellPorts) {
@@ -159,6 +164,21 @@ export class LinkShell {
     if (!config.enable) this.prober.forget()
   }
 
+  get pause(): Pause | undefined {
+    return this.#pause
+  }
+
+  /** Messages wait from now on, or go again (`undefined`); through reconnects and edits. */
+  setPause(pause: Pause | undefined): void {
+    const before = this.#pause
+    if (before?.by === pause?.by && before?.atMs === pause?.atMs) return
+    this.#pause = pause
+    this.sender.hold(pause !== undefined)
+    this.#ports.tell({ type: 'pause_changed', pause })
+    const event = pause === undefined ? 'cluster_link_forwarding_resumed' : 'cluster_link_forwarding_paused'
+    this.#ports.log.info({ link: this.name, by: pause?.by ?? before?.by }, event)
+  }
+
   settings(): LinkSettings {
     const { server, ssl, pool_size: poolSize, dialect, resource_opts, retry_interval: ackMs } = this.#config
     const addresses = parseServers(server, ssl).length
@@ -175,6 +195,7 @@ export class LinkShell {
       speaking: this.#claim.fact,
       coordinationLost: this.#ports.coordinationLost(),
       probe: this.prober.fact,
+      pause: this.#pause,
       random,
       nowMs: () => clock.steadyMs(),
     }
@@ -364,10 +385,15 @@ export class LinkShell {
       encode,
       defer,
       open: (index, listener) =>
-        open({ ...this.#connectionOptions(this.#clientIdSuffix(index)), ...this.#greeting }, listener),
+        open(
+          { ...this.#connectionOptions(this.#clientIdSuffix(index)), ...this.#greeting, traffic: this.traffic },
+          listener,
+        ),
       crossedMark: (aboveHighWaterMark) => tell({ type: 'outbox_changed', outbox: { aboveHighWaterMark } }),
       disagreed: (reason) => this.#logDisagreed(reason),
       connected: (index) => {
+        if (this.#connectedBefore.has(index)) this.traffic.reconnects += 1
+        this.#connectedBefore.add(index)
         this.#logged.delete(`member ${index}`)
         this.#teller?.wake()
       },
@@ -395,7 +421,8 @@ export class LinkShell {
   get #greeting(): Pick<ConnectionOptions, 'greeting'> {
     const { clusterName, nodeName, boot } = this.#ports
     if (boot === undefined || this.#config.dialect === 'emqx') return {}
-    return { greeting: encodeGreeting(ourGreeting(clusterName, nodeName, boot)) }
+    const { unusedEpoch } = this.outbox
+    return { greeting: encodeGreeting({ ...ourGreeting(clusterName, nodeName, boot), unusedEpoch }) }
   }
 
   #connectionOptions(suffix: string): ConnectionOptions {

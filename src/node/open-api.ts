@@ -1,9 +1,9 @@
 /** Ties the API to the parts of a node, and opens it. */
 import type { AddressInfo } from 'node:net'
-import { accessHook } from '../api/access/access-hook.ts'
-import { LocalToken } from '../api/access/local-token.ts'
+import { fileURLToPath } from 'node:url'
 import { createApiServer } from '../api/api-server.ts'
 import { linksApi } from '../api/links/links-api.ts'
+import { dashboardFiles } from '../api/dashboard-files.ts'
 import { MemberCalls } from '../api/member-calls.ts'
 import { statusApi } from '../api/status.ts'
 import type { RuleAuthorizer } from '../broker/access/acl/rule-authorizer.ts'
@@ -21,6 +21,7 @@ import type { LinkGate } from '../link/inbound/link-gate.ts'
 import type { LinkRuntime } from '../link/link-runtime.ts'
 import type { TransitionHistory } from '../transitions/transition-history.ts'
 import { LinksOfNode } from './links-of.ts'
+import { openAccess } from './open-access.ts'
 import { openClients } from './api-of-clients.ts'
 import { membersOf } from './members-of.ts'
 import { openLive } from './open-live.ts'
@@ -57,6 +58,8 @@ export type OpenApi = {
   close(): Promise<void>
 }
 
+/** Built beside the compiled sources. */
+const DASHBOARD = fileURLToPath(new URL('../../dashboard', import.meta.url))
 /** How long requests that are under way may take when the node stops, milliseconds. */
 const CLOSE_MS = 500
 
@@ -64,20 +67,35 @@ const CLOSE_MS = 500
 export async function openApi(bind: string, parts: NodeForApi): Promise<OpenApi> {
   const { config, cluster, log } = parts
   const { node } = config()
-  const local = new LocalToken(node.data_dir)
   const calls = new MemberCalls(membersOf(node.name, cluster))
-  const credentials = [local]
-  const live = openLive(parts, calls, credentials)
-  const monitoring = openMonitoring(parts, calls)
+  const access = openAccess(parts, calls)
+  const { credentials, guard, local } = access
+  const monitoring = openMonitoring(parts, calls, credentials)
   const links = new LinksOfNode(parts)
   links.start()
+  const live = openLive(parts, calls, credentials, {
+    links,
+    get: async (path) => {
+      const { authorization } = local
+      const answer = await app.inject({ url: `/api/v5${path}`, headers: { authorization } })
+      return answer.statusCode === 200 ? answer.json<object>() : undefined
+    },
+  })
   const clients = openClients(parts, calls)
   const app = await createApiServer({
-    guard: accessHook(credentials),
-    parts: [statusApi(calls.self), ...clients.parts, linksApi(calls, links), ...live.parts, ...monitoring.parts],
-    roots: [...monitoring.roots],
+    guard,
+    parts: [
+      statusApi(calls.self),
+      ...access.parts,
+      ...clients.parts,
+      linksApi(calls, links),
+      ...live.parts,
+      ...monitoring.parts,
+    ],
+    roots: [...monitoring.roots, dashboardFiles(DASHBOARD)],
     log,
   })
+  await access.start()
   await app.listen(parseBind(bind))
   // Whoever listens on TCP has such an address.
   const { address, port } = app.server.address() as AddressInfo
@@ -93,6 +111,7 @@ export async function openApi(bind: string, parts: NodeForApi): Promise<OpenApi>
       const late = setTimeout(() => app.server.closeAllConnections(), CLOSE_MS)
       await app.close()
       clearTimeout(late)
+      await access.stop()
     },
   }
 }

@@ -1,8 +1,13 @@
 /** Ties what monitoring asks for to a node: health, alarms, metrics. */
+import { type Credentials, whoAsks } from '../api/access/access-hook.ts'
 import { alarmsApi } from '../api/alarms/alarms-api.ts'
 import type { ApiPart } from '../api/api-server.ts'
 import { healthRoutes } from '../api/health/health.ts'
 import type { MemberCalls } from '../api/member-calls.ts'
+import { metricsRoute, type ScrapePort } from '../api/metrics/metrics-route.ts'
+import { contentTypes, formatFor } from '../metrics/prometheus/exposition.ts'
+import { NodeMetrics } from '../metrics/prometheus/scrape.ts'
+import { MetricsOfNode } from './metrics-of.ts'
 import type { NodeForApi } from './open-api.ts'
 
 export type Monitoring = {
@@ -10,6 +15,21 @@ export type Monitoring = {
   readonly roots: readonly ApiPart[]
 }
 
-export function openMonitoring({ alarms, unreadyReasons }: NodeForApi, calls: MemberCalls): Monitoring {
-  return { parts: [alarmsApi(calls, alarms.watch)], roots: [healthRoutes(unreadyReasons)] }
+/** @param credentials of those who may read the metrics, if not everybody may (`prometheus.enable_basic_auth`) */
+export function openMonitoring(node: NodeForApi, calls: MemberCalls, credentials: readonly Credentials[]): Monitoring {
+  const { alarms, unreadyReasons, config } = node
+  const metrics = new NodeMetrics(new MetricsOfNode(node))
+  const port: ScrapePort = {
+    scrape: async (accept) => {
+      const format = formatFor(accept)
+      return { contentType: contentTypes[format], text: await metrics.scrape(format) }
+    },
+    admit: async (request) => {
+      if (config().prometheus.enable_basic_auth) await whoAsks(request, credentials)
+    },
+  }
+  return {
+    parts: [alarmsApi(calls, alarms.watch), metricsRoute('/prometheus/stats', port)],
+    roots: [healthRoutes(unreadyReasons), metricsRoute('/metrics', port)],
+  }
 }

@@ -110,8 +110,12 @@ export class NodeAlarms {
       reasons,
       peerLeft: planes?.inbound.state === 'left',
       refusal: refused?.reason,
-      muteSinceMs: undefined,
+      muteSinceMs: muteSinceMs(links.probe(link)?.mute_since),
       fillAboveMark: outbox,
     })
   }
+}
+
+function muteSinceMs(since: string | null | undefined): number | undefined {
+  return since === null || since === undefined ? undefined : Date.parse(since)
 }

@@ -17,21 +17,24 @@ export function accessHook(kinds: readonly Credentials[]): ApiPart {
     app.addHook('onRequest', async (request) => {
       const { config } = request.routeOptions
       if (config.public === true) return
-      request.principal = await identify(request, kinds)
+      request.principal = await whoAsks(request, kinds)
+      if (config.people === true && request.principal.via === 'api_key')
+        throw new ApiError(403, 'API_KEY_NOT_ALLOW', 'no API key may do this: log in, and send the token as Bearer')
       if (!mayAs(request.principal.role, config.role ?? roleFor(request.method)))
         throw new ApiError(403, 'UNAUTHORIZED_ROLE', 'a viewer may look, not change: this takes an administrator')
     })
   }
 }
 
-async function identify(request: FastifyRequest, kinds: readonly Credentials[]): Promise<Principal> {
+/** Rejects with `ApiError` if that is not said, or not believed. */
+export async function whoAsks(request: FastifyRequest, kinds: readonly Credentials[]): Promise<Principal> {
   const { authorization } = request.headers
   if (authorization !== undefined)
     for (const kind of kinds) {
       const principal = await kind.identify(authorization, request.ip)
       if (principal !== undefined) return principal
     }
-  throw new ApiError(401, 'BAD_API_KEY_OR_SECRET', 'say who you are: Authorization: Basic or Bearer')
+  throw new ApiError(401, 'AUTHORIZATION_HEADER_ERROR', 'Support authorization: basic/bearer')
 }
 
 function roleFor(method: string): Role {

@@ -76,7 +76,6 @@ export function alarmsApi(calls: MemberCalls, alarms: Alarms): ApiPart {
     app.get('/alarms', { schema: list }, async ({ query: asked }) => {
       const answers = await calls.gather(listCall, { activated: asked.activated === 'true' })
       const all = answers.flatMap((answer) => (answer.type === 'ok' ? answer.result : []))
-      const latestFirst = (one: AlarmEntry, other: AlarmEntry) => timeOf(other).localeCompare(timeOf(one))
       return paginate(all.toSorted(latestFirst), asked, silentOf(answers))
     })
     const clear = { summary: 'Forget the alarms that are over', tags: ['Alarms'], response: { 204: z.null() } }
@@ -85,6 +84,10 @@ export function alarmsApi(calls: MemberCalls, alarms: Alarms): ApiPart {
       return reply.status(204).send(null)
     })
   }
+}
+
+function latestFirst(one: AlarmEntry, other: AlarmEntry): number {
+  return timeOf(other).localeCompare(timeOf(one))
 }
 
 function timeOf({ deactivated_at, activated_at }: AlarmEntry): string {

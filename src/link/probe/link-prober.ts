@@ -278,8 +278,12 @@ export class LinkProber {
     }
   }
 
-  histograms(): { readonly ack: HistogramSnapshot; readonly roundTrip: HistogramSnapshot } {
-    return { ack: this.#ackLatency.snapshot(), roundTrip: this.#roundTrip.snapshot() }
+  histograms(): Readonly<Record<'ack' | 'roundTrip' | 'oneWay', HistogramSnapshot>> {
+    return {
+      ack: this.#ackLatency.snapshot(),
+      roundTrip: this.#roundTrip.snapshot(),
+      oneWay: this.#oneWay.snapshot(),
+    }
   }
 
   // ---- one probe
