@@ -49,9 +49,9 @@ export type OutboxDepth = {
   readonly messages: number
   readonly bytes: number
   readonly oldest_ms: number | null
-  /** A number, or `infinity`. */
-  readonly max_messages: number | string | null
-  readonly max_bytes: number | string | null
+  /** `null` for no limit. */
+  readonly max_messages: number | null
+  readonly max_bytes: number
   readonly above_mark: boolean
 }
 

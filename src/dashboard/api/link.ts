@@ -43,7 +43,7 @@ export type Link = LinkSettings & {
   readonly reasons: readonly string[]
   readonly emqx_status: string
   readonly speaker?: string
-  readonly peer?: { readonly node?: string; readonly version?: string }
+  readonly peer?: { readonly node: string; readonly version: number }
   readonly peer_dialect?: string
   readonly node_status: readonly NodeStatus[]
 }

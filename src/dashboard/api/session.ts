@@ -2,7 +2,12 @@
 import { signal } from '@preact/signals'
 
 export type Role = 'administrator' | 'viewer'
-export type Session = { readonly token: string; readonly username: string; readonly role: Role }
+export type Session = {
+  readonly token: string
+  readonly username: string
+  readonly role: Role
+  readonly expires_at: string
+}
 
 const KEY = 'isthmus.session'
 
@@ -28,6 +33,5 @@ export function endSession(why = ''): void {
 function kept(): Session | undefined {
   const text = sessionStorage.getItem(KEY)
   if (text === null) return undefined
-  const { token, username, role } = JSON.parse(text) as Partial<Session>
-  return token === undefined || username === undefined || role === undefined ? undefined : { token, username, role }
+  return JSON.parse(text) as Session
 }

@@ -10,25 +10,31 @@ export type Line = {
   readonly values: readonly (number | null)[]
 }
 
+type Format = (value: number) => string
+
 export type ChartProps = {
   readonly title: string
   /** Milliseconds since 1970. */
   readonly at: readonly number[]
   readonly lines: readonly Line[]
-  readonly format: (value: number) => string
+  readonly format: Format
+  /** Counted in powers of two. */
+  readonly binary?: boolean
 }
 
 const HEIGHT = 150
+const BINARY_STEPS = Array.from({ length: 45 }, (_, power) => 2 ** power)
 
-export function Chart({ title, at, lines, format }: ChartProps) {
+export function Chart(props: ChartProps) {
+  const { title, at, lines, format } = props
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | undefined>(undefined)
   const data = useMemo(
     () => [at.map((ms) => ms / 1_000), ...lines.map(({ values }) => values)] as uPlot.AlignedData,
     [at, lines],
   )
-  const current = useRef({ data, lines, format })
-  current.current = { data, lines, format }
+  const current = useRef({ data, props })
+  current.current = { data, props }
   const shape = lines.map(({ title, color }) => `${title} ${color}`).join()
   const paint = repaints.value
 
@@ -36,7 +42,7 @@ export function Chart({ title, at, lines, format }: ChartProps) {
     const element = place.current
     if (element === null) return
     const drawn = new uPlot(
-      options(element, current.current.lines, (value) => current.current.format(value)),
+      options(element, current.current.props, (value) => current.current.props.format(value)),
       current.current.data,
       element,
     )
@@ -72,7 +78,7 @@ function lastOf(values: readonly (number | null)[], format: (value: number) => s
   return value === undefined || value === null ? '–' : format(value)
 }
 
-function options(element: HTMLElement, lines: readonly Line[], format: (value: number) => string): uPlot.Options {
+function options(element: HTMLElement, { lines, binary = false }: ChartProps, format: Format): uPlot.Options {
   const grid = { stroke: colorOf(element, '--line'), width: 1 }
   const axis = { stroke: colorOf(element, '--muted'), font: '11px system-ui, sans-serif', grid, ticks: { show: false } }
   return {
@@ -84,7 +90,13 @@ function options(element: HTMLElement, lines: readonly Line[], format: (value: n
     scales: { y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, 1)] } },
     axes: [
       { ...axis, size: 24, space: 70, values: (_plot, splits) => splits.map(timeOfDay) },
-      { ...axis, size: 52, space: 34, values: (_plot, splits) => splits.map(format) },
+      {
+        ...axis,
+        size: 56,
+        space: 30,
+        ...(binary ? { incrs: BINARY_STEPS } : {}),
+        values: (_plot, splits) => splits.map(format),
+      },
     ],
     series: [
       {},

@@ -7,6 +7,8 @@ export type VirtualRowsProps<Item> = {
   readonly keyOf: (item: Item) => string
   /** Pixels. */
   readonly rowHeight: number
+  /** Stays at the top. */
+  readonly head?: ComponentChildren
   /** Has the role of a row; `index` is its place among all. */
   readonly row: (item: Item, index: number) => ComponentChildren
 }
@@ -14,7 +16,7 @@ export type VirtualRowsProps<Item> = {
 /** Rows beyond the edges: the keyboard reaches them, and a fast finger finds them drawn. */
 const BEYOND = 8
 
-export function VirtualRows<Item>({ items, keyOf, rowHeight, row }: VirtualRowsProps<Item>) {
+export function VirtualRows<Item>({ items, keyOf, rowHeight, head, row }: VirtualRowsProps<Item>) {
   const view = useRef<HTMLDivElement>(null)
   const [window, setWindow] = useState({ top: 0, height: 800 })
   useEffect(() => {
@@ -35,8 +37,9 @@ export function VirtualRows<Item>({ items, keyOf, rowHeight, row }: VirtualRowsP
   const first = Math.max(0, Math.min(Math.floor(window.top / rowHeight), items.length - 1) - BEYOND)
   const last = Math.min(items.length, Math.ceil((window.top + window.height) / rowHeight) + BEYOND)
   return (
-    <div class="rows" ref={view} role="rowgroup">
-      <div class="rows-space" style={{ height: `${items.length * rowHeight}px` }} role="presentation">
+    <div class="rows" ref={view} role="presentation">
+      {head}
+      <div class="rows-space" role="rowgroup" style={{ height: `${items.length * rowHeight}px` }}>
         <div style={{ transform: `translateY(${first * rowHeight}px)` }} role="presentation">
           {items.slice(first, last).map((item, at) => (
             <div

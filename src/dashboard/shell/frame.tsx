@@ -60,7 +60,7 @@ export function Frame({ current, children }: { readonly current: string; readonl
   )
 }
 
-const THEME_WORDS = { system: 'as the system', light: 'light', dark: 'dark' } as const
+const THEME_WORDS = { system: 'system', light: 'light', dark: 'dark' } as const
 
 function Account() {
   return (

@@ -16,8 +16,7 @@ export function Login() {
     setBusy(true)
     setFault('')
     try {
-      const { token, role } = await request<Session>('POST', 'login', { body: { username, password } })
-      beginSession({ token, role, username })
+      beginSession(await request<Session>('POST', 'login', { body: { username, password } }))
     } catch (error) {
       setFault(wordsOfFault(error))
       setBusy(false)

@@ -55,6 +55,7 @@ function chartsOf(columns: Columns): readonly ChartProps[] {
       title: 'Bytes per second',
       at,
       format: bytes,
+      binary: true,
       lines: [
         { title: 'out', color: '--flow-out', values: columns.bytes_out },
         { title: 'in', color: '--flow-in', values: columns.bytes_in },

@@ -14,7 +14,7 @@ export type LinkHeadProps = { readonly link: Link; readonly onChanged: () => voi
 
 export function LinkHead({ link, onChanged }: LinkHeadProps) {
   const { name, server, status, reasons, peer_dialect: dialect, peer } = link
-  const facts = [server, dialect, peer?.version].filter((fact) => fact !== undefined && fact !== '')
+  const facts = [server, dialect, peer?.node].filter((fact) => fact !== undefined && fact !== '')
   return (
     <header class="page-head link-head">
       <div class="link-who">

@@ -93,11 +93,15 @@ function PlaneState({ plane }: { readonly plane: Plane | undefined }) {
   )
 }
 
-const WELL = ['syncing', 'online', 'running', 'up', 'open', 'active', 'connected']
-const REST = ['stopped', 'idle', 'off', 'paused', 'none', 'silent']
+/** Those of the three planes that need nobody's attention. */
+const WELL = ['syncing', 'online', 'up', 'live']
+const REST = ['stopped', 'standby', 'absent', 'left', 'idle']
+const BAD = ['failed', 'refused', 'down']
+const DOUBTFUL = ['degraded', 'partial', 'late', 'stale']
 
 function toneOfPlane({ state, reason }: Plane): Tone {
   if (WELL.includes(state)) return reason === undefined || reason === '' ? 'good' : 'warn'
   if (REST.includes(state)) return 'off'
-  return state === 'failed' || state === 'refused' ? 'bad' : state === 'degraded' ? 'warn' : 'busy'
+  if (BAD.includes(state)) return 'bad'
+  return DOUBTFUL.includes(state) ? 'warn' : 'busy'
 }

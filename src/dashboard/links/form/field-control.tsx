@@ -15,13 +15,15 @@ export type FieldControlProps = {
 }
 
 export function FieldControl(props: FieldControlProps) {
-  const { field, value, fault, disabled, onChange } = props
+  const { field, value, disabled, onChange } = props
+  // The node says it in the words of a configuration file.
+  const fault = props.fault !== undefined && field.required === true && value === '' ? 'Fill this in.' : props.fault
   const id = useId()
   if (field.kind.type === 'switch') {
     return (
       <div class="field field-switch">
         <Switch label={field.label} on={value === true} disabled={disabled} onChange={onChange} />
-        <Below id={id} hint={field.hint} fault={fault} />
+        {(field.hint !== undefined || fault !== undefined) && <Below id={id} hint={field.hint} fault={fault} />}
       </div>
     )
   }
@@ -32,7 +34,7 @@ export function FieldControl(props: FieldControlProps) {
         {field.label}
         {field.required === true && <span class="required"> needed</span>}
       </label>
-      <Input {...props} id={id} />
+      <Input {...props} fault={fault} id={id} />
       <Below id={id} hint={field.hint} fault={fault} />
     </div>
   )

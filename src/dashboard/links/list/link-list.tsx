@@ -48,8 +48,8 @@ export function LinkList() {
             {narrow && <SortBy sort={shown.sort} onSort={setSort} />}
           </div>
           <div class="list links-list" role="table" aria-label="Links" aria-rowcount={found.length + 1}>
-            <SortHeader sort={shown.sort} onSort={setSort} />
             <VirtualRows
+              head={<SortHeader sort={shown.sort} onSort={setSort} />}
               items={found}
               keyOf={({ name }) => name}
               rowHeight={narrow ? NARROW_ROW_PX : ROW_PX}
