@@ -52,14 +52,16 @@ export class LinksOfNode implements LinksPort {
     if (status === undefined) return undefined
     const peer = status.peer ?? gate.inboundStatus(name)?.side
     const dialect = gate.dialectOf(name)
+    const probe = links.probe(name)
     return {
       status: status.state,
       reasons: [...status.reasons],
       planes: this.#planesOf(name, status),
-      paused: false,
+      paused: links.pauseOf(name) !== undefined,
       ...(status.speaker === undefined ? {} : { speaker: status.speaker }),
       ...(peer === undefined ? {} : { peer: { node: peer.node, version: peer.version } }),
       ...(dialect === undefined ? {} : { peer_dialect: dialect }),
+      ...(probe === undefined ? {} : { probe }),
     }
   }
 
@@ -70,6 +72,7 @@ export class LinksOfNode implements LinksPort {
     const view = links.senderView(name)
     if (link === undefined || ledger === undefined || view === undefined) return undefined
     const inbound = gate.inboundStatus(name)
+    const probe = links.probe(name)
     const ageMs = links.outboxAgeMs(name)
     const { max_buffer_messages, max_buffer_bytes } = link.resource_opts
     return {
@@ -84,9 +87,10 @@ export class LinksOfNode implements LinksPort {
         max_bytes: max_buffer_bytes,
         above_mark: links.outboxAboveMark(name) !== undefined,
       },
-      bytes: { out: 0, in: inbound?.bytes ?? 0 },
+      bytes: { out: links.traffic(name)?.bytes ?? 0, in: inbound?.bytes ?? 0 },
       routes: { ours: links.routeCount(name), peers: inbound?.routes ?? 0 },
-      latency: { ack: null },
+      latency: { ack: links.latency(name)?.ack ?? null },
+      ...(probe === undefined ? {} : { probe }),
     }
   }
 

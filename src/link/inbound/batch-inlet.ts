@@ -66,13 +66,25 @@ export class BatchInlet {
     this.#logRefused = logRefused
   }
 
-  /** See `LinkInlet.batch`. @param sender the cluster that the topic names */
-  batch(client: LinkClient, topic: string, sender: string, payload: Buffer, qos: QoS): BatchVerdict {
+  /**
+   * See `LinkInlet.batch`.
+   * @param sender the cluster that the topic names
+   * @param sentBytes of the payload as it was sent
+   */
+  batch(
+    client: LinkClient,
+    topic: string,
+    sender: string,
+    payload: Buffer,
+    qos: QoS,
+    sentBytes = payload.length,
+  ): BatchVerdict {
     const speaker = this.#speakers.of(client)
     if (speaker?.cluster !== sender || !this.#maySpeak(client, sender, topic, qos)) return reasonCode.notAuthorized
     const link = this.#ports.link(sender)
     const peer = this.#peers.of(sender)
     if (link === undefined || peer === undefined) return reasonCode.notAuthorized
+    peer.bytes += sentBytes
     const opened = this.#open(payload)
     if (opened.type === 'unreadable') return this.#unreadable(client, speaker, peer, opened)
     return this.#judge(speaker, peer, link, opened)

@@ -59,7 +59,7 @@ export class LinkGate implements LinkInlet {
     const parsed = parseLinkTopic(topic)
     if (parsed.type !== 'msg') return undefined
     if (isProbeFrame(payload)) return this.#probes.take(client, topic, parsed.sender, payload, qos)
-    return this.#batches.batch(client, topic, parsed.sender, this.#whole(client, payload), qos)
+    return this.#batches.batch(client, topic, parsed.sender, this.#whole(client, payload), qos, payload.length)
   }
 
   /** Of every batch of a connection, also of those that are refused: later ones go on from it. One that can't be read stays as it is. */
@@ -183,6 +183,7 @@ export class LinkGate implements LinkInlet {
       this.#logRefused(client, sender, 'unknown_cluster', words)
       return reasonCode.notAuthorized
     }
+    peer.bytes += payload.length
     if (link.dialect === 'native') {
       const words = rejectionWords('native_dialect_required', sender, localCluster, undefined)
       this.#peers.refuse(client, sender, 'native_dialect_required', words)
