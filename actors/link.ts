@@ -9,6 +9,7 @@ import { assign, raise, sendTo, setup } from 'xstate'
 import type { LinkConfig } from '../src/config/config.ts'
 import { nextDelayMs, type Random } from '../src/link/backoff.ts'
 import { crashed, type LinkFailure } from '../src/link/link-failure.ts'
+import type { Pause } from '../src/link/pause.ts'
 import type { ProbeFact } from '../src/link/probe/link-prober.ts'
 import type { SpeakingFact } from '../src/link/speaking.ts'
 import {
@@ -45,6 +46,8 @@ export type LinkInput = {
   readonly coordinationLost?: boolean
   /** Left out: nothing is known to be wrong. */
   readonly probe?: ProbeFact
+  /** Left out: messages go. */
+  readonly pause?: Pause | undefined
   readonly random: Random
   readonly nowMs: () => number
 }
@@ -62,6 +65,8 @@ export type LinkEvent =
   | { readonly type: 'inbound_changed'; readonly inbound: InboundFact }
   | { readonly type: 'outbox_changed'; readonly outbox: OutboxFact }
   | { readonly type: 'probe_changed'; readonly probe: ProbeFact }
+  /** An operator has paused forwarding, or lets it go on. */
+  | { readonly type: 'pause_changed'; readonly pause: Pause | undefined }
   /** Connected for long, and nothing crosses: the pool begins anew, with the outbox as it is. */
   | { readonly type: 'mute'; readonly failure: LinkFailure }
   /** The machine to itself, for both planes: the peer spoke to us, so that nobody need wait long before speaking to it. */
@@ -122,6 +127,7 @@ export const linkMachine = setup({
       outbox: input.outbox,
       coordinationLost: input.coordinationLost ?? false,
       probe: input.probe ?? { state: 'well' },
+      pause: input.pause,
     }
     return { ...input, speaking, facts, status: statusOf(facts), crashesAtMs: [], delayMs: 0 }
   },
@@ -134,6 +140,9 @@ export const linkMachine = setup({
     ],
     outbox_changed: {
       actions: [{ type: 'noteFacts', params: ({ event }) => ({ outbox: event.outbox }) }, announced()],
+    },
+    pause_changed: {
+      actions: [{ type: 'noteFacts', params: ({ event }) => ({ pause: event.pause }) }, announced()],
     },
     probe_changed: {
       actions: [{ type: 'noteFacts', params: ({ event }) => ({ probe: event.probe }) }, announced()],

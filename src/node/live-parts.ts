@@ -1,5 +1,6 @@
 /** What the live view reads of a node. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { LinksPort } from '../api/links/links-port.ts'
 import type { LinkReading, NodeReading, Readings } from '../api/live/readings.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { LinkGate } from '../link/inbound/link-gate.ts'
@@ -12,9 +13,11 @@ export class NodeReadings implements Readings {
   readonly #broker: Broker
   readonly #links: LinkRuntime
   readonly #gate: LinkGate
+  readonly #statuses: Pick<LinksPort, 'status'>
   readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS })
 
-  constructor(broker: Broker, links: LinkRuntime, gate: LinkGate) {
+  constructor(broker: Broker, links: LinkRuntime, gate: LinkGate, statuses: Pick<LinksPort, 'status'>) {
+    this.#statuses = statuses
     this.#broker = broker
     this.#links = links
     this.#gate = gate
@@ -50,25 +53,26 @@ export class NodeReadings implements Readings {
 
   /** It may be gone since its name was read. */
   #link(name: string): LinkReading | undefined {
-    const status = this.#links.status(name)
+    const state = this.#statuses.status(name)
     const ledger = this.#links.ledger(name)
     const view = this.#links.senderView(name)
-    if (status === undefined || ledger === undefined || view === undefined) return undefined
+    if (state === undefined || ledger === undefined || view === undefined) return undefined
     const inbound = this.#gate.inboundStatus(name)
+    const lately = this.#links.latency(name)?.ack_last_5m
     return {
       name,
-      enable: status.state !== 'stopped',
-      status: status.state,
-      reasons: status.reasons,
+      enable: state.status !== 'stopped',
+      // What it says of itself more often than it changes is told elsewhere.
+      state: { status: state.status, reasons: state.reasons, planes: state.planes, paused: state.paused },
       out: ledger.delivered,
       in: inbound?.messages.accepted ?? 0,
-      bytes_out: 0,
-      bytes_in: 0,
+      bytes_out: this.#links.traffic(name)?.bytes ?? 0,
+      bytes_in: inbound?.bytes ?? 0,
       outbox: view.outbox.messages,
       routes_ours: this.#links.routeCount(name),
       routes_peers: inbound?.routes ?? 0,
-      p50_ms: null,
-      p99_ms: null,
+      p50_ms: lately === undefined || lately.count === 0 ? null : lately.p50_ms,
+      p99_ms: lately === undefined || lately.count === 0 ? null : lately.p99_ms,
     }
   }
 }

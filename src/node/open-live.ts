@@ -5,10 +5,15 @@ import type { ApiPart } from '../api/api-server.ts'
 import { historyApi } from '../api/live/history-api.ts'
 import { History } from '../api/live/history.ts'
 import { LinkChanges } from '../api/live/link-changes.ts'
+import { LinkCalls } from '../api/links/link-calls.ts'
+import type { LinksPort } from '../api/links/links-port.ts'
+import { type LinkOnNode, nodeStatus } from '../api/links/node-status.ts'
+import { outboxApi } from '../api/links/outbox-api.ts'
+import { followPauses, pauseApi, type PauseApiPorts } from '../api/links/pause-api.ts'
 import { liveApi } from '../api/live/live-api.ts'
-import { LiveHub } from '../api/live/live-hub.ts'
+import { LiveHub, type LivePorts } from '../api/live/live-hub.ts'
 import { Tail } from '../api/live/tail.ts'
-import type { MemberCalls } from '../api/member-calls.ts'
+import type { MemberCalls, NodeAnswer } from '../api/member-calls.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { Clock } from '../broker/clock.ts'
 import type { Config } from '../config/config.ts'
@@ -37,13 +42,21 @@ export type NodeForLive = {
   readonly clock: Clock
 }
 
+/** What other parts of the API answer. */
+export type AnswersForLive = {
+  readonly links: LinksPort
+  /** What a GET of this path would answer whoever may look; `undefined` for what is not there. */
+  readonly get: (path: string) => Promise<object | undefined>
+}
+
 /** @param credentials of those who may look */
 export function openLive(
   { broker, links, gate, history: actors, clock, config }: NodeForLive,
   calls: MemberCalls,
   credentials: readonly Credentials[],
+  answers: AnswersForLive,
 ): OpenLive {
-  const readings = new NodeReadings(broker, links, gate)
+  const readings = new NodeReadings(broker, links, gate, answers.links)
   const charts = new History(readings, clock, setImmediate)
   const life = randomInt(1, 2 ** 40)
   const transitions = new Tail<object>(TRANSITIONS_MAX, life)
@@ -56,11 +69,24 @@ export function openLive(
     life,
   )
   const tails = { log: new Tail<object>(LOG_LINES_MAX, life), actors: transitions }
-  const hub = new LiveHub({ calls, clock, changes, tails, subjects: {} })
+  const hub = new LiveHub({ calls, clock, changes, tails, subjects: subjectsOf(answers) })
   const linkNames = (): string[] => config().cluster.links.map(({ name }) => name)
+  const linkCalls = new LinkCalls(calls, answers.links)
+  const pauses: PauseApiPorts = {
+    calls,
+    links,
+    nowMs: () => clock.nowMs(),
+    nodeStatus: async (link) => nodeStatusesOf(await linkCalls.statuses(link), link),
+  }
   charts.start()
+  void followPauses(pauses)
   return {
-    parts: [historyApi(calls, charts, linkNames), liveApi({ hub, clock, links: linkNames, credentials })],
+    parts: [
+      historyApi(calls, charts, linkNames),
+      liveApi({ hub, clock, links: linkNames, credentials }),
+      pauseApi(pauses),
+      outboxApi(calls, links, linkNames, () => clock.nowMs()),
+    ],
     stop: () => {
       stopWatching()
       charts.stop()
@@ -68,4 +94,21 @@ export function openLive(
       readings.stop()
     },
   }
+}
+
+function subjectsOf({ get }: AnswersForLive): LivePorts['subjects'] {
+  return {
+    nodes: () => get('/nodes'),
+    alarms: async () => {
+      const page = await get('/alarms?activated=true&limit=1000')
+      return page !== undefined && 'data' in page && Array.isArray(page.data) ? page.data : undefined
+    },
+    link: (name) => get(`/cluster/links/${encodeURIComponent(name)}/metrics`),
+  }
+}
+
+function nodeStatusesOf(answers: readonly NodeAnswer<Readonly<Record<string, LinkOnNode>>>[], link: string): object[] {
+  return answers.map((answer) =>
+    nodeStatus(answer.type === 'failed' ? answer : { ...answer, result: answer.result[link] }),
+  )
 }

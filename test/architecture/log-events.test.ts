@@ -48,6 +48,9 @@ const ours: Readonly<Record<string, string>> = {
   cluster_link_not_native: 'the same',
   cluster_link_mute: 'EMQX does not look whether anything crosses',
   cluster_link_mute_restart: 'the same',
+  cluster_link_forwarding_paused: 'an operator here may hold messages back',
+  cluster_link_forwarding_resumed: 'the same',
+  cluster_link_outbox_purged: 'the same: he may give them up',
   cluster_link_marks_incomplete: 'EMQX does not know what it has taken before',
   cluster_link_unknown_operation: 'EMQX passes over it without a word',
 }

@@ -36,6 +36,11 @@ export class LocalToken implements Credentials {
     renameSync(draft, this.#file)
   }
 
+  /** The header with which the node asks itself. */
+  get authorization(): string {
+    return `Bearer ${this.#token}`
+  }
+
   remove(): void {
     rmSync(this.#file, { force: true })
   }

@@ -1,6 +1,6 @@
 /** All links of the cluster as they are now, with rates, put together from what its nodes say has changed. */
 import type { LinksSince } from './link-changes.ts'
-import { mergedStatus } from './merged-status.ts'
+import { mergedStatus, nodeStatus } from '../links/node-status.ts'
 import { grown, type LinkReading } from './readings.ts'
 
 /** One link in the live view; a link that is gone has its name and `removed` alone. Rates are per second. */
@@ -133,7 +133,7 @@ function rowOf(name: string, links: readonly (OnNode & { readonly node: string }
   }
   return {
     name,
-    ...mergedStatus(links.map(({ node, reading: { status, reasons } }) => ({ node, status, reasons }))),
+    ...mergedStatus(links.map(({ node, reading: { state } }) => nodeStatus({ node, type: 'ok', result: state }))),
     enable: links.some(({ reading }) => reading.enable),
     out_rate: rate('out'),
     in_rate: rate('in'),

@@ -2,6 +2,7 @@
  * Which links of a node read otherwise than before, for those who ask again and again: of 1,000 links that rest, nothing is said. The
  * links are read when somebody asks, and not twice within a moment, however many ask.
  */
+import { isDeepStrictEqual } from 'node:util'
 import type { LinkReading } from './readings.ts'
 
 export type LinksSince = {
@@ -86,12 +87,11 @@ function sameReading(one: LinkReading, other: LinkReading): boolean {
     one.bytes_out === other.bytes_out &&
     one.bytes_in === other.bytes_in &&
     one.outbox === other.outbox &&
-    one.status === other.status &&
     one.enable === other.enable &&
     one.routes_ours === other.routes_ours &&
     one.routes_peers === other.routes_peers &&
     one.p50_ms === other.p50_ms &&
     one.p99_ms === other.p99_ms &&
-    one.reasons.join('\n') === other.reasons.join('\n')
+    isDeepStrictEqual(one.state, other.state)
   )
 }

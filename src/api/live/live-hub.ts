@@ -30,8 +30,8 @@ export type LivePorts = {
   readonly tails: Readonly<Record<'log' | 'actors', Tail<object>>>
   /** Subjects that are asked for as a whole, and told when they read otherwise. Of those left out nothing is told. */
   readonly subjects: {
-    readonly nodes?: () => Promise<object>
-    readonly alarms?: () => Promise<object>
+    readonly nodes?: () => Promise<object | undefined>
+    readonly alarms?: () => Promise<object | undefined>
     /** `undefined` for one that is gone. */
     readonly link?: (name: string) => Promise<object | undefined>
   }

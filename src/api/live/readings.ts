@@ -1,12 +1,11 @@
 /** What a node reads off its links and itself, again and again: the counts behind the live view and the charts. */
+import type { LinkOnNode } from '../links/node-status.ts'
 
 /** One link as one node has it. Counts only grow, but for a reset of the link's account, after which they begin at 0. */
 export type LinkReading = {
   readonly name: string
   readonly enable: boolean
-  /** `running`, `connecting`, `bootstrapping`, `degraded`, `stopped`, `failed`. */
-  readonly status: string
-  readonly reasons: readonly string[]
+  readonly state: LinkOnNode
   /** Messages that the peer took of us, and that we took of it. */
   readonly out: number
   readonly in: number

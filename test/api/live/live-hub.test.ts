@@ -6,7 +6,7 @@ import type { LinkReading } from '../../../src/api/live/readings.ts'
 import { Tail } from '../../../src/api/live/tail.ts'
 import { MemberCalls, type Members } from '../../../src/api/member-calls.ts'
 import { ManualClock } from '../../link/manual-clock.ts'
-import { linkReading, ReadingsByHand } from './readings-by-hand.ts'
+import { linkReading, linkState, ReadingsByHand } from './readings-by-hand.ts'
 
 /** Nodes that ask each other within this process. */
 class Network {
@@ -158,11 +158,11 @@ test('over several nodes rates are sums, and states that differ are inconsistent
   const { take } = listenTo(a.hub, ['links'])
   await turn(clock, 0)
   assert.equal(take()[0]?.data[0]?.['outbox'], 3)
-  both({ outbox: 1, out: 10 }, { outbox: 2, out: 5, status: 'connecting', reasons: ['no route to host'] })
+  both({ outbox: 1, out: 10 }, { outbox: 2, out: 5, state: linkState('connecting', ['no route to host']) })
   await turn(clock, 1_000)
   const row = take()[0]?.data[0]
   assert.deepEqual([row?.['out_rate'], row?.['status']], [15, 'inconsistent'])
-  assert.deepEqual(row?.['reasons'], ['b: no route to host'])
+  assert.deepEqual(row?.['reasons'], ['the nodes differ: running on a; connecting on b', 'b: no route to host'])
   network.silent.add('b')
   await turn(clock, 1_000)
   const [links, silent] = take()

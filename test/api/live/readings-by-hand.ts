@@ -1,4 +1,5 @@
 /** Readings that a test sets. */
+import type { LinkOnNode } from '../../../src/api/links/node-status.ts'
 import type { LinkReading, NodeReading, Readings } from '../../../src/api/live/readings.ts'
 
 /** A link that rests, but for what is said of it. */
@@ -6,8 +7,7 @@ export function linkReading(name: string, over: Partial<LinkReading> = {}): Link
   return {
     name,
     enable: true,
-    status: 'running',
-    reasons: [],
+    state: linkState('running'),
     out: 0,
     in: 0,
     bytes_out: 0,
@@ -18,6 +18,20 @@ export function linkReading(name: string, over: Partial<LinkReading> = {}): Link
     p50_ms: null,
     p99_ms: null,
     ...over,
+  }
+}
+
+export function linkState(status: LinkOnNode['status'], reasons: readonly string[] = []): LinkOnNode {
+  const up = status === 'running' ? 1 : 0
+  return {
+    status,
+    reasons,
+    planes: {
+      route_sync: { state: 'syncing' },
+      forwarding: { state: up === 1 ? 'up' : 'down', connections: 1, up },
+      inbound: { state: 'live' },
+    },
+    paused: false,
   }
 }
 
