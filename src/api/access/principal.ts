@@ -22,5 +22,9 @@ declare module 'fastify' {
     readonly role?: Role
     /** Whoever comes may call this route. */
     readonly public?: boolean
+    /** API keys may not call this route: it is for people, and for the machine's own command line. */
+    readonly people?: boolean
+    /** Whether calls are written down; without it those that change something, which all do but GET and what a viewer may. */
+    readonly audit?: boolean
   }
 }

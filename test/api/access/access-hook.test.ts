@@ -45,6 +45,6 @@ for (const [when, method, url, who, status] of [
     const headers = who === undefined ? {} : { authorization: who }
     const answer = await (await server).inject({ method, url: `/api/v5${url}`, headers })
     assert.equal(answer.statusCode, status)
-    if (status === 401) assert.equal(answer.json<{ code: string }>().code, 'BAD_API_KEY_OR_SECRET')
+    if (status === 401) assert.equal(answer.json<{ code: string }>().code, 'AUTHORIZATION_HEADER_ERROR')
     if (status === 403) assert.equal(answer.json<{ code: string }>().code, 'UNAUTHORIZED_ROLE')
   })
