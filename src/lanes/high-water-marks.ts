@@ -73,6 +73,11 @@ export class SenderMarks {
     return isSure
   }
 
+  /** The sender says that it never sent anything of this epoch: whatever is on its way later, nobody else has taken it before. */
+  opens(epoch: number): void {
+    if (this.#lanes.every((lane) => lane.epoch !== epoch)) this.#touch(epoch, 0).isSure = true
+  }
+
   /** The batch is taken. */
   take(epoch: number, lane: number, sequence: number, resent: boolean): void {
     const known = this.#touch(epoch, lane)
@@ -118,9 +123,10 @@ export class SenderMarks {
   /** What another node has taken. Of one lane the highest counts. */
   merge(marks: Iterable<LaneMark>): void {
     for (const { epoch, lane, sequence, isSure } of marks) {
+      const isNews = sequence > (this.#lanes[this.#indexOf(epoch, lane)]?.sequence ?? -1)
       const known = this.#touch(epoch, lane)
       if (sequence < known.sequence) continue
-      known.isSure = sequence === known.sequence ? known.isSure && isSure : isSure
+      known.isSure = isSure && (isNews || known.isSure)
       known.sequence = sequence
     }
   }

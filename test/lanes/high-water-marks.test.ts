@@ -64,6 +64,23 @@ test('a lane whose first batches were on their way before is as sure from then o
   assert.equal(other.judge(9, 0, 5, true), 'new')
 })
 
+test('of an epoch that was never used nothing is doubtful, until another node may have had it', () => {
+  const marks = new SenderMarks()
+  marks.opens(9)
+  assert.equal(marks.judge(9, 1, 1, true), 'new')
+  assert.equal(marks.judge(9, 0, 1, true), 'new')
+  const other = new SenderMarks()
+  other.merge(marks.snapshot())
+  assert.equal(other.judge(9, 0, 1, true), 'new')
+  other.take(9, 0, 1, true)
+  marks.merge(other.snapshot())
+  marks.opens(9)
+  assert.equal(marks.judge(9, 0, 1, true), 'duplicate')
+  marks.doubt()
+  marks.opens(9)
+  assert.equal(marks.judge(9, 0, 2, true), 'doubtful')
+})
+
 test('of what two nodes know the higher one counts, and is as sure as who told it', () => {
   const marks = new SenderMarks()
   marks.take(9, 0, 5, false)

@@ -97,6 +97,8 @@ export class Outbox {
   #messagesFree = 0
   #takenMessages: TakenMessages | undefined
 
+  /** A batch with a number of this epoch was handed out. */
+  #hasFlown = false
   #lastId = 0
   readonly #lastSequences: [number, number] = [0, 0]
   /** That of the open batch of the backlog. */
@@ -406,12 +408,22 @@ export class Outbox {
     if (this.#isHeld) return undefined
     if (mayNumber) {
       const batch = this.#first(this.#shelf.again, steadyMs) ?? this.#firstLive(steadyMs)
-      if (batch !== undefined) return this.#shelf.launch(batch)
+      if (batch !== undefined) return this.#launch(batch)
     }
     const qos0 = this.#first(this.#shelf.qos0, steadyMs, this.#openQos0)
     if (qos0 !== undefined) return this.#shelf.launchQos0(qos0)
     const batch = mayNumber && mayDrain ? this.#firstOfBacklog(steadyMs) : undefined
-    return batch === undefined ? undefined : this.#shelf.launch(batch)
+    return batch === undefined ? undefined : this.#launch(batch)
+  }
+
+  #launch(batch: QueuedBatch): OutboxBatch {
+    if (batch.epoch === this.#epoch) this.#hasFlown = true
+    return this.#shelf.launch(batch)
+  }
+
+  /** The epoch of its batches, as long as none was handed out that has a number of it: nobody can have taken any. */
+  get unusedEpoch(): number | undefined {
+    return this.#hasFlown ? undefined : this.#epoch
   }
 
   #firstLive(steadyMs: number): QueuedBatch | undefined {

@@ -58,13 +58,15 @@ export class NativeSpeakers {
     const greeting = decodeGreeting(text)
     const answer = greeting === undefined ? undefined : this.#answerTo(client, greeting)
     if (greeting === undefined || answer === undefined) return undefined
-    const { cluster, node } = greeting
+    const { cluster, node, unusedEpoch } = greeting
     const marks = this.#marksFor(cluster, node)
     const speaker = { id: `${cluster}/${node}`, cluster, node, marks }
     this.#speakers.set(client, speaker)
     const { marks: sharing, log } = this.#ports
     log.info({ link: cluster, node, clientid: client.clientId }, 'cluster_link_native_peer')
-    return sharing === undefined ? answer : this.#whenAsked(sharing, client, speaker, answer)
+    if (sharing !== undefined) return this.#whenAsked(sharing, client, speaker, unusedEpoch, answer)
+    if (unusedEpoch !== undefined) marks.opens(unusedEpoch)
+    return answer
   }
 
   #answerTo(client: LinkClient, greeting: Greeting): string | undefined {
@@ -77,7 +79,6 @@ export class NativeSpeakers {
     return answer === undefined ? undefined : encodeGreeting(answer)
   }
 
-  /** Those of a node that is about to speak, with what an earlier process of ours knew. */
   /** Once, however often it comes. */
   #logUnanswered(greeting: Greeting): void {
     const { cluster, node } = greeting
@@ -87,6 +88,7 @@ export class NativeSpeakers {
     this.#ports.log.warn({ link: cluster, node, reason }, 'cluster_link_not_native')
   }
 
+  /** Those of a node that is about to speak, with what an earlier process of ours knew. */
   #marksFor(cluster: string, node: string): SenderMarks {
     const ofCluster =
       this.#marks.get(cluster) ?? new HighWaterMarks((gone) => this.#ports.keptMarks?.()?.forget(cluster, gone))
@@ -125,6 +127,7 @@ export class NativeSpeakers {
     sharing: MarkSharing,
     client: LinkClient,
     speaker: Speaker,
+    unusedEpoch: number | undefined,
     answer: string,
   ): Promise<string | undefined> {
     const { cluster, node, marks } = speaker
@@ -133,6 +136,8 @@ export class NativeSpeakers {
     // It went, or came to yet another member, or its link is another one now.
     if (this.#speakers.get(client) !== speaker) return undefined
     if (this.#goneBefore.get(marks) !== gone) marks.doubt()
+    // Who is gone can't have taken anything of it, and who is there may know better: a connection opened later was quicker.
+    if (unusedEpoch !== undefined) marks.opens(unusedEpoch)
     marks.merge(theirs)
     if (!isComplete) {
       marks.doubt()

@@ -29,6 +29,8 @@ export type Greeting = {
   readonly node: string
   /** The process of that node, 16 hexadecimal digits. */
   readonly boot: string
+  /** Before batches: of no batch of this epoch is it possible that anybody has taken it. */
+  readonly unusedEpoch?: number | undefined
 }
 
 export type Answer = {
@@ -48,6 +50,7 @@ const greetingSchema = z.object({
   cluster: text,
   node: text,
   boot: text,
+  unusedEpoch: z.int().min(0).optional(),
 })
 const answerSchema = z.object({ version, features: names, node: text, boot: text })
 

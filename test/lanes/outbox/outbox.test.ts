@@ -261,6 +261,18 @@ test('a sweep does little at a time, and says that there is more', () => {
   assert.equal(outbox.nextExpiryMs, 100_000)
 })
 
+test('an epoch is unused until the first batch with a number goes; one of QoS 0 has none', () => {
+  const outbox = outboxOf({}, { epoch: 7 })
+  outbox.connected()
+  accept(outbox, 'a', { qos: 0 })
+  assert.equal(batches(outbox).length, 1)
+  assert.equal(outbox.unusedEpoch, 7)
+  accept(outbox, 'b')
+  assert.equal(outbox.unusedEpoch, 7)
+  assert.equal(outbox.next(0, true)?.epoch, 7)
+  assert.equal(outbox.unusedEpoch, undefined)
+})
+
 test('what flew when the connection went goes again first, in the same order, under the same numbers', () => {
   const outbox = outboxOf({ countMax: 64 })
   outbox.connected()

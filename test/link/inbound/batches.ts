@@ -119,8 +119,9 @@ export class NativeNode {
   }
 
   /** The connection of a node of `cluster` that greets. */
-  async peer(node = 'f1', cluster = 'far', clientId = `${cluster}-${node}`): Promise<Peer> {
-    const properties = { userProperties: { 'isthmus-link': encodeGreeting(greetingOf(cluster, node)) } }
+  async peer(node = 'f1', cluster = 'far', clientId = `${cluster}-${node}`, unusedEpoch?: number): Promise<Peer> {
+    const greeting = encodeGreeting({ ...greetingOf(cluster, node), unusedEpoch })
+    const properties = { userProperties: { 'isthmus-link': greeting } }
     const client = await this.started.client(clientId, 5, { properties })
     const said = client.connack.properties?.userProperties?.['isthmus-link']
     return { client, answer: typeof said === 'string' ? said : undefined }

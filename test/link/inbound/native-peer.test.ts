@@ -468,6 +468,21 @@ test('of a node that does not answer, or is gone, it is counted what may have co
   assert.deepEqual(node.account, { accepted: 5, maybe_duplicate: 2 })
 })
 
+for (const { where, others } of [
+  { where: 'a node that is alone', others: undefined },
+  { where: 'a node of a cluster', others: ['h2'] },
+])
+  test(`what was lost on its way before anything came is not doubtful, if the sender said that it had sent nothing: ${where}`, async (t) => {
+    const marks = others === undefined ? undefined : new Marks(others, () => Promise.resolve([]))
+    const node = await NativeNode.start(t, marks === undefined ? {} : { ports: { marks } })
+    node.gate.linksChanged()
+    await node.peer('f1', 'far', 'c1', 7)
+    const { client } = await node.peer('f1', 'far', 'c2')
+    assert.equal(await bring(client, batchOf({ sequence: 1, isResent: true }, [{ topic: 'a' }])), 0)
+    assert.equal(await bring(client, batchOf({ sequence: 1, epoch: 8, isResent: true }, [{ topic: 'a' }]), 2), 0)
+    assert.deepEqual(node.account, { accepted: 2, maybe_duplicate: 1 })
+  })
+
 for (const { when, silentMs, account } of [
   { when: 'says that it lives is waited for', silentMs: 1_900, account: { accepted: 2, duplicate: 1 } },
   { when: 'is silent is waited for no longer', silentMs: 2_000, account: { accepted: 3, maybe_duplicate: 2 } },

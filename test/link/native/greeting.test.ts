@@ -14,6 +14,8 @@ const ours = ourGreeting('us', 'a1@host', '00ff')
 
 test('a greeting and its answer arrive as they were sent', () => {
   assert.deepEqual(decodeGreeting(encodeGreeting(ours)), ours)
+  const unused = { ...ours, unusedEpoch: 7 }
+  assert.deepEqual(decodeGreeting(encodeGreeting(unused)), unused)
   const answer = answerTo(ours, 'b1@host', '0a')
   assert.ok(answer)
   assert.deepEqual(decodeAnswer(encodeGreeting(answer)), answer)
