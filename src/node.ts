@@ -1,4 +1,5 @@
 /** The composition root: the one place that makes the parts of a node and ties them together. */
+import assert from 'node:assert/strict'
 import { randomBytes, randomInt } from 'node:crypto'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
@@ -55,6 +56,7 @@ import { SysTopics } from './metrics/sys-topics.ts'
 import type { OpenApi } from './node/open-api.ts'
 import { unreadyReasons } from './node/readiness.ts'
 import { NodeAlarms } from './node/watch-alarms.ts'
+import { SharedUsers } from './node/shared-users.ts'
 import { TransitionHistory } from './transitions/transition-history.ts'
 
 export type NodeOptions = {
@@ -320,8 +322,9 @@ export class Node {
     this.#alarms.start()
     try {
       await this.#join()
+      const sharedUsers = await this.#shareUsers()
       // Who waits for the node to serve can ask from now on whether it does.
-      await this.#openApi()
+      await this.#openApi(sharedUsers)
       // First the links: a peer that comes as soon as we listen finds them.
       await this.#restoreLinks()
       await this.#openDebug()
@@ -382,7 +385,7 @@ export class Node {
     this.#log[debug.faults ? 'warn' : 'info']({ ...debug }, 'debug_socket_opened')
   }
 
-  async #openApi(): Promise<void> {
+  async #openApi(sharedUsers: SharedUsers): Promise<void> {
     const { dashboard } = this.#config
     if (dashboard === undefined) return
     const { openApi } = await import('./node/open-api.ts')
@@ -393,6 +396,8 @@ export class Node {
       server: this.#server,
       authorizer: this.#authorizer,
       users: this.#users,
+      sharedUsers,
+      authentication: this.#authentication,
       links: this.#links,
       gate: this.#gate,
       changeLinks: (decide) => this.changeLinks(decide),
@@ -462,6 +467,14 @@ export class Node {
     this.#broker.releaseWills()
     this.#config = { ...this.#config, cluster: { ...this.#config.cluster, links: this.#cluster.links } }
     this.#tellDifferences()
+  }
+
+  /** Those that were made over the API of any member are known before clients come. */
+  #shareUsers(): Promise<SharedUsers> {
+    const store = this.#store
+    assert(store !== undefined, 'users are shared after the store was opened')
+    const [self, table, cluster, clock, log] = [this.#self, this.#users, this.#cluster, this.#clock, this.#log]
+    return SharedUsers.start({ self, table, store, cluster, clock, log })
   }
 
   get #joined(): Cluster {

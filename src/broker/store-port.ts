@@ -9,6 +9,8 @@ export type Table =
   | 'retained'
   | 'wills'
   | 'users'
+  /** Copies of what all members of the cluster share, by the keys of its documents. */
+  | 'shared'
   /** Those of links: `link/durable/`. */
   | 'outbox'
   | 'ledgers'

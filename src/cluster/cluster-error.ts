@@ -9,6 +9,8 @@ export type ClusterErrorCode =
   | 'DATA_DIR_UNUSABLE'
   /** Another node did not answer in time, or is gone. */
   | 'MEMBER_SILENT'
+  /** What is shared has no room for more. */
+  | 'DOCUMENT_FULL'
   /** Another node answered that it can't do what it was asked; the message is its own. */
   | 'MEMBER_REFUSED'
 

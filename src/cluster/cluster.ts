@@ -16,6 +16,7 @@ import { SharedLinksStore } from './config/shared-links-store.ts'
 import type { Coordination, Sender } from './coordination.ts'
 import { CopyFile } from './documents/copy-file.ts'
 import { type DocumentKind, SharedDocument } from './documents/shared-document.ts'
+import { type RecordKind, SharedRecords, type SharedRecordsPorts } from './documents/shared-records.ts'
 import type { MemberDelivery } from './lanes/inbound-lanes.ts'
 import { type MarkWaiter, MarkWaiters } from './lanes/mark-waiters.ts'
 import { MemberLanes } from './lanes/member-lanes.ts'
@@ -260,6 +261,18 @@ export class Cluster {
     document.start()
     this.#stops.push(() => document.stop())
     return document
+  }
+
+  /** Records that all members share; they end with the cluster. Throws `ClusterError` if this member's copies can't be read. */
+  records<Value>(
+    kind: RecordKind<Value>,
+    ports: Pick<SharedRecordsPorts<Value>, 'copyOf' | 'changed'>,
+  ): SharedRecords<Value> {
+    const { coordination, log } = this.#ports
+    const records = new SharedRecords(kind, { coordination, log, ...ports })
+    records.start()
+    this.#stops.push(() => records.stop())
+    return records
   }
 
   // ---- the other nodes as the broker needs them

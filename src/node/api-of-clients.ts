@@ -4,6 +4,7 @@ import { type AuthorizationPort, authorizationTestApi } from '../api/clients/aut
 import { clientsApi } from '../api/clients/clients-api.ts'
 import type { ClientsPort } from '../api/clients/clients-port.ts'
 import { retainedApi } from '../api/clients/retained-api.ts'
+import { type UsersPort, usersApi } from '../api/clients/users-api.ts'
 import { subscriptionsApi } from '../api/clients/subscriptions-api.ts'
 import type { MemberCalls } from '../api/member-calls.ts'
 import { nodesApi } from '../api/nodes/nodes-api.ts'
@@ -28,6 +29,7 @@ export function openClients(node: NodeForApi, calls: MemberCalls): ClientParts {
       subscriptionsApi(calls, clients),
       retainedApi(broker),
       authorizationTestApi(authorizationPort(node)),
+      usersApi(usersPort(node)),
     ],
     stop: () => view.stop(),
   }
@@ -41,6 +43,17 @@ function clientsPort(broker: Broker): ClientsPort {
     },
     known: (session) => knownClient(session, broker),
     kick: (clientId) => kickClient(broker, clientId),
+  }
+}
+
+function usersPort({ users, sharedUsers, authentication }: NodeForApi): UsersPort {
+  return {
+    table: users,
+    get hash() {
+      const { builtIn } = authentication
+      return builtIn === undefined ? undefined : (password: Buffer) => builtIn.hash(password)
+    },
+    change: (userId, decide) => sharedUsers.change(userId, decide),
   }
 }
 
@@ -72,7 +85,7 @@ function authorizationPort({ broker, authorizer, users, config }: NodeForApi): A
 }
 
 /** The authenticator of users of our own, if it is configured and enabled. */
-export function builtInDatabase({ authentication }: Config): BuiltIn | undefined {
+function builtInDatabase({ authentication }: Config): BuiltIn | undefined {
   return authentication.find(
     (one): one is BuiltIn => 'backend' in one && one.backend === 'built_in_database' && one.enable,
   )

@@ -7,6 +7,7 @@ import { dashboardFiles } from '../api/dashboard-files.ts'
 import { MemberCalls } from '../api/member-calls.ts'
 import { statusApi } from '../api/status.ts'
 import type { RuleAuthorizer } from '../broker/access/acl/rule-authorizer.ts'
+import type { Authentication } from '../broker/access/authentication/authentication.ts'
 import type { UserTable } from '../broker/access/authentication/user-table.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { Clock } from '../broker/clock.ts'
@@ -26,6 +27,7 @@ import { openClients } from './api-of-clients.ts'
 import { membersOf } from './members-of.ts'
 import { openLive } from './open-live.ts'
 import { openMonitoring } from './open-monitoring.ts'
+import type { SharedUsers } from './shared-users.ts'
 import type { NodeAlarms } from './watch-alarms.ts'
 
 /** What the API needs of a node. */
@@ -38,6 +40,8 @@ export type NodeForApi = {
   readonly server: Server
   readonly authorizer: RuleAuthorizer
   readonly users: UserTable
+  readonly sharedUsers: SharedUsers
+  readonly authentication: Authentication
   readonly links: LinkRuntime
   readonly gate: LinkGate
   /** See `Node.changeLinks`. */

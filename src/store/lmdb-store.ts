@@ -15,6 +15,7 @@ const TABLES: readonly Table[] = [
   'retained',
   'wills',
   'users',
+  'shared',
   'outbox',
   'ledgers',
   'routes',

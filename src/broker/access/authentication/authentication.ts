@@ -90,6 +90,11 @@ export class Authentication implements Authenticator {
       this.#ports.log.warn({ authenticators: config.authentication.length }, 'authentication_lets_nobody_in')
   }
 
+  /** The built-in database, while it is configured and enabled. */
+  get builtIn(): Pick<BuiltIn, 'hash'> | undefined {
+    return this.#members.map(({ member }) => member).find((member) => member instanceof BuiltIn)
+  }
+
   stop(): void {
     this.#isStopped = true
     for (const { member } of this.#members) member.stop()

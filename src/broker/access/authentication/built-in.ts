@@ -81,7 +81,7 @@ export class BuiltIn implements ChainMember {
       const { line, message } = result.problems[0]!
       throw new TypeError(`${file}:${line}: ${message}`)
     }
-    const fresh = result.users.filter(({ user_id }) => users.get(user_id) === undefined)
+    const fresh = result.users.filter(({ user_id }) => !users.isTaken(user_id))
     for (let at = 0; at < fresh.length; at += BOOTSTRAP_BATCH) {
       await users.add(await Promise.all(fresh.slice(at, at + BOOTSTRAP_BATCH).map((user) => this.#hashed(user))))
     }
@@ -96,6 +96,11 @@ export class BuiltIn implements ChainMember {
     const { user_id, is_superuser } = user
     if (user.type === 'hash') return { user_id, is_superuser, password_hash: user.password_hash, salt: user.salt }
     return { user_id, is_superuser, ...(await this.#hash.hash(Buffer.from(user.password))) }
+  }
+
+  /** As this authenticator keeps it. Rejects for a password that its algorithm can't keep. */
+  hash(password: Buffer): Promise<HashedPassword> {
+    return this.#hash.hash(password)
   }
 
   /** The thread of bcrypt and the gate belong to the node: other members use them, too. */
