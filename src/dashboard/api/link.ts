@@ -69,6 +69,9 @@ export type LinkRow = {
   /** Messages that wait. */
   readonly outbox: number
   readonly routes: { readonly ours: number; readonly peers: number }
+  /** From the sending of a batch to its acknowledgement, lately. */
+  readonly p50_ms: number | null
+  readonly p99_ms: number | null
 }
 
 /** What the live list says: a link as it is now, or that it is gone. */

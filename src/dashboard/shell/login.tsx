@@ -45,7 +45,7 @@ export function Login() {
           {busy ? 'Logging in …' : 'Log in'}
         </button>
         <p class="hint">
-          No password yet? The node printed one for <code>admin</code> when it started for the first time.
+          No password yet? The node wrote one for <code>admin</code> into its log when it started for the first time.
         </p>
       </form>
     </main>

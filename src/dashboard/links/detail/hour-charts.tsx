@@ -1,31 +1,27 @@
 /** The last hour, from the node's own memory, and on from there as it happens. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import type { History, HistorySeries, Metrics } from '../../api/link-metrics.ts'
+import type { LinkRow } from '../../api/link.ts'
+import type { History, HistorySeries } from '../../api/link-metrics.ts'
 import { Chart, type ChartProps } from '../../controls/chart.tsx'
 import { Reading } from '../../controls/empty.tsx'
 import { bytes, compact, duration } from '../../format/number.ts'
+import { liveState } from '../../live/live-stream.ts'
 import { useResource } from '../../live/use-resource.ts'
 import { linkApi } from '../link-api.ts'
-import type { Rates } from './use-link-metrics.ts'
 
 const HOUR_MS = 3_600_000
 
-type Point = Readonly<Record<HistorySeries, number | null>>
+type Point = Readonly<Record<HistorySeries, number | null>> & { readonly at: number }
 type Columns = { readonly [Name in HistorySeries]: readonly (number | null)[] }
 
-export type HourChartsProps = {
-  readonly name: string
-  readonly metrics: Metrics
-  readonly rates: Rates | undefined
-  readonly atMs: number
-}
+export type HourChartsProps = { readonly name: string; readonly row: LinkRow | undefined }
 
-export function HourCharts({ name, metrics, rates, atMs }: HourChartsProps) {
+export function HourCharts({ name, row }: HourChartsProps) {
   const { value, fault, reload } = useResource(
     (signal) => linkApi.read<History>(name, 'history?seconds=3600', signal),
     [name],
   )
-  const points = usePoints(value, metrics, rates, atMs)
+  const points = usePoints(value, row)
   const columns = useMemo(() => joined(value, points), [value, points])
   const charts = useMemo(() => (columns === undefined ? [] : chartsOf(columns)), [columns])
   if (columns === undefined) return <Reading fault={fault} onRetry={reload} />
@@ -79,35 +75,27 @@ function chartsOf(columns: Columns): readonly ChartProps[] {
   ]
 }
 
-/** A point for each interval of the history that has passed since it was read. */
-function usePoints(
-  history: History | undefined,
-  metrics: Metrics,
-  rates: Rates | undefined,
-  atMs: number,
-): readonly Point[] {
+/** A point for each interval of the history that has passed since it was read. None while the node is away: there the line is broken. */
+function usePoints(history: History | undefined, row: LinkRow | undefined): readonly Point[] {
   const [points, setPoints] = useState<readonly Point[]>([])
-  const nextMs = useRef(0)
+  const current = useRef(row)
+  current.current = row
   useEffect(() => {
-    nextMs.current = (history?.series.at.at(-1) ?? 0) + (history?.interval_ms ?? 0)
     setPoints([])
+    if (history === undefined) return undefined
+    const timer = setInterval(() => {
+      if (current.current === undefined || liveState.value !== 'open') return
+      const point = pointOf(current.current, Date.now())
+      setPoints((points) => [...points.filter(({ at }) => at > point.at - HOUR_MS), point])
+    }, history.interval_ms)
+    return () => clearInterval(timer)
   }, [history])
-  useEffect(() => {
-    if (history === undefined || rates === undefined || atMs < nextMs.current) return
-    nextMs.current = atMs + history.interval_ms
-    const point: Point = {
-      at: atMs,
-      out: rates.out,
-      in: rates.in,
-      bytes_out: rates.bytesOut,
-      bytes_in: rates.bytesIn,
-      outbox: metrics.outbox.messages,
-      p50_ms: metrics.latency.ack?.p50_ms ?? null,
-      p99_ms: metrics.latency.ack?.p99_ms ?? null,
-    }
-    setPoints((points) => [...points.filter(({ at }) => (at ?? 0) > atMs - HOUR_MS), point])
-  }, [history, metrics, rates, atMs])
   return points
+}
+
+function pointOf(row: LinkRow, at: number): Point {
+  const { out_rate, in_rate, bytes_out_rate, bytes_in_rate, outbox, p50_ms, p99_ms } = row
+  return { at, out: out_rate, in: in_rate, bytes_out: bytes_out_rate, bytes_in: bytes_in_rate, outbox, p50_ms, p99_ms }
 }
 
 function joined(history: History | undefined, points: readonly Point[]): Columns | undefined {

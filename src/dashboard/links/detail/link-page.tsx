@@ -1,5 +1,6 @@
 /** One link: its head, and a tab for each thing that one wants to know of it. */
-import type { Link, LinkRowChange } from '../../api/link.ts'
+import { useState } from 'preact/hooks'
+import type { Link, LinkRow, LinkRowChange } from '../../api/link.ts'
 import { settingsOf } from '../../api/link.ts'
 import { Empty, Reading } from '../../controls/empty.tsx'
 import { tell } from '../../controls/notice.ts'
@@ -29,11 +30,14 @@ const TABS = [
 
 export function LinkPage({ name, tab }: { readonly name: string; readonly tab: string }) {
   const { value: link, fault, reload } = useResource((signal) => linkApi.get(name, signal), [name])
+  const [row, setRow] = useState<LinkRow | undefined>()
   // Whatever changes in how it is, or in what it is set to, is read anew with all the reasons.
   const known = link === undefined ? '' : stateOf(link)
   useLive<readonly LinkRowChange[]>('links', 'links', (changes) => {
     const change = changes.find((change) => change.name === name)
-    if (change !== undefined && ('removed' in change || stateOf(change) !== known)) reload()
+    if (change === undefined) return
+    if (!('removed' in change)) setRow(change)
+    if ('removed' in change || stateOf(change) !== known) reload()
   })
 
   if (fault === 'Cluster link not found') return <Gone name={name} />
@@ -46,16 +50,23 @@ export function LinkPage({ name, tab }: { readonly name: string; readonly tab: s
         current={tab}
         tabs={TABS.map(([part, title]) => ({ name: part, title, href: linkHash(name, part) }))}
       />
-      <Part link={link} tab={tab} onChanged={reload} />
+      <Part link={link} row={row} tab={tab} onChanged={reload} />
     </section>
   )
 }
 
-function Part({ link, tab, onChanged }: { readonly link: Link; readonly tab: string; readonly onChanged: () => void }) {
+type PartProps = {
+  readonly link: Link
+  readonly row: LinkRow | undefined
+  readonly tab: string
+  readonly onChanged: () => void
+}
+
+function Part({ link, row, tab, onChanged }: PartProps) {
   const { name } = link
   switch (tab) {
     case 'overview':
-      return <Overview link={link} />
+      return <Overview link={link} row={row} />
     case 'routes':
       return <RoutesTab name={name} />
     case 'outbox':

@@ -46,6 +46,9 @@ export function NodeTable({ link, nodes }: NodeTableProps) {
 
 function NodeRow({ status, numbers }: { readonly status: NodeStatus; readonly numbers: NodeMetrics | undefined }) {
   const { node, planes, reasons = [], error, paused } = status
+  // What a plane says stands with the plane.
+  const said = [planes?.route_sync.reason, planes?.forwarding.reason, planes?.inbound.reason]
+  const others = reasons.filter((reason) => !said.includes(reason))
   const metrics = numbers !== undefined && 'metrics' in numbers ? numbers.metrics : undefined
   if (error !== undefined) {
     return (
@@ -63,7 +66,7 @@ function NodeRow({ status, numbers }: { readonly status: NodeStatus; readonly nu
       <td>
         <StatusBadge status={status.status} />
         {paused === true && <Badge tone="warn" text="paused" />}
-        {reasons.length > 0 && <p class="reason">{reasons.join('; ')}</p>}
+        {others.length > 0 && <p class="reason">{others.join('; ')}</p>}
       </td>
       <td>
         <PlaneState plane={planes?.route_sync} />

@@ -1,54 +1,61 @@
 /** How a link does: now, in the last hour, on each node. */
-import type { Link } from '../../api/link.ts'
+import type { Link, LinkRow } from '../../api/link.ts'
 import type { Metrics } from '../../api/link-metrics.ts'
 import { Reading } from '../../controls/empty.tsx'
 import { Stat } from '../../controls/stat.tsx'
 import { ago, bytes, compact, count, duration } from '../../format/number.ts'
+import { useNow } from '../../live/use-now.ts'
 import { HourCharts } from './hour-charts.tsx'
 import { InLedgerBar, OutLedgerBar } from './ledgers.tsx'
 import { NodeTable } from './node-table.tsx'
-import { useLinkMetrics, type Rates } from './use-link-metrics.ts'
+import { useLinkMetrics } from './use-link-metrics.ts'
 
-export function Overview({ link }: { readonly link: Link }) {
-  const { all, rates, atMs, fault, reload } = useLinkMetrics(link.name)
-  if (all === undefined) return <Reading fault={fault} onRetry={reload} />
-  const { metrics } = all
+type OverviewProps = {
+  readonly link: Link
+  /** As the live list has it: with rates. `undefined` until it was told. */
+  readonly row: LinkRow | undefined
+}
+
+export function Overview({ link, row }: OverviewProps) {
+  const { value, fault, reload } = useLinkMetrics(link.name)
+  if (value === undefined) return <Reading fault={fault} onRetry={reload} />
+  const { metrics, node_metrics: nodes } = value
   return (
     <div class="overview">
-      <Numbers metrics={metrics} rates={rates} nowMs={atMs} />
+      <Numbers metrics={metrics} row={row} />
       <div class="halves">
         <OutLedgerBar ledger={metrics.ledger} />
         <InLedgerBar ledger={metrics.inbound} />
       </div>
-      <HourCharts name={link.name} metrics={metrics} rates={rates} atMs={atMs} />
-      <NodeTable link={link} nodes={all.node_metrics} />
+      <HourCharts name={link.name} row={row} />
+      <NodeTable link={link} nodes={nodes} />
     </div>
   )
 }
 
-type NumbersProps = { readonly metrics: Metrics; readonly rates: Rates | undefined; readonly nowMs: number }
+type NumbersProps = { readonly metrics: Metrics; readonly row: LinkRow | undefined }
 
-function Numbers({ metrics, rates, nowMs }: NumbersProps) {
+function Numbers({ metrics, row }: NumbersProps) {
+  const nowMs = useNow()
   const { outbox, routes, latency, probe } = metrics
+  const ack = latency.ack === null || latency.ack.count === 0 ? undefined : latency.ack
   return (
     <div class="stats">
-      <Stat title="Out" value={rateOf(rates?.out)} unit="/s" tone="out">
-        {rates === undefined ? '' : `${bytes(rates.bytesOut)}/s`}
+      <Stat title="Out" value={row === undefined ? '–' : compact(row.out_rate)} unit="/s" tone="out">
+        {row === undefined ? '' : `${bytes(row.bytes_out_rate)}/s`}
       </Stat>
-      <Stat title="In" value={rateOf(rates?.in)} unit="/s" tone="in">
-        {rates === undefined ? '' : `${bytes(rates.bytesIn)}/s`}
+      <Stat title="In" value={row === undefined ? '–' : compact(row.in_rate)} unit="/s" tone="in">
+        {row === undefined ? '' : `${bytes(row.bytes_in_rate)}/s`}
       </Stat>
       <Stat title="Outbox" value={compact(outbox.messages)} warn={outbox.above_mark}>
         {outbox.messages === 0
           ? 'nothing waits'
           : `${bytes(outbox.bytes)}${outbox.oldest_ms === null ? '' : `, since ${duration(outbox.oldest_ms)}`}`}
       </Stat>
-      <Stat title="Acknowledged in" value={latency.ack === null ? '–' : duration(latency.ack.p50_ms)}>
-        {latency.ack === null
-          ? 'nothing crossed lately'
-          : `p90 ${duration(latency.ack.p90_ms)}, p99 ${duration(latency.ack.p99_ms)}`}
+      <Stat title="Acknowledged in" value={ack === undefined ? '–' : duration(ack.p50_ms)}>
+        {ack === undefined ? 'nothing crossed yet' : `p90 ${duration(ack.p90_ms)}, p99 ${duration(ack.p99_ms)}`}
       </Stat>
-      <Stat title="Probe, there and back" value={roundTrip(probe)} warn={typeof probe?.mute_since === 'string'}>
+      <Stat title="Probe, there and back" value={roundTrip(probe)} warn={isMute(probe)}>
         {probeWords(probe, nowMs)}
       </Stat>
       <Stat title="Routes" value={count(routes.peers)}>
@@ -58,8 +65,8 @@ function Numbers({ metrics, rates, nowMs }: NumbersProps) {
   )
 }
 
-function rateOf(rate: number | undefined): string {
-  return rate === undefined ? '–' : compact(rate)
+function isMute(probe: Metrics['probe']): boolean {
+  return probe !== undefined && probe.mute_since !== null
 }
 
 function roundTrip(probe: Metrics['probe']): string {
