@@ -35,6 +35,7 @@ import { FromLinks } from './from-links.ts'
 import { FromMembers } from './members/from-members.ts'
 import { deletionVersion } from './members/retained-version.ts'
 import { Spread } from './members/spread.ts'
+import type { PublishTap } from './publish-tap.ts'
 import { Interest } from './sessions/interest.ts'
 import { Passing } from './sessions/passing.ts'
 import { RetainPolicy } from './limits/retain-policy.ts'
@@ -108,6 +109,7 @@ export class Broker implements BrokerPort, OwnRetained {
    * set where other nodes or clusters have the same messages.
    */
   isVersioning = false
+  tap: PublishTap | undefined
   /** What goes to disk, and what has to wait for that. */
   readonly journal: Journal
   /** What publishers wait for besides: that links have their messages safe, or room again. */
@@ -218,6 +220,7 @@ export class Broker implements BrokerPort, OwnRetained {
         return 0
       }
     }
+    if (this.tap !== undefined && passing.origin === undefined) this.tap.passed(passing.topic, passing.byteLength)
     const isSpread = nodes.length > 0 || isForAll
     const isOffered = sinks.length > 0 && passing.origin === undefined
     // A single receiver may have them patched in place, but not those of which a link may have taken no copy yet.

@@ -5,6 +5,8 @@ import type { ApiPart } from '../api/api-server.ts'
 import { historyApi } from '../api/live/history-api.ts'
 import { History } from '../api/live/history.ts'
 import { LinkChanges } from '../api/live/link-changes.ts'
+import { dryRunApi } from '../api/links/dry-run-api.ts'
+import { DryRuns } from '../api/links/dry-run.ts'
 import { LinkCalls } from '../api/links/link-calls.ts'
 import type { LinksPort } from '../api/links/links-port.ts'
 import { type LinkOnNode, nodeStatus } from '../api/links/node-status.ts'
@@ -78,6 +80,7 @@ export function openLive(
     nowMs: () => clock.nowMs(),
     nodeStatus: async (link) => nodeStatusesOf(await linkCalls.statuses(link), link),
   }
+  const dryRuns = new DryRuns(broker, clock, () => randomInt(2 ** 32))
   charts.start()
   void followPauses(pauses)
   return {
@@ -86,9 +89,11 @@ export function openLive(
       liveApi({ hub, clock, links: linkNames, credentials }),
       pauseApi(pauses),
       outboxApi(calls, links, linkNames, () => clock.nowMs()),
+      dryRunApi(calls, dryRuns, linkNames),
     ],
     stop: () => {
       stopWatching()
+      dryRuns.stop()
       charts.stop()
       hub.stop()
       readings.stop()
