@@ -35,6 +35,11 @@ export class ManualClock implements LinkClock {
     return { cancel: () => void this.#pending.delete(pending) }
   }
 
+  /** Time passes, and nothing that falls due fires yet: as if the process stood still. */
+  stall(ms: number): void {
+    this.#nowMs += ms
+  }
+
   advance(ms: number): void {
     const untilMs = this.#nowMs + ms
     for (;;) {
@@ -43,7 +48,7 @@ export class ManualClock implements LinkClock {
         .toSorted((one, other) => one.atMs - other.atMs || one.order - other.order)[0]
       if (next === undefined) break
       this.#pending.delete(next)
-      this.#nowMs = next.atMs
+      this.#nowMs = Math.max(this.#nowMs, next.atMs)
       next.call()
     }
     this.#nowMs = untilMs

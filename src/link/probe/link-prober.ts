@@ -162,7 +162,7 @@ export class LinkProber {
     this.#ackLatency.record(tookMs)
     this.#ackWindow.record(tookMs, nowMs)
     this.#lastCrossedMs = nowMs
-    this.#acks.heard(nowMs)
+    this.#heardAck(nowMs)
     const flight = this.#flight
     // It comes behind others that cross: that it is late is no silence.
     if (flight !== undefined && flight.way.type === 'frame' && !flight.isAcknowledged) this.#answers.heard(nowMs)
@@ -326,8 +326,18 @@ export class LinkProber {
     const nowMs = this.#ports.clock.steadyMs()
     flight.isAcknowledged = true
     this.#lastCrossedMs = nowMs
-    this.#acks.heard(nowMs)
+    this.#heardAck(nowMs)
     if (this.#fact !== well) this.#look()
+  }
+
+  /** What ends a silence of both speaks for both: the other one is a moment behind, and counts from here. */
+  #heardAck(nowMs: number): void {
+    if (this.#isQuiet(this.#acks, nowMs)) this.#answers.heard(nowMs)
+    this.#acks.heard(nowMs)
+  }
+
+  #isQuiet(silence: Silence, nowMs: number): boolean {
+    return silence.ms(nowMs) > (this.#ports.terms?.intervalMs ?? 0)
   }
 
   #pinged(flight: Flight, isAnswered: boolean): void {
@@ -350,6 +360,7 @@ export class LinkProber {
     this.#lastRoundTripMs = tookMs
     this.#roundTrip.record(tookMs)
     this.#roundTripWindow.record(tookMs, nowMs)
+    if (this.#isQuiet(this.#answers, nowMs)) this.#acks.heard(nowMs)
     this.#answers.heard(nowMs)
     // One that was answered before it was acknowledged leaves it open whether it will be.
     if (flight.way.type === 'frame' && !flight.isAcknowledged) this.#acks.awaits(flight.sentMs ?? flight.dueMs)

@@ -11,6 +11,12 @@ export type CuttingRelay = {
   readonly cuts: number
   /** Lets so many bytes more pass in all, and then ends every connection. */
   cutAfter(bytes: number): void
+  /**
+   * What comes from one end of the connections that there are, or from both, goes nowhere from now on, though they stay open. Those that
+   * come later are well.
+   * @param which of them: those whose first bytes hold this text, such as a ClientID
+   */
+  deaden(from: 'target' | 'both', which: string): void
   /** Refuses new connections until it is called with `true`, and cuts those that there are. */
   open(isOpen: boolean): void
   close(): Promise<void>
@@ -18,6 +24,9 @@ export type CuttingRelay = {
 
 export async function startCuttingRelay(target: () => number): Promise<CuttingRelay> {
   const pairs = new Set<readonly [Socket, Socket]>()
+  /** What each connection began with. */
+  const hellos = new WeakMap<Socket, string>()
+  const dead = new WeakSet<Socket>()
   let left = Number.POSITIVE_INFINITY
   let isOpen = true
   let bytes = 0
@@ -34,6 +43,8 @@ export async function startCuttingRelay(target: () => number): Promise<CuttingRe
   }
   const pass = (from: Socket, to: Socket): void => {
     from.on('data', (chunk: Buffer) => {
+      if (!hellos.has(from)) hellos.set(from, chunk.toString('latin1'))
+      if (dead.has(from)) return
       const part = chunk.length > left ? chunk.subarray(0, left) : chunk
       bytes += part.length
       left -= part.length
@@ -66,6 +77,13 @@ export async function startCuttingRelay(target: () => number): Promise<CuttingRe
     },
     cutAfter: (count) => {
       left = count
+    },
+    deaden: (from, which) => {
+      for (const [near, far] of pairs) {
+        if (hellos.get(near)?.includes(which) !== true) continue
+        dead.add(far)
+        if (from === 'both') dead.add(near)
+      }
     },
     open: (yes) => {
       isOpen = yes
