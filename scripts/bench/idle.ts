@@ -19,8 +19,9 @@ const BUDGET = 12 * KIB
 const AT_ONCE = 100
 /** Connections made before the first reading: what the first ones bring into memory they bring for all. */
 const WARMUP_SHARE = 0.02
-/** How long a process may take to become quiet, milliseconds. */
-const SETTLE_MS = 3000
+/** How long a process may take to become quiet, milliseconds: at most, and for each connection that it was given. */
+const SETTLE_MS_MAX = 3000
+const SETTLE_MS_EACH = 3
 
 /** Lets a signal ask our process for a collection. */
 const COLLECTS = [
@@ -48,12 +49,13 @@ type Figures = { readonly resident: number; readonly collected: number }
 async function measureIdle(connections: number, peer: Peer, collects: boolean): Promise<Figures> {
   const sockets: Socket[] = []
   const pid = peer.pids[0]!
+  const settleMs = Math.min(SETTLE_MS_MAX, connections * SETTLE_MS_EACH)
   try {
     const before = Math.ceil(connections * WARMUP_SHARE)
     await open(sockets, before, peer.publishPort)
-    const first = await read(pid, collects)
+    const first = await read(pid, collects, settleMs)
     await open(sockets, connections, peer.publishPort)
-    const last = await read(pid, collects)
+    const last = await read(pid, collects, settleMs)
     const each = (what: keyof Figures): number => (last[what] - first[what]) / (connections - before)
     return { resident: each('resident'), collected: each('collected') }
   } finally {
@@ -62,12 +64,12 @@ async function measureIdle(connections: number, peer: Peer, collects: boolean): 
   }
 }
 
-async function read(pid: number, collects: boolean): Promise<Figures> {
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
+async function read(pid: number, collects: boolean, settleMs: number): Promise<Figures> {
+  await new Promise((resolve) => setTimeout(resolve, settleMs))
   const resident = residentBytes(pid)
   if (!collects) return { resident, collected: resident }
   process.kill(pid, 'SIGUSR2')
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
+  await new Promise((resolve) => setTimeout(resolve, settleMs))
   return { resident, collected: residentBytes(pid) }
 }
 
