@@ -240,6 +240,11 @@ export class LinkRuntime implements ProbedLinks {
     return this.#links.get(peer)?.shell.routeCount ?? 0
   }
 
+  /** Those routes; empty on a node that does not tell them. What comes or goes meanwhile may be among them or not. */
+  routesOf(peer: string): Iterable<string> | undefined {
+    return this.#links.get(peer)?.shell.routes
+  }
+
   /** What the peer does to us, as the accepting side sees it. */
   setInbound(peer: string, inbound: InboundFact): void {
     const standing = this.#links.get(peer)

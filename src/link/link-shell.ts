@@ -146,6 +146,10 @@ export class LinkShell {
     return this.#life?.source.size ?? 0
   }
 
+  get routes(): Iterable<string> {
+    return this.#life?.source.routes() ?? []
+  }
+
   /** Takes part in the contest for who speaks to the peer. To be called before the link's actor starts. */
   contest(): void {
     this.#claim.contest()

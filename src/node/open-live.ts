@@ -4,6 +4,8 @@ import type { Credentials } from '../api/access/access-hook.ts'
 import type { ApiPart } from '../api/api-server.ts'
 import { historyApi } from '../api/live/history-api.ts'
 import { History } from '../api/live/history.ts'
+import { progressApi } from '../api/links/progress-api.ts'
+import { routesApi } from '../api/links/routes-api.ts'
 import { LinkChanges } from '../api/live/link-changes.ts'
 import { dryRunApi } from '../api/links/dry-run-api.ts'
 import { DryRuns } from '../api/links/dry-run.ts'
@@ -22,6 +24,7 @@ import type { Config } from '../config/config.ts'
 import type { LinkGate } from '../link/inbound/link-gate.ts'
 import type { LinkRuntime } from '../link/link-runtime.ts'
 import type { TransitionHistory } from '../transitions/transition-history.ts'
+import { LinkProgress, routesOf } from './link-views.ts'
 import { NodeReadings } from './live-parts.ts'
 
 /** Transitions of actors that are remembered for those who watch. */
@@ -81,6 +84,8 @@ export function openLive(
     nodeStatus: async (link) => nodeStatusesOf(await linkCalls.statuses(link), link),
   }
   const dryRuns = new DryRuns(broker, clock, () => randomInt(2 ** 32))
+  const progress = new LinkProgress(links, clock)
+  progress.start()
   charts.start()
   void followPauses(pauses)
   return {
@@ -90,9 +95,12 @@ export function openLive(
       pauseApi(pauses),
       outboxApi(calls, links, linkNames, () => clock.nowMs()),
       dryRunApi(calls, dryRuns, linkNames),
+      routesApi(calls, routesOf(links, gate), { steadyMs: () => clock.steadyMs(), defer: setImmediate }, linkNames),
+      progressApi(calls, (link) => progress.of(link), linkNames),
     ],
     stop: () => {
       stopWatching()
+      progress.stop()
       dryRuns.stop()
       charts.stop()
       hub.stop()

@@ -353,6 +353,11 @@ export class InboundPeer {
     }
   }
 
+  /** What it wants, each filter once. */
+  filters(): Iterable<string> {
+    return this.#replica.filters()
+  }
+
   #landedElsewhere(): void {
     this.#admissions += 1
     this.#farewell = undefined

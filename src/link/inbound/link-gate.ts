@@ -128,6 +128,11 @@ export class LinkGate implements LinkInlet {
     return this.#peers.of(peer)?.status()
   }
 
+  /** The filters that the peer wants, each once. What comes or goes meanwhile may be among them or not. */
+  routesOf(peer: string): Iterable<string> {
+    return this.#peers.of(peer)?.filters() ?? []
+  }
+
   /** The same in the words of the link's status. */
   inboundFact(peer: string): InboundFact {
     const status = this.inboundStatus(peer)

@@ -68,7 +68,14 @@ type LinkAnswer = { status: string; reasons: string[]; node_status: { node: stri
 
 for (const dialect of ['native', 'emqx'] as const)
   test(`${dialect}: what is held back waits, is seen without payloads, crosses when it may, and can be given up`, async (t) => {
-    const { us, publisher, received } = await pair(t, dialect)
+    const { us, eu, publisher, received } = await pair(t, dialect)
+    for (const [node, link, direction] of [
+      [us, 'eu', 'peers'],
+      [eu, 'us', 'ours'],
+    ] as const) {
+      const { body } = await node.ask<{ data: object[] }>(`/cluster/links/${link}/routes?direction=${direction}`)
+      assert.deepEqual(body.data, [{ filter: 'to/eu/#' }])
+    }
     const paused = await us.ask<LinkAnswer>('/cluster/links/eu/pause', { method: 'POST' })
     assert.deepEqual(
       [paused.status, paused.body.node_status.map(({ node, paused: isPaused }) => [node, isPaused])],
