@@ -276,7 +276,10 @@ function aboutOne(
   answers: readonly NodeAnswer<Readonly<Record<string, LinkOnNode>>>[],
   name: string,
 ): NodeAnswer<LinkOnNode | undefined>[] {
-  return answers.map((answer) => (answer.type === 'failed' ? answer : { ...answer, result: answer.result[name] }))
+  return answers.map((answer) => {
+    if (answer.type === 'failed') return answer
+    return { ...answer, result: Object.hasOwn(answer.result, name) ? answer.result[name] : undefined }
+  })
 }
 
 function refusalOf({ code, message }: ClusterError): ApiError {

@@ -39,7 +39,7 @@ function isSection(value: unknown): value is Record<string, unknown> {
 
 function words(key: string, value: unknown): string {
   if (value === undefined) return 'not set'
-  if (SECRET.test(key)) return '******'
+  if (SECRET.test(key) || (typeof value === 'string' && value.includes('PRIVATE KEY-----'))) return '******'
   if (value === Number.POSITIVE_INFINITY) return 'infinity'
   return JSON.stringify(value)
 }

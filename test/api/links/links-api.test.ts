@@ -398,6 +398,13 @@ test('counts begin anew on all nodes, or it is told where not', async () => {
   has(await ask('PUT', '/cluster/links/link/eu-west/metrics/reset'), 500, { code: 'INTERNAL_ERROR', nodes: ['n2'] })
 })
 
+test('a name may be one that objects have of their own', async () => {
+  const { nodes: all, ask } = await nodes('n1', 'n2')
+  await ask('POST', '/cluster/links', { ...link, name: 'constructor' })
+  all[1]!.node.status = () => undefined
+  has(await ask('GET', '/cluster/links/constructor'), 200, { status: 'inconsistent' })
+})
+
 test('a name may be as long as a cluster’s', async () => {
   const { ask } = await nodes('n1')
   const name = 'x'.repeat(254)

@@ -25,6 +25,12 @@ for (const { when, file, shared, expected } of [
     expected: [{ key: 'cluster.links.eu.password', file: '******', shared: '******' }],
   },
   {
+    when: 'a private key beside a certificate, which is not shown',
+    file: links({ ssl: { certfile: '-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----' } }),
+    shared: links({}),
+    expected: [{ key: 'cluster.links.eu.ssl.certfile', file: '******', shared: 'not set' }],
+  },
+  {
     when: 'a link that one side lacks',
     file: links({ name: 'b' }),
     shared: links({ name: 'a', server: '10.0.0.1:1883' }),

@@ -25,6 +25,8 @@ async function has(asked: ReturnType<Ask>, status: number, body: object): Promis
   assertHolds(answer.body, body)
 }
 
+const portOf = (address: string) => Number(address.split(':').at(-1))
+
 /** Resolves when the answer has it. */
 function becomes(ask: Ask, path: string, body: object): Promise<void> {
   return eventually(JSON.stringify(body), () => has(ask(path), 200, body))
@@ -62,8 +64,10 @@ test('a link that is made over the API carries messages, is changed, switched of
   await becomes(a.ask, '/cluster/links/cl-b', running)
   await becomes(b.ask, '/cluster/links/cl-a', { status: 'running' })
 
-  const port = (address: string) => Number(address.split(':').at(-1))
-  const [publisher, subscriber] = await Promise.all([connectClient(t, port(a.mqtt)), connectClient(t, port(b.mqtt))])
+  const [publisher, subscriber] = await Promise.all([
+    connectClient(t, portOf(a.mqtt)),
+    connectClient(t, portOf(b.mqtt)),
+  ])
   const arrived: string[] = []
   subscriber.on('message', (_topic, payload) => void arrived.push(payload.toString()))
   await subscriber.subscribeAsync(['t/x', 'u/x'], { qos: 1 })
