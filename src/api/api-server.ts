@@ -17,6 +17,7 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
+import { ClusterError } from '../cluster/cluster-error.ts'
 import { ApiError, type ApiErrorCode } from './api-error.ts'
 
 export type ApiApp = FastifyInstance<
@@ -31,6 +32,8 @@ export type ApiApp = FastifyInstance<
 export type ApiPart = (app: ApiApp) => void | Promise<void>
 
 export type ApiServerOptions = {
+  /** What all routes have of the server, declared before them. */
+  readonly before?: readonly ApiPart[]
   /** What stands in front of every route under `/api/v5`, declared before them: who asks, and whether they may. */
   readonly guard?: ApiPart
   /** Routes under `/api/v5`. */
@@ -47,22 +50,35 @@ export interface ApiLog {
 
 /** Longest body, bytes. */
 const BODY_BYTES_MAX = 4 * 1024 * 1024
+/** How long a request may take to come, and its headers alone; how long an idle connection is kept. Milliseconds. */
+export const REQUEST_MS = 30_000
+export const HEADERS_MS = 10_000
+export const KEEP_ALIVE_MS = 60_000
+/** Open at once: each browser has a few. */
+const CONNECTIONS_MAX = 1_000
 /** Longest name in a path, encoded: of a topic, or of a client. */
 const PARAM_CHARACTERS_MAX = 200_000
 
 /** A server that does not listen yet. */
-export async function createApiServer({ guard, parts, roots, log }: ApiServerOptions): Promise<ApiApp> {
+export async function createApiServer({ before = [], guard, parts, roots, log }: ApiServerOptions): Promise<ApiApp> {
   const app = fastify({
     bodyLimit: BODY_BYTES_MAX,
     logger: false,
+    requestTimeout: REQUEST_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: { headersTimeout: HEADERS_MS },
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
   }).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
-  app.setErrorHandler((error: FastifyError | ApiError, request, reply) => answerError(error, request, reply, log))
+  app.setErrorHandler((error: FastifyError | ApiError | ClusterError, request, reply) =>
+    answerError(error, request, reply, log),
+  )
   app.setNotFoundHandler((request) => {
     throw new ApiError(404, 'NOT_FOUND', `there is no ${request.method} ${request.url.split('?')[0]}`)
   })
+  app.server.maxConnections = CONNECTIONS_MAX
+  for (const part of before) await part(app)
   await app.register(
     async (api: ApiApp) => {
       await guard?.(api)
@@ -75,18 +91,21 @@ export async function createApiServer({ guard, parts, roots, log }: ApiServerOpt
 }
 
 function answerError(
-  error: FastifyError | ApiError,
+  error: FastifyError | ApiError | ClusterError,
   request: FastifyRequest,
   reply: FastifyReply,
   log: ApiLog,
 ): unknown {
+  if (error instanceof ApiError && error.status === 401) void reply.header('www-authenticate', 'Bearer realm="isthmus"')
   if (error instanceof ApiError)
     return reply.status(error.status).send({ code: error.code, message: error.message, ...error.more })
   if (hasZodFastifySchemaValidationErrors(error)) {
     const reason = error.validation.map(({ instancePath, message }) => `${fieldOf(instancePath)}${message}`).join('; ')
     return reply.status(400).send({ code: 'BAD_REQUEST', message: reason })
   }
-  const status = error.statusCode ?? 500
+  if (error instanceof ClusterError && error.code !== 'DATA_DIR_UNUSABLE')
+    return reply.status(503).send({ code: 'SERVICE_UNAVAILABLE', message: error.message })
+  const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500
   if (status >= 500) {
     log.error({ err: error, method: request.method, url: request.url }, 'api_request_failed')
     return reply

@@ -1,10 +1,12 @@
 /** Ties the API to the parts of a node, and opens it. */
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { apiDocument } from '../api/api-document.ts'
 import { createApiServer } from '../api/api-server.ts'
 import { linksApi } from '../api/links/links-api.ts'
 import { dashboardFiles } from '../api/dashboard-files.ts'
 import { MemberCalls } from '../api/member-calls.ts'
+import { safeHeaders } from '../api/safe-headers.ts'
 import { statusApi } from '../api/status.ts'
 import type { RuleAuthorizer } from '../broker/access/acl/rule-authorizer.ts'
 import type { Authentication } from '../broker/access/authentication/authentication.ts'
@@ -18,6 +20,7 @@ import type { Sender } from '../cluster/coordination.ts'
 import { formatAddress, parseBind } from '../config/address.ts'
 import type { DecideLinks } from '../cluster/config/link-edits.ts'
 import type { Config, LinkConfig } from '../config/config.ts'
+import { productVersion } from '../config/version.ts'
 import type { LinkGate } from '../link/inbound/link-gate.ts'
 import type { LinkRuntime } from '../link/link-runtime.ts'
 import type { TransitionHistory } from '../transitions/transition-history.ts'
@@ -27,6 +30,7 @@ import { openClients } from './api-of-clients.ts'
 import { membersOf } from './members-of.ts'
 import { openLive } from './open-live.ts'
 import { openMonitoring } from './open-monitoring.ts'
+import { openTls } from './open-tls.ts'
 import type { SharedUsers } from './shared-users.ts'
 import type { NodeAlarms } from './watch-alarms.ts'
 
@@ -87,6 +91,7 @@ export async function openApi(bind: string, parts: NodeForApi): Promise<OpenApi>
   })
   const clients = openClients(parts, calls)
   const app = await createApiServer({
+    before: [safeHeaders, apiDocument(productVersion())],
     guard,
     parts: [
       statusApi(calls.self),
@@ -101,6 +106,7 @@ export async function openApi(bind: string, parts: NodeForApi): Promise<OpenApi>
   })
   await access.start()
   await app.listen(parseBind(bind))
+  const tls = await openTls(app, parts)
   // Whoever listens on TCP has such an address.
   const { address, port } = app.server.address() as AddressInfo
   local.write(`http://${formatAddress({ host: fromHere(address), port })}`)
@@ -112,9 +118,14 @@ export async function openApi(bind: string, parts: NodeForApi): Promise<OpenApi>
       live.stop()
       links.stop()
       // Connections on which nothing was ever asked, such as browsers open for later, are not idle to Node: it would wait for them.
-      const late = setTimeout(() => app.server.closeAllConnections(), CLOSE_MS)
+      const late = setTimeout(() => {
+        app.server.closeAllConnections()
+        tls?.closeConnections()
+      }, CLOSE_MS)
+      tls?.stopListening()
       await app.close()
       clearTimeout(late)
+      tls?.closeConnections()
       await access.stop()
     },
   }

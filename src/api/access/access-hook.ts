@@ -31,7 +31,7 @@ export async function whoAsks(request: FastifyRequest, kinds: readonly Credentia
   const { authorization } = request.headers
   if (authorization !== undefined)
     for (const kind of kinds) {
-      const principal = await kind.identify(authorization, request.ip)
+      const principal = await kind.identify(authorization, addressOf(request))
       if (principal !== undefined) return principal
     }
   throw new ApiError(401, 'AUTHORIZATION_HEADER_ERROR', 'Support authorization: basic/bearer')
@@ -43,6 +43,11 @@ function roleFor(method: string): Role {
 
 function mayAs(role: Role, wanted: Role): boolean {
   return role === 'administrator' || wanted === 'viewer'
+}
+
+/** The address of who asks; of one with IPv4 that came to a listener for both as it is. */
+export function addressOf({ ip }: Pick<FastifyRequest, 'ip'>): string {
+  return ip.replace(/^::ffff:(?=\d+\.)/i, '')
 }
 
 /** What follows `Bearer ` or `Basic `, or `undefined` if the header is of another kind. */

@@ -24,7 +24,7 @@ export const auditEntry = z.object({
   status: z.int(),
   duration_ms: z.number(),
   /** Without secrets. */
-  body: z.json().optional(),
+  body: z.unknown().optional(),
 })
 
 export type AuditEntry = z.infer<typeof auditEntry>

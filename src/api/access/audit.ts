@@ -5,6 +5,7 @@ import { ApiError } from '../api-error.ts'
 import type { ApiPart } from '../api-server.ts'
 import type { Call, MemberCalls } from '../member-calls.ts'
 import { pageFrom, pageOf, pageQuery, pageStart, silentOf } from '../paging.ts'
+import { addressOf } from './access-hook.ts'
 import { type AuditEntry, auditEntry, type AuditFile } from './audit-file.ts'
 import { redacted } from './redact.ts'
 
@@ -24,7 +25,7 @@ export function auditHook({ file, node, log, nowMs }: AuditPorts): ApiPart {
   return (app) => {
     app.addHook('onResponse', async (request, reply) => {
       if (!isChange(request)) return
-      const { principal, method, ip, body } = request
+      const { principal, method, body } = request
       // Strangers who were not let in are not worth the room; who tried to log in is.
       if (principal === undefined && request.routeOptions.config.public !== true) return
       const kept = redacted(body)
@@ -34,14 +35,13 @@ export function auditHook({ file, node, log, nowMs }: AuditPorts): ApiPart {
         name: principal?.name ?? nameIn(body),
         role: principal?.role ?? null,
         via: principal?.via ?? 'nobody',
-        from: ip,
+        from: addressOf(request),
         method,
         path: pathOf(request),
         status: reply.statusCode,
         duration_ms: Math.round(reply.elapsedTime),
       } as const
-      // What was taken for JSON is JSON.
-      file.add(kept === undefined ? entry : { ...entry, body: kept as AuditEntry['body'] })
+      file.add(kept === undefined ? entry : { ...entry, body: kept })
       const { at: _, node: __, ...told } = entry
       log.info(told, 'api_change')
     })

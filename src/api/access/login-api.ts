@@ -1,6 +1,7 @@
 /** Logging in to the dashboard, out again, and who one is. */
 import * as z from 'zod'
 import type { ApiPart } from '../api-server.ts'
+import { addressOf } from './access-hook.ts'
 import type { Login, Logins } from './logins.ts'
 import { type Principal, roles } from './principal.ts'
 
@@ -34,7 +35,7 @@ export function loginApi(logins: Logins, version: string): ApiPart {
       response: { 200: loggedIn },
     }
     app.post('/login', { schema: login, config: { public: true } }, async ({ body, ip }) => {
-      return told(await logins.login(body.username, body.password, ip))
+      return told(await logins.login(body.username, body.password, addressOf({ ip })))
     })
 
     const renew = { summary: 'Go on with a login before its token expires', tags, response: { 200: loggedIn } }

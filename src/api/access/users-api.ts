@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { USER_NAME, USER_NAME_EXPECTED } from '../../config/dashboard/dashboard-schema.ts'
 import { ApiError } from '../api-error.ts'
 import type { ApiPart } from '../api-server.ts'
+import { addressOf } from './access-hook.ts'
 import type { UserRecord } from './access-record.ts'
 import type { Accounts } from './accounts.ts'
 import type { Logins } from './logins.ts'
@@ -89,10 +90,11 @@ function changePasswordApi(app: Parameters<ApiPart>[0], accounts: Accounts, logi
     response: { 204: nothing },
   }
   const config = { role: 'viewer', people: true, audit: true } as const
-  app.post('/users/:username/change_pwd', { schema, config }, async ({ params, body, principal, ip }, reply) => {
-    const { username } = params
+  app.post('/users/:username/change_pwd', { schema, config }, async (request, reply) => {
+    const { body, principal } = request
+    const { username } = request.params
     if (isSelf(principal, username)) {
-      if (body.old_pwd === undefined || !(await logins.isPassword(username, body.old_pwd, ip)))
+      if (body.old_pwd === undefined || !(await logins.isPassword(username, body.old_pwd, addressOf(request))))
         throw new ApiError(400, 'ERROR_PWD_NOT_MATCH', 'the old password is wrong')
     } else if (principal?.role !== 'administrator')
       throw new ApiError(403, 'UNAUTHORIZED_ROLE', 'a viewer changes no password but his own')
