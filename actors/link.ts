@@ -219,7 +219,8 @@ export const linkMachine = setup({
           exit: { type: 'release', params: 'forwarding' },
           on: {
             rebuild_pool: { target: 'running', reenter: true },
-            mute: { target: 'running', reenter: true },
+            // By way of another state: so the history shows it, with the reason.
+            mute: 'restarting',
             reconnect: { target: 'running', reenter: true },
             peer_came: { actions: sendTo('forwarding', { type: 'peer_came' }) },
           },

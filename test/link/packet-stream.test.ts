@@ -171,3 +171,19 @@ test('for a reader that takes nothing, nothing more is read', { timeout: 20_000 
   assert.ok(stream.readableLength < 200_000)
   assert.equal((await packets(stream, count)).length, count)
 })
+
+test('each PINGRESP answers the oldest PINGREQ that was sent here; when there is none it is for MQTT.js', async (t) => {
+  const { stream, peer } = await start(t)
+  const arrived = packets(peer, 2)
+  const answered: string[] = []
+  stream.ping(() => answered.push('first'))
+  stream.ping(() => answered.push('second'))
+  assert.deepEqual(
+    (await arrived).map(({ cmd }) => cmd),
+    ['pingreq', 'pingreq'],
+  )
+  const left = packets(stream, 1)
+  peer.write(Buffer.concat([pingresp, pingresp, pingresp]))
+  assert.equal((await left)[0]?.cmd, 'pingresp')
+  assert.deepEqual(answered, ['first', 'second'])
+})

@@ -95,7 +95,7 @@ export class LaneForwarder {
         continue
       }
       const batch = outbox.next(nowMs, mayNumber && this.#pace.mayDrain(nowMs), mayNumber)
-      if (this.#probe !== undefined) this.#passProbe(this.#probe, batch)
+      if (this.#probe !== undefined && (mayNumber || batch !== undefined)) this.#passProbe(this.#probe, batch)
       if (batch !== undefined) this.#send(batch, nowMs)
       else if (this.#probe === undefined || !mayNumber) return this.#awaitPause(nowMs)
     }

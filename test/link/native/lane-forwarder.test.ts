@@ -279,3 +279,66 @@ test('what compresses well is sent compressed, and is the same at the other end'
     connection.sent.reduce((sum, { payload }) => sum + payload.length, 0),
   )
 })
+
+/** What went over the connection, in order: batches by their numbers, a probe as `probe`. */
+function sentBy({ connection }: ReturnType<typeof start>): string[] {
+  return connection.sent.map(({ payload, qos }) => {
+    const head = readLinkFrame(payload, 10_000_000)
+    return head.type === 'batch' ? String(head.sequence) : `${payload.toString()} ${qos}`
+  })
+}
+
+const probeFrame = () => Buffer.from('probe')
+const ignore = () => {}
+
+test('a probe goes behind the live messages that wait, and before the backlog and live ones that come later', () => {
+  const run = start({ limits: { ...anything, receiveMaximum: 2 } })
+  const { outbox, connection, forwarder } = run
+  for (let count = 0; count < 4; count += 1) outbox.add(0)
+  outbox.add(1)
+  forwarder.pump()
+  let acknowledged = 0
+  forwarder.probe(probeFrame, () => (acknowledged += 1))
+  outbox.add(0)
+  for (let answered = 0; answered < 5; answered += 1) connection.unanswered.shift()?.(0)
+  assert.deepEqual(sentBy(run), ['1', '2', '3', '4', 'probe 1', '6', '5'])
+  assert.equal(acknowledged, 1)
+})
+
+test('a probe takes its place in the window, and is nothing that the outbox has to settle', () => {
+  const run = start({ limits: { ...anything, receiveMaximum: 1 } })
+  const { outbox, connection, forwarder } = run
+  forwarder.probe(probeFrame, ignore)
+  outbox.add(0)
+  forwarder.pump()
+  assert.deepEqual(sentBy(run), ['probe 1'])
+  connection.unanswered.shift()?.(0x83)
+  assert.deepEqual(sentBy(run), ['probe 1', '1'])
+  assert.deepEqual(outbox.settled, [])
+  assert.deepEqual(run.gaveUp, [])
+})
+
+test('a probe that waits when the connection goes is sent on none', () => {
+  const { connection, forwarder } = start()
+  connection.writable = false
+  forwarder.probe(probeFrame, ignore)
+  forwarder.close()
+  connection.writable = true
+  forwarder.pump()
+  assert.deepEqual(connection.sent, [])
+})
+
+test('the answer to a probe of the peer goes at QoS 0 past a full window, as soon as the socket takes more', () => {
+  const run = start({ limits: { ...anything, receiveMaximum: 1 } })
+  const { outbox, connection, forwarder } = run
+  outbox.add(0)
+  outbox.add(0)
+  forwarder.pump()
+  connection.writable = false
+  forwarder.answerProbe(() => Buffer.from('stale'))
+  forwarder.answerProbe(() => Buffer.from('answer'))
+  assert.deepEqual(sentBy(run), ['1'])
+  connection.writable = true
+  forwarder.pump()
+  assert.deepEqual(sentBy(run), ['1', 'answer 0'])
+})
