@@ -23,6 +23,7 @@ export type ChartProps = {
 }
 
 const HEIGHT = 150
+const SHOWN_SECONDS_MIN = 300
 const BINARY_STEPS = Array.from({ length: 45 }, (_, power) => 2 ** power)
 
 export function Chart(props: ChartProps) {
@@ -87,7 +88,10 @@ function options(element: HTMLElement, { lines, binary = false }: ChartProps, fo
     legend: { show: false },
     padding: [8, 4, 0, 0],
     cursor: { y: false, points: { size: 6 } },
-    scales: { y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, 1)] } },
+    scales: {
+      x: { range: (_plot, min, max) => shownTime(min, max) },
+      y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, 1)] },
+    },
     axes: [
       { ...axis, size: 24, space: 70, values: (_plot, splits) => splits.map(timeOfDay) },
       {
@@ -106,6 +110,12 @@ function options(element: HTMLElement, { lines, binary = false }: ChartProps, fo
       }),
     ],
   }
+}
+
+/** From the first point on, but never less than some minutes: a young node has no hour to show. In seconds. */
+function shownTime(first: number | null, last: number | null): [number, number] {
+  const end = last ?? Date.now() / 1_000
+  return [Math.min(first ?? end, end - SHOWN_SECONDS_MIN), end]
 }
 
 function timeOfDay(seconds: number): string {

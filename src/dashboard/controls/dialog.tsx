@@ -13,9 +13,12 @@ export function Dialog({ title, onClose, children, wide = false }: DialogProps) 
   const dialog = useRef<HTMLDialogElement>(null)
   const id = useId()
   useEffect(() => {
+    const element = dialog.current
     const before = document.activeElement
-    dialog.current?.showModal()
+    element?.showModal()
     return () => {
+      // As long as it is open, nothing beside it takes the focus.
+      element?.close()
       if (before instanceof HTMLElement && before.isConnected) before.focus()
     }
   }, [])

@@ -33,8 +33,9 @@ export function LinkForm({ link, onSaved, onCancel }: LinkFormProps) {
   const check = useCheck(wanted, base?.name)
   const faults = faultsOf(check.errors, fields)
   const changed = isChanged(draft, before)
+  const saved = useRef(false)
   const unsaved = useRef(false)
-  unsaved.current = changed
+  unsaved.current = changed && !saved.current
   useEffect(() => guardLeaving(() => unsaved.current), [])
 
   const save = async (event: SubmitEvent): Promise<void> => {
@@ -46,6 +47,7 @@ export function LinkForm({ link, onSaved, onCancel }: LinkFormProps) {
       const report = await linkApi.check(wanted, base?.name, new AbortController().signal)
       if (report.ok) {
         await (base === undefined ? linkApi.create(wanted) : linkApi.update(base.name, wanted))
+        saved.current = true
         unsaved.current = false
         onSaved(wanted.name)
         return
@@ -65,7 +67,7 @@ export function LinkForm({ link, onSaved, onCancel }: LinkFormProps) {
       draft={draft}
       faults={faults}
       left={left}
-      disabled={readOnly || busy}
+      disabled={readOnly}
       onChange={(key, value) => setDraft((draft) => ({ ...draft, [key]: value }))}
       onLeave={(key) => setLeft((left) => new Set(left).add(key))}
     />
