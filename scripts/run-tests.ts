@@ -1,38 +1,82 @@
 /**
  * Runs the compiled tests: `node dist/scripts/run-tests.js [WORD...]`, where a word selects the files whose path holds it.
- * The list is made from test/, not from dist/, so that a deleted test's old output is not run; and it is handed over
- * file by file because Node 20 takes no globs and Node 22 takes no folders.
+ * The list is made from test/, not from dist/, so that a deleted test's old output is not run.
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, sep } from 'node:path'
+import { run } from 'node:test'
+import { spec, tap } from 'node:test/reporters'
+
+/** For each process as a whole. */
+const TIMEOUT_MS = 300_000
+/**
+ * Folders of tests that only compute: all files of one share a process, because to load a test takes longer than most of them. Not those
+ * that measure what their process needs.
+ */
+const SHARING = ['actors', 'config', 'lanes', 'packets', 'routes', 'topics'].map((folder) => join('test', folder) + sep)
+const ALONE = ['outbox-memory', 'topic-cache']
+/** Where the files stand that import those of one folder. */
+const TOGETHER = join('dist', 'test', 'together')
 
 const words = process.argv.slice(2)
 const files = readdirSync('test', { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.ts'))
   .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
-  .map((file) => join('dist', 'test', file.replace(/\.ts$/, '.js')))
+  .map((file) => join('test', file.replace(/\.ts$/, '.js')))
   .sort()
 if (files.length === 0) {
   process.stderr.write(`no test file matches ${words.join(' ')}\n`)
   process.exit(2)
 }
-/** Tests of whole clusters wait most of the time, for a node to be missed, say: twice as many files of them run at once. */
-const isWaiting = (file: string): boolean => file.includes(join('e2e', 'cluster'))
-const groups = [
-  { files: files.filter((file) => !isWaiting(file)), concurrency: availableParallelism() },
-  { files: files.filter(isWaiting), concurrency: 2 * availableParallelism() },
-]
-for (const group of groups) if (!(await run(group))) process.exitCode = 1
 
-/** Resolves with whether all went well. */
-async function run({ files, concurrency }: (typeof groups)[number]): Promise<boolean> {
-  if (files.length === 0) return true
-  // The time is for each file as a whole.
-  const limits = ['--test-timeout=300000', `--test-concurrency=${concurrency}`]
-  const runner = spawn(process.execPath, ['--enable-source-maps', '--test', ...limits, ...files], { stdio: 'inherit' })
-  const [code] = await once(runner, 'exit')
-  return code === 0
+/** Tests of whole clusters wait much of the time, for a node to be missed, say: others compute meanwhile. */
+const isWaiting = (file: string): boolean => file.includes(join('e2e', 'cluster'))
+const isTogether = (file: string): boolean =>
+  SHARING.some((folder) => file.startsWith(folder)) && !ALONE.some((name) => file.includes(name))
+
+// The files' processes take it from ours.
+process.execArgv.push('--enable-source-maps')
+const stream = run({
+  files: mixed(files.filter(isWaiting).map(compiled), [
+    ...files.filter((file) => !isWaiting(file) && !isTogether(file)).map(compiled),
+    ...together(files.filter(isTogether)),
+  ]),
+  // One more than can compute, for those that wait.
+  concurrency: availableParallelism() + 1,
+  timeout: TIMEOUT_MS,
+})
+stream.on('test:fail', ({ todo }) => {
+  if (todo === undefined || todo === false) process.exitCode = 1
+})
+if (process.stdout.isTTY) stream.compose(new spec()).pipe(process.stdout)
+else stream.compose(tap).pipe(process.stdout)
+
+function compiled(file: string): string {
+  return join('dist', file)
+}
+
+/** Writes, for each folder, a file that imports all its tests; returns those files. */
+function together(those: readonly string[]): string[] {
+  rmSync(TOGETHER, { recursive: true, force: true })
+  mkdirSync(TOGETHER, { recursive: true })
+  const folders = new Map<string, string[]>()
+  for (const file of those) {
+    const [, folder = ''] = dirname(file).split(sep)
+    folders.set(folder, [...(folders.get(folder) ?? []), file])
+  }
+  return Array.from(folders, ([folder, ofFolder]) => {
+    const imports = ofFolder.map((file) => `import ${JSON.stringify(`../../${file.split(sep).join('/')}`)}\n`)
+    const name = join(TOGETHER, `${folder}.test.js`)
+    writeFileSync(name, imports.join(''))
+    return name
+  })
+}
+
+/** Both in their order, and evenly one among the other. */
+function mixed(some: readonly string[], others: readonly string[]): string[] {
+  const placed = [some, others].flatMap((list) =>
+    list.map((file, index) => ({ file, place: (index + 0.5) / list.length })),
+  )
+  return placed.sort((a, b) => a.place - b.place).map(({ file }) => file)
 }

@@ -53,6 +53,8 @@ const isUp =
   (event: LogEvent): boolean =>
     event.msg === 'cluster_link_status' && event['link'] === link && event['status'] === 'running'
 
+const isTold = ({ msg }: LogEvent): boolean => msg === 'cluster_link_retained_told'
+
 const retain = (client: MqttClient, topic: string, payload: string): Promise<unknown> =>
   client.publishAsync(topic, payload, { qos: 1, retain: true })
 
@@ -104,7 +106,6 @@ test('very many retained messages are told once, however often the connections a
     [...seen].filter(([, times]) => times > 1),
     [],
   )
-  const isTold: Parameters<typeof a.waitFor>[1] = ({ msg }) => msg === 'cluster_link_retained_told'
   // The last message may be there before the teller has found that it was the last.
   await a.waitFor('the end of telling', isTold)
   assert.deepEqual(
