@@ -14,6 +14,8 @@ export type ClockOffsetsPorts = {
 }
 
 export const CLOCK_LOOK_MS = 30_000
+/** After a start. */
+const FIRST_LOOK_MS = 1_000
 
 export class ClockOffsets {
   readonly #ports: ClockOffsetsPorts
@@ -26,11 +28,7 @@ export class ClockOffsets {
   }
 
   start(): void {
-    if (this.#isStopped) return
-    this.#timer = this.#ports.clock.after(CLOCK_LOOK_MS, () => {
-      void this.look()
-      this.start()
-    })
+    this.#lookAfter(FIRST_LOOK_MS)
   }
 
   stop(): void {
@@ -49,6 +47,14 @@ export class ClockOffsets {
     const others = this.#ports.others()
     for (const node of this.#offsets.keys()) if (!others.includes(node)) this.#offsets.delete(node)
     await Promise.all(others.map((node) => this.#measure(node)))
+  }
+
+  #lookAfter(ms: number): void {
+    if (this.#isStopped) return
+    this.#timer = this.#ports.clock.after(ms, () => {
+      void this.look()
+      this.#lookAfter(CLOCK_LOOK_MS)
+    })
   }
 
   async #measure(node: string): Promise<void> {

@@ -4,7 +4,7 @@ import { CLOCK_LOOK_MS, ClockOffsets } from '../../../src/metrics/alarms/clock-o
 import { clockConditions } from '../../../src/metrics/alarms/node-conditions.ts'
 import { ManualClock } from '../../broker/manual-clock.ts'
 
-test('clocks are measured every half minute, half of the round trip being what is not known', async () => {
+test('clocks are measured soon after a start and every half minute, half of the round trip being what is not known', async () => {
   const clock = new ManualClock()
   let others = ['a2@h', 'a3@h', 'silent@h', 'odd@h']
   const asked: string[] = []
@@ -22,8 +22,10 @@ test('clocks are measured every half minute, half of the round trip being what i
   })
   offsets.start()
   assert.deepEqual([...offsets.list()], [])
-  clock.advance(CLOCK_LOOK_MS)
+  clock.advance(1_000)
   assert.equal(asked.length, 4)
+  clock.advance(CLOCK_LOOK_MS)
+  assert.equal(asked.length, 8)
   await offsets.look()
   assert.deepEqual(
     [...offsets.list()].map(({ node, offsetMs }) => [node, offsetMs]),
