@@ -7,6 +7,7 @@ import { generate } from 'mqtt-packet'
 import type { LinkConfig } from '../../../src/config/config.ts'
 import { ShortWriter } from '../../../src/lanes/batches/short-frame.ts'
 import { LinkGate } from '../../../src/link/inbound/link-gate.ts'
+import { encodeProbeFrame } from '../../../src/link/probe/probe-frame.ts'
 import { batchOf, type BatchMessage, nowMs, peerConnect } from '../../link/inbound/batches.ts'
 import { linkTo, StillClock } from '../../link/inbound/gate-bench.ts'
 import { BrokerWorld } from '../broker-world.ts'
@@ -23,6 +24,8 @@ const dictionary = [
   '9904',
   '9704',
   '9405',
+  '9306',
+  '9407',
   'cf0000000000000001',
   'ddffffffff',
   'c6ffffffff',
@@ -38,6 +41,8 @@ export const batchesTarget: FuzzTarget = {
   seeds: () => [
     codec.encode('batch', 0, batchOf({ sequence: 1 }, [{ topic: 'a/1' }, { topic: 'b', qos: 0 }])),
     codec.encode('batch', 1, batchOf({ sequence: 2, isCompressed: true }, [{ topic: 'a/1' }, { topic: 'a/2' }])),
+    codec.encode('batch', 0, encodeProbeFrame({ type: 'probe', id: 7, sentAtMs: nowMs })),
+    codec.encode('batch', 1, encodeProbeFrame({ type: 'probe_answer', id: 7, receivedAtMs: nowMs, sentAtMs: nowMs })),
     Buffer.concat(shortened(seedBatches()).map((frame) => codec.encode('batch', 0, frame))),
   ],
   generate: (random) =>
@@ -83,6 +88,11 @@ function gateOf(world: BrokerWorld): { gate: LinkGate; setLink: (change: Partial
     link: (peer) => (peer === 'far' ? link : undefined),
     sinkOf: () => undefined,
     termBytesMax: () => BYTES_MAX,
+    probed: () => ({
+      probeAsked: (_peer, _node, id) => encodeProbeFrame({ type: 'probe_answer', id, receivedAtMs: 1, sentAtMs: 2 }),
+      probeAnswered: () => undefined,
+      batchReceived: () => undefined,
+    }),
     log: broker.log,
     changed: () => undefined,
   })
