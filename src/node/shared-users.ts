@@ -30,17 +30,19 @@ const KNOWN_WAIT_MS = 2_000
 export class SharedUsers {
   readonly #table: UserTable
   readonly #records: SharedRecords<KeptUser>
+  readonly #copies: StoredCopies
 
-  private constructor(table: UserTable, records: SharedRecords<KeptUser>) {
+  private constructor(table: UserTable, records: SharedRecords<KeptUser>, copies: StoredCopies) {
     this.#table = table
     this.#records = records
+    this.#copies = copies
   }
 
   /** Resolves when what is shared is known, or when that takes too long. */
   static async start({ self, table, store, cluster, clock, log }: SharedUsersPorts): Promise<SharedUsers> {
-    const copies = new Map([...store.entries('shared')].map(([key, value]) => [key.toString(), value]))
+    const copies = new StoredCopies(store, log)
     const ports = {
-      copyOf: (key: string) => copyIn(store, copies.get(key), key, log),
+      copyOf: (key: string) => copies.of(key),
       changed: (user_id: string, user: KeptUser | null | undefined) =>
         table.share(user_id, user === undefined || user === null ? user : { user_id, ...user }),
     }
@@ -52,17 +54,18 @@ export class SharedUsers {
       await Promise.race([records.known, new Promise<void>((resolve) => (late = clock.after(KNOWN_WAIT_MS, resolve)))])
       late?.cancel()
     }
-    return new SharedUsers(table, records)
+    return new SharedUsers(table, records, copies)
   }
 
   /**
-   * Changes a user on all members. Rejects with `ClusterError` if that can't be done now, or with what `decide` throws.
+   * Changes a user on all members, and keeps that here. Rejects with `ClusterError` if that can't be done now, or with what `decide` throws.
    * @param decide is given what holds now, the node's own users included; `null` deletes
    */
   async change(userId: string, decide: (user: KeptUser | undefined) => KeptUser | null): Promise<void> {
     await this.#records.change(userId, (shared) =>
       decide(shared === undefined ? this.#ownOf(userId) : (shared ?? undefined)),
     )
+    await this.#copies.settled()
   }
 
   #ownOf(userId: string): KeptUser | undefined {
@@ -73,14 +76,39 @@ export class SharedUsers {
   }
 }
 
-/** In the store, where a crash leaves the old one or the new one. */
-function copyIn(store: Pick<StorePort, 'commit'>, kept: Buffer | undefined, key: string, log: Logger): DocumentCopy {
-  return {
-    path: `shared/${key}`,
-    read: () => kept,
-    write: (bytes) => {
-      const written = store.commit([{ table: 'shared', key: Buffer.from(key), value: Buffer.from(bytes) }])
-      written.catch((error: unknown) => log.error({ err: error, document: key }, 'shared_document_copy_not_written'))
-    },
+/** Copies in the store, where a crash leaves the old one or the new one. */
+class StoredCopies {
+  readonly #store: Pick<StorePort, 'commit'>
+  readonly #log: Logger
+  readonly #kept: ReadonlyMap<string, Buffer>
+  #written: Promise<unknown> = Promise.resolve()
+
+  constructor(store: Pick<StorePort, 'entries' | 'commit'>, log: Logger) {
+    this.#store = store
+    this.#log = log
+    this.#kept = new Map([...store.entries('shared')].map(([key, value]) => [key.toString(), value]))
+  }
+
+  of(key: string): DocumentCopy {
+    return {
+      path: `shared/${key}`,
+      read: () => this.#kept.get(key),
+      write: (bytes) => {
+        this.#written = this.#write(key, Buffer.from(bytes))
+      },
+    }
+  }
+
+  /** Resolves when what was written last is on disk, or could not be, which is logged. */
+  async settled(): Promise<void> {
+    await this.#written
+  }
+
+  async #write(key: string, value: Buffer): Promise<void> {
+    try {
+      await this.#store.commit([{ table: 'shared', key: Buffer.from(key), value }])
+    } catch (error) {
+      this.#log.error({ err: error, document: key }, 'shared_document_copy_not_written')
+    }
   }
 }
