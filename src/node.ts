@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { RuleAuthorizer } from './broker/access/acl/rule-authorizer.ts'
 import { Authentication } from './broker/access/authentication/authentication.ts'
+import { Tail } from './api/live/tail.ts'
 import { UserTable } from './broker/access/authentication/user-table.ts'
 import { Broker } from './broker/broker.ts'
 import { Listening } from './broker/listening.ts'
@@ -55,6 +56,7 @@ import { NodeFacts } from './metrics/node-facts.ts'
 import { SysTopics } from './metrics/sys-topics.ts'
 import type { OpenApi } from './node/open-api.ts'
 import { unreadyReasons } from './node/readiness.ts'
+import { ComponentLog } from './node/component-log.ts'
 import { NodeAlarms } from './node/watch-alarms.ts'
 import { SharedUsers } from './node/shared-users.ts'
 import { TransitionHistory } from './transitions/transition-history.ts'
@@ -155,6 +157,9 @@ const MARKS_QUESTION = 'link.marks'
 
 const AWAKE_MS = 60_000
 
+/** Lines of the log that are remembered. */
+const LOG_LINES_MAX = 1_000
+
 /** The clock's timers let a process end that has nothing else to do, such as one that waits for NATS and does not listen yet. */
 async function awake<T>(work: Promise<T>): Promise<T> {
   const timer = setInterval(() => undefined, AWAKE_MS)
@@ -180,6 +185,7 @@ export class Node {
   #ownLinks: OwnLinks | undefined
   /** Keys in which the two differ, as they were told last. */
   #differences: readonly string[] = []
+  readonly #logs: ComponentLog
   readonly #log: Logger
   readonly #clock: Clock
   readonly #random: () => number
@@ -216,10 +222,16 @@ export class Node {
   #turn: Promise<unknown> = Promise.resolve()
 
   /** @param config resolved, with every default filled in */
-  constructor(config: Config, { log = silent, clock = systemClock, random = secureRandom, probe }: NodeOptions = {}) {
+  constructor(
+    config: Config,
+    { log: sink = silent, clock = systemClock, random = secureRandom, probe }: NodeOptions = {},
+  ) {
     this.#config = config
     this.#fileLinks = config.cluster.links
-    this.#log = log
+    this.#logs = new ComponentLog(sink, config.log.levels, () => clock.nowMs())
+    if (config.dashboard !== undefined) this.#logs.tail = new Tail(LOG_LINES_MAX, randomInt(1, 2 ** 40))
+    this.#log = this.#logs.of('node')
+    const [log, linkLog] = [this.#logs.of('broker'), this.#logs.of('link')]
     this.#clock = clock
     this.#random = random
     this.#self = { node: config.node.name, boot: randomBytes(8).toString('hex') }
@@ -246,7 +258,7 @@ export class Node {
       retained: this.#broker,
       clock,
       random,
-      log,
+      log: linkLog,
       nodeName: config.node.name,
       clusterName: config.cluster.name,
       boot: this.#self.boot,
@@ -269,7 +281,7 @@ export class Node {
       link: (peer) => this.#config.cluster.links.find(({ name }) => name === peer),
       sinkOf: (peer) => this.#links.sinkOf(peer),
       termBytesMax: () => this.#config.mqtt.max_packet_size,
-      log,
+      log: linkLog,
       changed: (peer) => this.#links.setInbound(peer, this.#gate.inboundFact(peer)),
       links: () => this.#config.cluster.links.map(({ name }) => name),
       ledgers: () => this.#durable,
@@ -319,9 +331,9 @@ export class Node {
     this.#memoryWatch.start()
     this.#lossWatch.start()
     this.#sysTopics.start()
-    this.#alarms.start()
     try {
       await this.#join()
+      this.#alarms.start()
       const sharedUsers = await this.#shareUsers()
       // Who waits for the node to serve can ask from now on whether it does.
       await this.#openApi(sharedUsers)
@@ -375,14 +387,14 @@ export class Node {
       links: () => this.status().links,
       resetLedger: (link) => this.resetLedger(link),
       cluster: this.#cluster === undefined ? undefined : clusterView(this.#cluster),
-      log: this.#log,
+      log: this.#logs,
       linkFaults,
       coordinationFaults,
       steadyMs: () => this.#clock.steadyMs(),
     })
     this.#debug = new DebugSocket(debug.socket, view)
     await this.#debug.open()
-    this.#log[debug.faults ? 'warn' : 'info']({ ...debug }, 'debug_socket_opened')
+    this.#logs.of('debug')[debug.faults ? 'warn' : 'info']({ ...debug }, 'debug_socket_opened')
   }
 
   async #openApi(sharedUsers: SharedUsers): Promise<void> {
@@ -406,9 +418,10 @@ export class Node {
       alarms: this.#alarms,
       unreadyReasons: () => this.#unreadyReasons(),
       clock: this.#clock,
-      log: this.#log,
+      log: this.#logs.of('api'),
+      logs: this.#logs,
     })
-    this.#log.info({ address: this.#api.address }, 'api_opened')
+    this.#logs.of('api').info({ address: this.#api.address }, 'api_opened')
   }
 
   /** Where nobody is asked who they are, and no rule says what they may, a client may also speak as a peer: but for `accept`. */
@@ -428,7 +441,7 @@ export class Node {
   async #connect(): Promise<void> {
     const { cluster } = this.#config
     if (cluster.nats === undefined) return
-    const [log, clock, random, self] = [this.#log, this.#clock, this.#random, this.#self]
+    const [log, clock, random, self] = [this.#logs.of('cluster'), this.#clock, this.#random, this.#self]
     // Loaded when asked for, as whatever is large and not for every node: to load it would be a good part of a start.
     const { NatsCoordination } = await import('./cluster/nats/nats-coordination.ts')
     const nats = new NatsCoordination(cluster.nats, { self, clusterName: cluster.name, log, clock, random })
@@ -494,7 +507,7 @@ export class Node {
     const keys = linkDifferences(this.#fileLinks, this.#config.cluster.links).map(({ key }) => key)
     const isTold = isDeepStrictEqual(keys, this.#differences)
     this.#differences = keys
-    if (keys.length > 0 && !isTold) this.#log.warn({ keys }, 'config_differs_from_cluster')
+    if (keys.length > 0 && !isTold) this.#logs.of('config').warn({ keys }, 'config_differs_from_cluster')
   }
 
   /** What the accepting side of links needs of the cluster, which it asks only after the node has joined. */
@@ -534,7 +547,7 @@ export class Node {
     const file = join(dataDir, STORE_FILE)
     const store = LmdbStore.open(file)
     this.#store = store
-    const [clock, log] = [this.#clock, this.#log]
+    const [clock, log] = [this.#clock, this.#logs.of('store')]
     const lead = () => this.#broker.journal.lead()
     const durable = new DurableLinks(store, { clock, log, defer: setImmediate, lead }, this.#broker.fromLinks)
     this.#durable = durable
@@ -616,9 +629,11 @@ export class Node {
     const own = this.#ownLinks?.reread(kept.cluster.links) ?? kept.cluster.links
     const links = this.#cluster === undefined ? own : this.#config.cluster.links
     this.#config = { ...kept, cluster: { ...kept.cluster, links } }
+    this.#logs.configure(after.log.levels)
+    const log = this.#logs.of('config')
     for (const change of changes) {
-      if (change.type === 'needs_restart') this.#log.warn(describeChange(change), 'config_change_needs_restart')
-      else this.#log.info(describeChange(change), 'config_changed')
+      if (change.type === 'needs_restart') log.warn(describeChange(change), 'config_change_needs_restart')
+      else log.info(describeChange(change), 'config_changed')
       if (change.type === 'mqtt_changed') this.#broker.configure(change.after)
       if (change.type === 'authorization_changed') this.#authorizer.configure(change.after)
       if (change.type === 'retainer_changed') this.#broker.configure(this.#config.mqtt, change.after)

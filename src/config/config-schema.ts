@@ -8,11 +8,12 @@ import { authenticationSchema, authenticationSettingsSchema } from './authentica
 import { authorizationSchema } from './authorization/authorization-schema.ts'
 import { apiKeySchema, dashboardSchema } from './dashboard/dashboard-schema.ts'
 import { duration, section } from './fields.ts'
+import { logSchema } from './log-config.ts'
 import type { KeyPath } from './key-path.ts'
 import { clusterName, linkSchema } from './link-schema.ts'
 import { listenersSchema } from './listeners/listener-schema.ts'
 import { natsSchema } from './nats/nats-schema.ts'
-import { debugSchema, logSchema, mqttSchema, nodeSchema } from './node-schema.ts'
+import { debugSchema, mqttSchema, nodeSchema } from './node-schema.ts'
 import { retainerSchema } from './retainer-schema.ts'
 import { sysTopicsSchema } from './sys-topics-schema.ts'
 

@@ -9,6 +9,7 @@ import type { AuthorizationConfig } from './authorization/authorization-config.t
 import type { ApiKeyConfig, DashboardConfig } from './dashboard/dashboard-schema.ts'
 import type { ListenersConfig } from './listeners/listener-config.ts'
 import type { NatsConfig } from './nats/nats-schema.ts'
+import type { LogConfig } from './log-config.ts'
 import type { RetainerConfig } from './retainer-schema.ts'
 import type { SslConfig } from './ssl-config.ts'
 import type { SysTopicsConfig } from './sys-topics-schema.ts'
@@ -127,8 +128,6 @@ export type NodeConfig = {
   /** Bytes, a percentage such as `70%` of what the machine or the container has, or `Infinity`. */
   readonly max_memory: number | string
 }
-
-export type LogConfig = { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent' }
 
 export type Config = {
   readonly node: NodeConfig

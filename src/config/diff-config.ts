@@ -2,7 +2,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { AlarmConfig } from './alarm-schema.ts'
 import type { AuthorizationConfig } from './authorization/authorization-config.ts'
-import type { Config, LinkConfig, LogConfig, MqttConfig } from './config.ts'
+import type { Config, LinkConfig, MqttConfig } from './config.ts'
+import type { LogConfig } from './log-config.ts'
 import { type ListenerConfig, listenerTypes } from './listeners/listener-config.ts'
 import type { RetainerConfig } from './retainer-schema.ts'
 import type { SysTopicsConfig } from './sys-topics-schema.ts'
@@ -40,6 +41,7 @@ export type ConfigChange =
   | { readonly type: 'authentication_changed'; readonly fields: readonly string[] }
   | { readonly type: 'authorization_changed'; readonly fields: readonly string[]; readonly after: AuthorizationConfig }
   | { readonly type: 'log_level_changed'; readonly before: LogConfig['level']; readonly after: LogConfig['level'] }
+  | { readonly type: 'log_levels_changed'; readonly fields: readonly string[] }
   /** The running node keeps the old value: its sessions, its peers or its files hang on it. */
   | { readonly type: 'needs_restart'; readonly key: string; readonly before: unknown; readonly after: unknown }
 
@@ -92,6 +94,8 @@ export function describeChange(change: ConfigChange): {
       return { change: change.type, key: 'authentication', ...fields }
     case 'log_level_changed':
       return { change: change.type, key: 'log.level' }
+    case 'log_levels_changed':
+      return { change: change.type, key: 'log.levels', fields: change.fields }
     case 'needs_restart':
       return { change: change.type, key: change.key }
   }
@@ -196,7 +200,13 @@ function prometheusChanges({ prometheus: before }: Config, { prometheus: after }
 }
 
 function logChanges(before: LogConfig, after: LogConfig): ConfigChange[] {
-  return before.level === after.level ? [] : [{ type: 'log_level_changed', before: before.level, after: after.level }]
+  const fields = changedFields(before.levels, after.levels)
+  return [
+    ...(before.level === after.level
+      ? []
+      : [{ type: 'log_level_changed', before: before.level, after: after.level } as const]),
+    ...(fields.length === 0 ? [] : [{ type: 'log_levels_changed', fields } as const]),
+  ]
 }
 
 /** Paths of the values that differ; a list is one value. */

@@ -74,41 +74,6 @@ function serverKeepalive(): z.ZodType<number | 'disabled', number | string> {
   })
 }
 
-/** Our levels are pino's; EMQX's other words for them are taken too. */
-const logLevels = {
-  trace: 'trace',
-  debug: 'debug',
-  info: 'info',
-  notice: 'info',
-  warn: 'warn',
-  warning: 'warn',
-  error: 'error',
-  critical: 'fatal',
-  alert: 'fatal',
-  emergency: 'fatal',
-  fatal: 'fatal',
-  silent: 'silent',
-} as const
-
-export const logSchema = section({
-  level: oneOf([
-    'trace',
-    'debug',
-    'info',
-    'notice',
-    'warn',
-    'warning',
-    'error',
-    'critical',
-    'alert',
-    'emergency',
-    'fatal',
-    'silent',
-  ])
-    .default('info')
-    .transform((word) => logLevels[word]),
-})
-
 export const debugSchema = section({
   socket: text('the name of a socket').min(1, { error: 'expected the name of a socket' }),
   faults: flag().default(false),

@@ -2,6 +2,7 @@
  * What the debug socket asks of a node. Each part is a port of its own, so that a node offers what it has; what it lacks is answered
  * in words. The rows are what goes over the socket: plain data, times in milliseconds.
  */
+import type { LogComponent, LogLevel } from '../config/log-config.ts'
 import type { InboundLedgerSnapshot } from '../lanes/inbound-ledger.ts'
 import type { LedgerSnapshot } from '../lanes/ledger.ts'
 import type { QoS } from '../packets/message.ts'
@@ -192,9 +193,13 @@ export interface ClusterPort {
   lanes(): readonly LaneRow[]
 }
 
-/** A pino logger is one. */
 export interface LogPort {
+  /** Of all parts of the node that have none of their own. */
   level: string
+  /** By part. */
+  readonly levels?: Readonly<Record<string, string>>
+  /** Of one part; `undefined`: as all else. */
+  setLevel?(component: LogComponent, level: LogLevel | undefined): void
 }
 
 /** Each method returns why it can't, in words; `undefined` if it is done. */

@@ -1,5 +1,6 @@
 /** The methods of the debug socket: what each takes, and how the node's parts answer. */
 import * as z from 'zod'
+import { logComponents } from '../config/log-config.ts'
 import { nearestKey } from '../config/nearest-key.ts'
 import type { ClusterPort, DebugPort, FaultsPort } from './debug-port.ts'
 import { RpcError, rpcErrorCode } from './json-rpc.ts'
@@ -69,11 +70,16 @@ const methods: Readonly<Record<string, Method>> = {
   'leases.list': method({}, ({ cluster }) => ofCluster(cluster, 'leases')),
   'lanes.list': method({}, ({ cluster }) => ofCluster(cluster, 'lanes')),
 
-  'log.level': method({ level: z.enum(logLevels).optional() }, ({ log }, { level }) => {
-    if (log === undefined) throw new RpcError(rpcErrorCode.refused, 'the log of this node has no level of its own')
-    if (level !== undefined) log.level = level
-    return { level: log.level }
-  }),
+  'log.level': method(
+    { level: z.enum(logLevels).optional(), component: z.enum(logComponents).optional() },
+    ({ log }, { level, component }) => {
+      if (log === undefined) throw new RpcError(rpcErrorCode.refused, 'the log of this node has no level of its own')
+      if (level !== undefined && component !== undefined) log.setLevel?.(component, level)
+      else if (level !== undefined) log.level = level
+      const of = component === undefined ? undefined : log.levels?.[component]
+      return component === undefined ? { level: log.level } : { component, level: of ?? log.level }
+    },
+  ),
 
   'fault.kill_actor': fault({ actor: id }, (faults, { actor }) => faults.killActor(actor)),
   'fault.cut': fault({ link: id }, (faults, { link }) => faults.cut(link)),

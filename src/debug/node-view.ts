@@ -63,5 +63,6 @@ function isSupervisor(id: string): boolean {
 }
 
 function hasLevel(log: object): log is LogPort {
+  if ('hasLevel' in log) return log.hasLevel === true
   return 'level' in log && typeof log.level === 'string'
 }

@@ -27,6 +27,7 @@ import type { TransitionHistory } from '../transitions/transition-history.ts'
 import { LinksOfNode } from './links-of.ts'
 import { openAccess } from './open-access.ts'
 import { openClients } from './api-of-clients.ts'
+import type { ComponentLog } from './component-log.ts'
 import { membersOf } from './members-of.ts'
 import { openLive } from './open-live.ts'
 import { openMonitoring } from './open-monitoring.ts'
@@ -58,6 +59,8 @@ export type NodeForApi = {
   readonly unreadyReasons: () => readonly string[]
   readonly clock: Clock
   readonly log: Logger
+  /** Of all parts of the node. */
+  readonly logs: ComponentLog
 }
 
 export type OpenApi = {

@@ -2,6 +2,7 @@
 import { randomInt } from 'node:crypto'
 import type { Credentials } from '../api/access/access-hook.ts'
 import type { ApiPart } from '../api/api-server.ts'
+import { actorsApi } from '../api/live/actors-api.ts'
 import { historyApi } from '../api/live/history-api.ts'
 import { History } from '../api/live/history.ts'
 import { progressApi } from '../api/links/progress-api.ts'
@@ -16,6 +17,7 @@ import { outboxApi } from '../api/links/outbox-api.ts'
 import { followPauses, pauseApi, type PauseApiPorts } from '../api/links/pause-api.ts'
 import { liveApi } from '../api/live/live-api.ts'
 import { LiveHub, type LivePorts } from '../api/live/live-hub.ts'
+import { logApi, type NodeLog } from '../api/live/log-api.ts'
 import { Tail } from '../api/live/tail.ts'
 import type { MemberCalls, NodeAnswer } from '../api/member-calls.ts'
 import type { Broker } from '../broker/broker.ts'
@@ -24,12 +26,12 @@ import type { Config } from '../config/config.ts'
 import type { LinkGate } from '../link/inbound/link-gate.ts'
 import type { LinkRuntime } from '../link/link-runtime.ts'
 import type { TransitionHistory } from '../transitions/transition-history.ts'
+import type { ComponentLog } from './component-log.ts'
 import { LinkProgress, routesOf } from './link-views.ts'
 import { NodeReadings } from './live-parts.ts'
 
 /** Transitions of actors that are remembered for those who watch. */
 const TRANSITIONS_MAX = 1_000
-const LOG_LINES_MAX = 1_000
 
 export type OpenLive = {
   readonly parts: readonly ApiPart[]
@@ -45,6 +47,7 @@ export type NodeForLive = {
   readonly gate: LinkGate
   readonly history: TransitionHistory
   readonly clock: Clock
+  readonly logs: ComponentLog
 }
 
 /** What other parts of the API answer. */
@@ -56,7 +59,7 @@ export type AnswersForLive = {
 
 /** @param credentials of those who may look */
 export function openLive(
-  { broker, links, gate, history: actors, clock, config }: NodeForLive,
+  { broker, links, gate, history: actors, clock, config, logs }: NodeForLive,
   calls: MemberCalls,
   credentials: readonly Credentials[],
   answers: AnswersForLive,
@@ -73,7 +76,7 @@ export function openLive(
     () => clock.steadyMs(),
     life,
   )
-  const tails = { log: new Tail<object>(LOG_LINES_MAX, life), actors: transitions }
+  const tails = { log: logs.tail ?? new Tail<object>(1, life), actors: transitions }
   const hub = new LiveHub({ calls, clock, changes, tails, subjects: subjectsOf(answers) })
   const linkNames = (): string[] => config().cluster.links.map(({ name }) => name)
   const linkCalls = new LinkCalls(calls, answers.links)
@@ -96,6 +99,8 @@ export function openLive(
       outboxApi(calls, links, linkNames, () => clock.nowMs()),
       dryRunApi(calls, dryRuns, linkNames),
       routesApi(calls, routesOf(links, gate), { steadyMs: () => clock.steadyMs(), defer: setImmediate }, linkNames),
+      logApi(calls, nodeLog(logs)),
+      actorsApi(calls, actors),
       progressApi(calls, (link) => progress.of(link), linkNames),
     ],
     stop: () => {
@@ -106,6 +111,25 @@ export function openLive(
       hub.stop()
       readings.stop()
     },
+  }
+}
+
+function nodeLog(logs: ComponentLog): NodeLog {
+  return {
+    last: (limit) => logs.tail?.last(limit) ?? [],
+    get hasLevel() {
+      return logs.hasLevel
+    },
+    get level() {
+      return logs.level
+    },
+    set level(level) {
+      logs.level = level
+    },
+    get levels() {
+      return logs.levels
+    },
+    setLevel: (component, level) => logs.setLevel(component, level),
   }
 }
 

@@ -143,6 +143,12 @@ for (const { when, before = base, after, changes } of [
     changes: ['log_level_changed log.level'],
   },
   {
+    when: 'one part of the node is to log more',
+    before: {},
+    after: { log: { levels: { link: 'debug' } } },
+    changes: ['log_levels_changed log.levels link'],
+  },
+  {
     when: 'the node has another name and place',
     before: {},
     after: { node: { name: 'x@y', data_dir: 'z' } },

@@ -123,6 +123,14 @@ const written: readonly (readonly [key: string, hocon: string])[] = [
   ['alarm.validity_period', '34s'],
   ['prometheus.enable_basic_auth', 'true'],
   ['log.level', 'debug'],
+  ['log.levels.node', 'trace'],
+  ['log.levels.broker', 'notice'],
+  ['log.levels.link', 'debug'],
+  ['log.levels.cluster', 'warning'],
+  ['log.levels.store', 'error'],
+  ['log.levels.api', 'critical'],
+  ['log.levels.debug', 'silent'],
+  ['log.levels.config', 'info'],
   ['dashboard.listeners.http.bind', '28'],
   ['dashboard.default_username', 'root'],
   ['dashboard.default_password', '"p w"'],
@@ -228,7 +236,19 @@ const expected: Config = {
   },
   alarm: { size_limit: 33, validity_period: 34_000 },
   prometheus: { enable_basic_auth: true },
-  log: { level: 'debug' },
+  log: {
+    level: 'debug',
+    levels: {
+      node: 'trace',
+      broker: 'info',
+      link: 'debug',
+      cluster: 'warn',
+      store: 'error',
+      api: 'fatal',
+      debug: 'silent',
+      config: 'info',
+    },
+  },
   dashboard: {
     listeners: { http: { bind: '127.0.0.1:28' } },
     default_username: 'root',
@@ -307,7 +327,7 @@ test('the schema can be told as JSON Schema, defaults included', () => {
 })
 
 test('the keys of a section are known wherever it stands', () => {
-  assert.deepEqual(allowedKeys(['log']), ['level'])
+  assert.deepEqual(allowedKeys(['log']), ['level', 'levels'])
   assert.deepEqual(allowedKeys(['cluster', 'links', 3, 'tcp_opts'])?.slice(0, 2), ['nodelay', 'keepalive'])
   assert.deepEqual(allowedKeys(['listeners', 'tcp', 'any'])?.slice(0, 2), ['bind', 'enable'])
   assert.equal(allowedKeys(['node', 'name']), undefined)
