@@ -46,10 +46,19 @@ export class LinkCalls {
   }
 }
 
-function statusesIn(port: LinksPort, names: readonly string[]): Record<string, LinkOnNode> {
-  const found = names.flatMap((name) => {
+/** Some milliseconds. */
+export const LINKS_PER_TURN = 200
+
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve))
+}
+
+async function statusesIn(port: LinksPort, names: readonly string[]): Promise<Record<string, LinkOnNode>> {
+  const found: [name: string, status: LinkOnNode][] = []
+  for (const [index, name] of names.entries()) {
+    if (index % LINKS_PER_TURN === LINKS_PER_TURN - 1) await nextTurn()
     const status = port.status(name)
-    return status === undefined ? [] : [[name, status] as const]
-  })
+    if (status !== undefined) found.push([name, status])
+  }
   return Object.fromEntries(found)
 }

@@ -2,6 +2,8 @@
 import * as z from 'zod'
 import type { InboundLedgerSnapshot } from '../../lanes/inbound-ledger.ts'
 import { type LedgerSnapshot, total } from '../../lanes/ledger.ts'
+import type { Probe } from '../../link/probe/probe-view.ts'
+import { greatest, mergedProbe, percentiles, type Percentiles, probe, slowest } from './probes.ts'
 
 export type OutboxMetrics = {
   readonly messages: number
@@ -27,19 +29,11 @@ export type LinkMetricsOnNode = {
   readonly bytes: { readonly out: number; readonly in: number }
   readonly routes: { readonly ours: number; readonly peers: number }
   readonly latency: { readonly ack: Percentiles | null }
-  readonly probe?: unknown
+  readonly probe?: Probe
 }
 
 const count = z.number().int()
 const rate = z.number().describe('messages a second')
-export const percentiles = z.object({
-  count,
-  p50_ms: z.number(),
-  p90_ms: z.number(),
-  p99_ms: z.number(),
-  max_ms: z.number(),
-})
-
 export const linkMetrics = z.object({
   router: z.object({ routes: count }).describe("the peer's, as EMQX's API has it"),
   routers: z.object({ routes: count }).describe("the same, as EMQX's guide has it"),
@@ -87,15 +81,14 @@ export const linkMetrics = z.object({
   }),
   bytes: z.object({ out: count, in: count }),
   routes: z.object({ ours: count.describe('those that we told the peer'), peers: count }),
-  probe: z.unknown().optional(),
+  probe: probe.optional(),
   latency: z.object({ ack: percentiles.nullable() }).describe('from the sending of a message to its acknowledgement'),
 })
 
 export type LinkMetrics = z.infer<typeof linkMetrics>
-export type Percentiles = z.infer<typeof percentiles>
 
 export function metricsOf(node: LinkMetricsOnNode): LinkMetrics {
-  const { ledger, inbound, rates, outbox, bytes, routes, latency, probe } = node
+  const { ledger, inbound, rates, outbox, bytes, routes, latency, probe: probed } = node
   const { matched, delivered, inflight, queued, retried } = ledger
   return {
     router: { routes: routes.peers },
@@ -115,7 +108,7 @@ export function metricsOf(node: LinkMetricsOnNode): LinkMetrics {
     outbox: { ...outbox },
     bytes: { ...bytes },
     routes: { ...routes },
-    ...(probe === undefined ? {} : { probe }),
+    ...(probed === undefined ? {} : { probe: probed }),
     latency: { ack: latency.ack },
   }
 }
@@ -125,7 +118,7 @@ export function summedMetrics(nodes: readonly LinkMetricsOnNode[]): LinkMetrics 
   const sum = (value: (node: LinkMetricsOnNode) => number): number => nodes.reduce((all, node) => all + value(node), 0)
   const max = (value: (node: LinkMetricsOnNode) => number): number => Math.max(0, ...nodes.map(value))
   const countMax = nodes.map(({ outbox }) => outbox.max_messages)
-  const probe = nodes.find((node) => node.probe !== undefined)?.probe
+  const merged = mergedProbe(nodes.flatMap((node) => node.probe ?? []))
   return metricsOf({
     ledger: {
       matched: sum(({ ledger }) => ledger.matched),
@@ -160,27 +153,9 @@ export function summedMetrics(nodes: readonly LinkMetricsOnNode[]): LinkMetrics 
     },
     bytes: { out: sum(({ bytes }) => bytes.out), in: sum(({ bytes }) => bytes.in) },
     routes: { ours: max(({ routes }) => routes.ours), peers: max(({ routes }) => routes.peers) },
-    ...(probe === undefined ? {} : { probe }),
-    latency: { ack: slowest(nodes.flatMap(({ latency }) => latency.ack ?? [])) },
+    ...(merged === undefined ? {} : { probe: merged }),
+    latency: { ack: slowest(nodes.map(({ latency }) => latency.ack)) },
   })
-}
-
-/** Percentiles of several nodes can't be told from theirs; none of them is slower than this. */
-function slowest(all: readonly Percentiles[]): Percentiles | null {
-  if (all.length === 0) return null
-  const max = (value: (one: Percentiles) => number): number => Math.max(...all.map(value))
-  return {
-    count: all.reduce((sum, { count: one }) => sum + one, 0),
-    p50_ms: max(({ p50_ms }) => p50_ms),
-    p90_ms: max(({ p90_ms }) => p90_ms),
-    p99_ms: max(({ p99_ms }) => p99_ms),
-    max_ms: max(({ max_ms }) => max_ms),
-  }
-}
-
-function greatest(values: readonly (number | null)[]): number | null {
-  const known = values.filter((value) => value !== null)
-  return known.length === 0 ? null : Math.max(...known)
 }
 
 function counts(some: Readonly<Partial<Record<string, number>>>): Record<string, number> {

@@ -5,6 +5,7 @@ import { linkSchema } from '../../config/link-schema.ts'
 import { writtenLink } from '../../config/written-link.ts'
 import type { NodeAnswer } from '../member-calls.ts'
 import { type LinkOnNode, mergedStatus, nodeStatus, planes } from './node-status.ts'
+import { probe } from './probes.ts'
 
 const state = z
   .enum(['running', 'connecting', 'bootstrapping', 'degraded', 'stopped', 'failed', 'inconsistent'])
@@ -52,7 +53,7 @@ export const linkShape = z.looseObject({
       reason: text.optional().describe('all reasons in one line'),
       planes: planes.optional(),
       paused: z.boolean().optional(),
-      probe: z.unknown().optional(),
+      probe: probe.optional(),
       error: text.optional().describe('why the node said nothing'),
     }),
   ),

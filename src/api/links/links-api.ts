@@ -7,7 +7,7 @@ import { ApiError } from '../api-error.ts'
 import type { ApiApp, ApiPart } from '../api-server.ts'
 import type { MemberCalls, NodeAnswer } from '../member-calls.ts'
 import { nameIn } from './link-body.ts'
-import { LinkCalls } from './link-calls.ts'
+import { LinkCalls, LINKS_PER_TURN, nextTurn } from './link-calls.ts'
 import {
   checkLink,
   createLink,
@@ -268,7 +268,12 @@ class Links {
 
   async #shown(links: readonly LinkConfig[]): Promise<ShownLink[]> {
     const answers = await this.#calls.statuses()
-    return links.map((link) => shownLink(link, aboutOne(answers, link.name)))
+    const shown: ShownLink[] = []
+    for (const link of links) {
+      if (shown.length % LINKS_PER_TURN === LINKS_PER_TURN - 1) await nextTurn()
+      shown.push(shownLink(link, aboutOne(answers, link.name)))
+    }
+    return shown
   }
 }
 

@@ -1,5 +1,6 @@
 /** How a link is, on one node and over all of them: in our words, and in those of EMQX, for scripts that were written for it. */
 import * as z from 'zod'
+import type { Probe } from '../../link/probe/probe-view.ts'
 import type { NodeAnswer } from '../member-calls.ts'
 
 export type LinkState = 'running' | 'connecting' | 'bootstrapping' | 'degraded' | 'stopped' | 'failed'
@@ -30,7 +31,7 @@ export type LinkOnNode = {
   readonly speaker?: string
   readonly peer?: { readonly node: string; readonly version: number }
   readonly peer_dialect?: string
-  readonly probe?: unknown
+  readonly probe?: Probe
 }
 
 export type NodeStatus = {
@@ -41,7 +42,7 @@ export type NodeStatus = {
   readonly reason?: string
   readonly planes?: Planes
   readonly paused?: boolean
-  readonly probe?: unknown
+  readonly probe?: Probe
   readonly error?: string
 }
 
