@@ -127,7 +127,9 @@ function plain(fields: object): unknown {
   }
 }
 
-function readable(_key: string, value: unknown): unknown {
+function readable(key: string, value: unknown): unknown {
+  // The first one of the dashboard is told in the log itself, and to nobody who looks at it from elsewhere.
+  if (key === 'password') return '******'
   if (typeof value === 'bigint') return String(value)
   if (!(value instanceof Error)) return value
   return { name: value.name, message: value.message, ...('code' in value ? { code: value.code } : {}) }

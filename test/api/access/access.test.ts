@@ -44,7 +44,7 @@ const codeOf = async (ask: Ask, path: string, init?: Parameters<Ask>[1]): Promis
 }
 
 test('a first password is made and told once; it opens the API, and is kept only as a hash', async (t) => {
-  const { lines, login, dataDir, nobody } = await start(t)
+  const { lines, login, dataDir, nobody, ask } = await start(t)
   const told = lines.filter(({ event }) => event === 'dashboard_password_made')
   assert.equal(told.length, 1)
   const { username, password } = told[0]!.fields as { username: string; password: string }
@@ -57,6 +57,8 @@ test('a first password is made and told once; it opens the API, and is kept only
   assert.equal(statSync(file).mode & 0o777, 0o600)
   assert.ok(!readFileSync(file, 'utf8').includes(password))
   assert.equal(lines.filter(({ fields }) => JSON.stringify(fields).includes(password)).length, 1)
+  const tail = JSON.stringify((await ask('/log')).body)
+  assert.ok(tail.includes('dashboard_password_made') && !tail.includes(password), 'who looks at the log is not told')
   assert.deepEqual(await codeOf(nobody, '/me'), [401, 'AUTHORIZATION_HEADER_ERROR'])
 })
 
