@@ -23,6 +23,7 @@ import type { LinkClock } from './link-clock.ts'
 import type { LinkLog } from './link-log.ts'
 import type { SenderView } from './link-sender.ts'
 import { LinkShell } from './link-shell.ts'
+import type { LaneStanding } from '../lanes/outbox/outbox.ts'
 import type { PeekedMessage } from '../lanes/outbox/peek.ts'
 import type { Pause } from './pause.ts'
 import { encodeProbeFrame, type ProbeAnswer } from './probe/probe-frame.ts'
@@ -223,7 +224,7 @@ export class LinkRuntime implements ProbedLinks {
 
   /** Whichever node it comes from: the number says whose it is. */
   probeAnswered(peer: string, _node: string, answer: ProbeAnswer): void {
-    this.#links.get(peer)?.shell.prober.answered(answer)
+    this.#links.get(peer)?.shell.prober.answered(answer, 'peers_link')
   }
 
   batchReceived(peer: string, node: string, sentAtMs: number): void {
@@ -243,6 +244,16 @@ export class LinkRuntime implements ProbedLinks {
   /** Those routes; empty on a node that does not tell them. What comes or goes meanwhile may be among them or not. */
   routesOf(peer: string): Iterable<string> | undefined {
     return this.#links.get(peer)?.shell.routes
+  }
+
+  /** Where the lanes to the peer stand. */
+  lanesOf(peer: string): LaneStanding[] | undefined {
+    return this.#links.get(peer)?.shell.outbox.lanes()
+  }
+
+  /** How many of the routes that we want the peer has confirmed on this connection; of a native peer alone. */
+  confirmedRoutes(peer: string): number | undefined {
+    return this.#links.get(peer)?.shell.confirmedRoutes
   }
 
   /** What the peer does to us, as the accepting side sees it. */

@@ -150,6 +150,10 @@ export class LinkShell {
     return this.#life?.source.routes() ?? []
   }
 
+  get confirmedRoutes(): number | undefined {
+    return this.#life?.told?.confirmed?.size
+  }
+
   /** Takes part in the contest for who speaks to the peer. To be called before the link's actor starts. */
   contest(): void {
     this.#claim.contest()

@@ -1,9 +1,13 @@
 /** What the API looks at inside a link of this node. */
+import type { DriftPort } from '../api/links/drift-api.ts'
+import type { LanesOnNode } from '../api/links/lanes-api.ts'
 import { Paces } from '../api/links/paces.ts'
 import type { ProgressOnNode } from '../api/links/progress-api.ts'
 import type { RoutesPort } from '../api/links/routes-api.ts'
+import type { Config } from '../config/config.ts'
 import type { LinkGate } from '../link/inbound/link-gate.ts'
 import type { LinkRuntime } from '../link/link-runtime.ts'
+import { features, versionMax } from '../link/native/greeting.ts'
 
 /** How often progress is looked at, whether or not somebody asks, milliseconds. */
 const LOOK_MS = 1_000
@@ -24,6 +28,46 @@ export function routesOf(links: LinkRuntime, gate: LinkGate): RoutesPort {
       return filters === undefined ? undefined : { count: links.routeCount(link), filters }
     },
     speaker: (link) => links.status(link)?.speaker,
+  }
+}
+
+export function lanesOf(links: LinkRuntime, gate: LinkGate, link: string): LanesOnNode | null {
+  const out = links.lanesOf(link)
+  if (out === undefined) return null
+  const marks = [...gate.marksOf(link)].flatMap(([from, known]) =>
+    known.map(({ epoch, lane, sequence, isSure }) => ({ from, epoch, lane, sequence, is_sure: isSure })),
+  )
+  return { out, in: marks }
+}
+
+export function driftPort(config: () => Config, links: LinkRuntime, gate: LinkGate): DriftPort {
+  return {
+    speaker: (link) => links.status(link)?.speaker,
+    facts: (name) => {
+      const { cluster, mqtt } = config()
+      const link = cluster.links.find((one) => one.name === name)
+      const status = links.status(name)
+      if (link === undefined || status === undefined) return undefined
+      const inbound = gate.inboundStatus(name)
+      const peer = status.peer ?? inbound?.side
+      const phase = status.planes?.routeSync.state
+      return {
+        cluster: cluster.name,
+        peer: name,
+        topics: link.topics,
+        routes: { ours: links.routeCount(name), confirmed: links.confirmedRoutes(name) },
+        peersRoutes: inbound?.routes ?? 0,
+        isAccepted: phase === 'syncing' || phase === 'degraded' || phase === 'bootstrapping',
+        isPeerAccepted: (inbound?.actors.length ?? 0) > 0 && inbound?.dismissed !== true,
+        refusal: inbound?.lastRefusal?.words,
+        dialect: { ours: links.senderView(name)?.dialect, peers: gate.dialectOf(name) },
+        version: { ours: versionMax, peers: peer?.version },
+        features: { ours: features, common: peer?.features },
+        frameBytesMax: { ours: mqtt.max_packet_size, peers: peer?.frameBytesMax },
+        clockOffsetMs: links.probe(name)?.clock_offset_ms ?? undefined,
+        ledger: { delivered: links.ledger(name)?.delivered ?? 0, accepted: inbound?.messages.accepted ?? 0 },
+      }
+    },
   }
 }
 

@@ -10,6 +10,8 @@ import { routesApi } from '../api/links/routes-api.ts'
 import { LinkChanges } from '../api/live/link-changes.ts'
 import { dryRunApi } from '../api/links/dry-run-api.ts'
 import { DryRuns } from '../api/links/dry-run.ts'
+import { driftApi } from '../api/links/drift-api.ts'
+import { lanesApi } from '../api/links/lanes-api.ts'
 import { LinkCalls } from '../api/links/link-calls.ts'
 import type { LinksPort } from '../api/links/links-port.ts'
 import { type LinkOnNode, nodeStatus } from '../api/links/node-status.ts'
@@ -27,7 +29,7 @@ import type { LinkGate } from '../link/inbound/link-gate.ts'
 import type { LinkRuntime } from '../link/link-runtime.ts'
 import type { TransitionHistory } from '../transitions/transition-history.ts'
 import type { ComponentLog } from './component-log.ts'
-import { LinkProgress, routesOf } from './link-views.ts'
+import { driftPort, lanesOf, LinkProgress, routesOf } from './link-views.ts'
 import { NodeReadings } from './live-parts.ts'
 
 /** Transitions of actors that are remembered for those who watch. */
@@ -99,6 +101,8 @@ export function openLive(
       outboxApi(calls, links, linkNames, () => clock.nowMs()),
       dryRunApi(calls, dryRuns, linkNames),
       routesApi(calls, routesOf(links, gate), { steadyMs: () => clock.steadyMs(), defer: setImmediate }, linkNames),
+      lanesApi(calls, (link) => lanesOf(links, gate, link), linkNames),
+      driftApi(calls, driftPort(config, links, gate), linkNames),
       logApi(calls, nodeLog(logs)),
       actorsApi(calls, actors),
       progressApi(calls, (link) => progress.of(link), linkNames),

@@ -57,6 +57,17 @@ export interface TakenMessages {
   clear(): void
 }
 
+export type LaneStanding = {
+  /** 0 is live, 1 the backlog. */
+  readonly lane: 0 | 1
+  readonly epoch: number
+  /** Of the last batch that was sealed. */
+  readonly sequence: number
+  /** Messages that fly, or flew on a connection that is gone. */
+  readonly unacknowledged: number
+  readonly waiting: number
+}
+
 const BATCH_BYTES_MAX = 65_536
 const BATCH_MESSAGES_MAX = 1_024
 /** Of the backlog they are smaller: live messages wait until the receiver is done with one. */
@@ -559,6 +570,22 @@ export class Outbox {
     this.seal()
     const { flying, again, live, qos0, backlog } = this.#shelf
     return peekBatches([flying, again, live, qos0, backlog], limit)
+  }
+
+  /** Where each lane stands. Messages of QoS 0 are in none, and those taken apart for a peer that knows no lanes wait in none. */
+  lanes(): LaneStanding[] {
+    const { flying, again, live, backlog } = this.#shelf
+    const unacknowledged: [number, number] = [0, 0]
+    for (const list of [flying, again])
+      for (let batch = list.first; batch !== undefined; batch = batch.next) unacknowledged[batch.lane] += batch.messages
+    const waiting = [live.messages + this.#openLive.messages, backlog.messages + this.#openBacklog.messages] as const
+    return ([0, 1] as const).map((lane) => ({
+      lane,
+      epoch: this.#epoch,
+      sequence: this.#lastSequences[lane],
+      unacknowledged: unacknowledged[lane],
+      waiting: waiting[lane],
+    }))
   }
 
   /** What `purge` is to be told, so that it gives up what waits now and not what comes while it goes on. */

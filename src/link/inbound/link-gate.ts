@@ -10,6 +10,7 @@ import { decodeLinkMessage } from '../emqx/link-message.ts'
 import type { InboundFact } from '../status.ts'
 import { BatchInlet } from './batch-inlet.ts'
 import { inboundFact } from './inbound-peer.ts'
+import type { LaneMark } from '../../lanes/high-water-marks.ts'
 import type { InboundStatus } from './inbound-peer.ts'
 import { InboundPeers } from './inbound-peers.ts'
 import type { InboundPorts } from './inbound-ports.ts'
@@ -131,6 +132,11 @@ export class LinkGate implements LinkInlet {
   /** The filters that the peer wants, each once. What comes or goes meanwhile may be among them or not. */
   routesOf(peer: string): Iterable<string> {
     return this.#peers.of(peer)?.filters() ?? []
+  }
+
+  /** How far the lanes of each node of the peer were taken here; empty for a peer that numbers nothing. */
+  marksOf(peer: string): Iterable<readonly [node: string, marks: readonly LaneMark[]]> {
+    return this.#speakers.marksOf(peer)
   }
 
   /** The same in the words of the link's status. */

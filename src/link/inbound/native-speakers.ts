@@ -53,6 +53,11 @@ export class NativeSpeakers {
     return false
   }
 
+  /** How far the lanes of each node of the cluster were taken here. */
+  *marksOf(cluster: string): Iterable<readonly [node: string, marks: readonly LaneMark[]]> {
+    for (const [node, marks] of this.#marks.get(cluster)?.senders() ?? []) yield [node, marks.snapshot()]
+  }
+
   /** See `LinkInlet.greet`. A promise only where other members are to be asked. */
   greet(client: LinkClient, text: string): string | undefined | Promise<string | undefined> {
     const greeting = decodeGreeting(text)

@@ -17,7 +17,8 @@ export type Feature =
   | 'short'
   /** Probes among the messages, and their answers (`probe-frame.ts`). */
   | 'probe'
-const features: readonly Feature[] = ['deflate', 'short', 'probe']
+/** All that this program knows. */
+export const features: readonly Feature[] = ['deflate', 'short', 'probe']
 
 export type Greeting = {
   /** Lowest and highest version of the native dialect. */

@@ -64,6 +64,10 @@ async function pair(t: TestContext, dialect: Dialect, link: object = {}) {
 }
 
 type Outbox = { nodes: { messages: number; head: { topic: string; qos: number; bytes: number; state: string }[] }[] }
+type Lanes = {
+  nodes: { out: { lane: number; unacknowledged: number; waiting: number }[]; in: object[] }[]
+}
+type Drift = { node: string; data: { what: string; theirs: unknown; agrees: boolean | null }[] }
 type LinkAnswer = { status: string; reasons: string[]; node_status: { node: string; paused: boolean }[] }
 
 for (const dialect of ['native', 'emqx'] as const)
@@ -113,6 +117,20 @@ for (const dialect of ['native', 'emqx'] as const)
     const purge = await us.ask('/cluster/links/eu/outbox', { method: 'DELETE', body: { reason: 'a test' } })
     assert.deepEqual(purge.body, { purged: 3 })
     assert.equal(us.node.status().links[0]?.ledger?.dropped.purged, 3)
+    const { body: lanes } = await us.ask<Lanes>('/cluster/links/eu/lanes')
+    assert.deepEqual(
+      lanes.nodes[0]?.out.map(({ lane, unacknowledged, waiting }) => [lane, unacknowledged, waiting]),
+      [
+        [0, 0, 0],
+        [1, 0, 0],
+      ],
+    )
+    const { body: taken } = await eu.ask<Lanes>('/cluster/links/us/lanes')
+    assert.equal((taken.nodes[0]?.in.length ?? 0) > 0, dialect === 'native')
+    const { body: drift } = await us.ask<Drift>('/cluster/links/eu/drift')
+    const disagreeing = drift.data.filter(({ agrees }) => agrees === false)
+    assert.deepEqual([drift.node, disagreeing], ['n1@127.0.0.1', []])
+    assert.equal(drift.data.find(({ what }) => what === 'the peer’s name')?.theirs, 'eu')
     await us.ask('/cluster/links/eu/resume', { method: 'POST' })
     await publisher.publishAsync('to/eu/x', 'last', { qos: 1 })
     await until(
