@@ -13,6 +13,8 @@ type DryRun = {
   readonly filters: readonly (Flow & { readonly filter: string })[]
   readonly total: Flow
   readonly top_topics: readonly (Flow & { readonly topic: string })[]
+  /** There were more topics than are told apart. */
+  readonly truncated?: boolean
   readonly silent?: readonly SilentNode[]
 }
 type State =
@@ -81,7 +83,7 @@ export function DryRunTab({ link }: { readonly link: Link }) {
 }
 
 function Result({ result }: { readonly result: DryRun }) {
-  const { seconds, total, filters, top_topics: topTopics, silent } = result
+  const { seconds, total, filters, top_topics: topTopics, truncated = false, silent } = result
   return (
     <>
       <p class="verdict good">
@@ -89,6 +91,7 @@ function Result({ result }: { readonly result: DryRun }) {
         {bytes(total.bytes / seconds)}/s
       </p>
       <Silent nodes={silent} />
+      {truncated && <p class="muted">There were more topics than are told apart: those named had at least so many.</p>}
       <div class="halves">
         <Flows title="By filter" rows={filters.map(({ filter, ...flow }) => ({ name: filter, ...flow }))} />
         <Flows title="Top topics" rows={topTopics.map(({ topic, ...flow }) => ({ name: topic, ...flow }))} />

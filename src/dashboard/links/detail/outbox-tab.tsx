@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks'
 import { mayChange } from '../../api/session.ts'
 import { Confirm } from '../../controls/confirm.tsx'
 import { Reading } from '../../controls/empty.tsx'
+import { Silent, type SilentNode } from '../../controls/paged.tsx'
 import { tell } from '../../controls/notice.ts'
 import { bytes, count, duration } from '../../format/number.ts'
 import { useResource } from '../../live/use-resource.ts'
@@ -14,19 +15,18 @@ type Waiting = {
   readonly retain: boolean
   readonly bytes: number
   readonly age_ms: number
-  readonly lane: number | string
+  /** 0: live, 1: what gathered while it could not cross. */
+  readonly lane: number
   readonly state: 'flying' | 'waiting'
 }
-type NodeOutbox =
-  | {
-      readonly node: string
-      readonly messages: number
-      readonly bytes: number
-      readonly oldest_ms: number | null
-      readonly head: readonly Waiting[]
-    }
-  | { readonly node: string; readonly error: string }
-type Outbox = { readonly nodes: readonly NodeOutbox[] }
+type NodeOutbox = {
+  readonly node: string
+  readonly messages: number
+  readonly bytes: number
+  readonly oldest_ms: number | null
+  readonly head: readonly Waiting[]
+}
+type Outbox = { readonly nodes: readonly NodeOutbox[]; readonly silent?: readonly SilentNode[] }
 
 export function OutboxTab({ name }: { readonly name: string }) {
   const { value, fault, loading, reload } = useResource(
@@ -35,7 +35,7 @@ export function OutboxTab({ name }: { readonly name: string }) {
   )
   const [asked, setAsked] = useState(false)
   if (value === undefined) return <Reading fault={fault} onRetry={reload} />
-  const total = value.nodes.reduce((sum, node) => sum + ('messages' in node ? node.messages : 0), 0)
+  const total = value.nodes.reduce((sum, node) => sum + node.messages, 0)
   return (
     <div class="tab-body">
       <div class="toolbar">
@@ -52,6 +52,7 @@ export function OutboxTab({ name }: { readonly name: string }) {
           </button>
         )}
       </div>
+      <Silent nodes={value.silent} />
       {value.nodes.map((node) => (
         <NodePart key={node.node} node={node} />
       ))}
@@ -70,13 +71,6 @@ export function OutboxTab({ name }: { readonly name: string }) {
 }
 
 function NodePart({ node }: { readonly node: NodeOutbox }) {
-  if ('error' in node) {
-    return (
-      <p class="remark warn">
-        {node.node} did not answer: {node.error}
-      </p>
-    )
-  }
   return (
     <section class="panel" aria-label={node.node}>
       <header>
@@ -96,9 +90,7 @@ function NodePart({ node }: { readonly node: NodeOutbox }) {
                 <th scope="col">Topic</th>
                 <th scope="col">QoS</th>
                 <th scope="col">State</th>
-                <th scope="col" class="number">
-                  Lane
-                </th>
+                <th scope="col">Lane</th>
                 <th scope="col" class="number">
                   Size
                 </th>
@@ -116,7 +108,7 @@ function NodePart({ node }: { readonly node: NodeOutbox }) {
                     {retain ? ' retained' : ''}
                   </td>
                   <td>{state}</td>
-                  <td class="number">{lane}</td>
+                  <td>{lane === 0 ? 'live' : 'backlog'}</td>
                   <td class="number">{bytes(size)}</td>
                   <td class="number">{duration(ageMs)}</td>
                 </tr>
@@ -138,7 +130,7 @@ function Purge({ name, total, onClose }: { name: string; total: number; onClose:
       danger
       onClose={onClose}
       onConfirm={async () => {
-        if (reason.trim() === '') throw new Error('Say why: it stands in the audit log.')
+        if (reason.trim() === '') throw new Error('Say why: it stands in the log.')
         const { purged } = await linkApi.purge(name, reason.trim())
         tell(`${count(purged)} messages of ${name} are purged`)
       }}
