@@ -12,7 +12,7 @@ import {
 import type { LinkClock } from '../link-clock.ts'
 import { ClockOffset } from './clock-offset.ts'
 import { decodeProbeFrame, encodeProbeFrame, type ProbeAnswer } from './probe-frame.ts'
-import { probeNotes, type LinkLatency, type Probe, type ProbeResult } from './probe-view.ts'
+import { probeNotes, type AnsweredOver, type LinkLatency, type Probe, type ProbeResult } from './probe-view.ts'
 import { judgeSilence, shouldRestart, Silence, type MuteDirection, type ProbeTerms } from './silence.ts'
 
 /** What carries the probes: `LinkSender` satisfies it. */
@@ -107,6 +107,7 @@ export class LinkProber {
   #lost = 0
   #lastRoundTripMs: number | undefined
   #lastOneWayMs: number | undefined
+  #answeredOver: AnsweredOver | null = null
   /** By the steady clock, as all that ends in `Ms` here but what says so. */
   #lastCrossedMs: number | undefined
   #lastReceivedMs: number | undefined
@@ -185,11 +186,11 @@ export class LinkProber {
   /** What a peer published to us on a connection that carries messages. */
   heard(payload: Buffer): void {
     const frame = decodeProbeFrame(payload)
-    if (frame?.type === 'probe_answer') this.answered(frame)
+    if (frame?.type === 'probe_answer') this.answered(frame, 'same_connection')
   }
 
   /** The answer to a probe came. */
-  answered({ id, receivedAtMs, sentAtMs }: ProbeAnswer): void {
+  answered({ id, receivedAtMs, sentAtMs }: ProbeAnswer, over: AnsweredOver): void {
     const flight = this.#flight
     if (flight?.id !== id || flight.sentMs === undefined) return
     const { clock } = this.#ports
@@ -200,6 +201,7 @@ export class LinkProber {
     const waitedMs = flight.sentMs - flight.dueMs
     const oneWayMs = Math.max(0, Math.min(tookMs, receivedAtMs - offsetMs - flight.sentWallMs)) + waitedMs
     this.#lastOneWayMs = oneWayMs
+    this.#answeredOver = over
     this.#oneWay.record(oneWayMs)
     this.#oneWayBack.record(tookMs + waitedMs - oneWayMs)
     this.#took(flight, nowMs)
@@ -263,6 +265,7 @@ export class LinkProber {
       clock_offset_ms: roundedOrNull(this.#offset.ms),
       last_round_trip_ms: roundedOrNull(this.#lastRoundTripMs),
       last_one_way_ms: roundedOrNull(this.#lastOneWayMs),
+      ...(this.#answeredOver === null ? {} : { answered_over: this.#answeredOver }),
       last_crossed_at: dayOf(this.#lastCrossedMs),
       last_received_at: dayOf(this.#lastReceivedMs),
       mute_since: this.#muteSinceWallMs === undefined ? null : new Date(this.#muteSinceWallMs).toISOString(),
@@ -364,12 +367,12 @@ export class LinkProber {
     this.#answers.heard(nowMs)
     // One that was answered before it was acknowledged leaves it open whether it will be.
     if (flight.way.type === 'frame' && !flight.isAcknowledged) this.#acks.awaits(flight.sentMs ?? flight.dueMs)
-    if (flight.way.type === 'ping' || flight.isAcknowledged) this.#lastCrossedMs = nowMs
     const result: ProbeResult = {
       type: 'answered',
       kind: kindOf(flight.way),
       round_trip_ms: rounded(tookMs),
       one_way_ms: flight.way.type === 'frame' ? roundedOrNull(this.#lastOneWayMs) : null,
+      answered_over: flight.way.type === 'frame' ? this.#answeredOver : null,
       clock_offset_ms: roundedOrNull(this.#offset.ms),
     }
     this.#tellWaiters(() => result)

@@ -1,6 +1,8 @@
 /** What is known of how long a link takes, and whether anything crosses it. */
 import type { Percentiles } from '../../lanes/latency-histogram.ts'
 
+export type AnsweredOver = 'peers_link' | 'same_connection'
+
 /** Of one node and link. Times of day are ISO 8601, durations milliseconds. */
 export type Probe = {
   /** `emqx`: what EMQX's protocol allows, see `note`. */
@@ -22,7 +24,9 @@ export type Probe = {
   readonly clock_offset_ms: number | null
   readonly last_round_trip_ms: number | null
   readonly last_one_way_ms: number | null
-  /** When the peer last confirmed a message or a probe of ours. */
+  /** Which way the last answer came: over the link that the peer has to us, or over the connection that it was asked on. Not of pings. */
+  readonly answered_over?: AnsweredOver
+  /** When the peer last confirmed a message or a probe among them; a PINGRESP is no such thing. */
   readonly last_crossed_at: string | null
   /** When messages of the peer last came here. */
   readonly last_received_at: string | null
@@ -40,6 +44,8 @@ export type ProbeResult =
       readonly kind: Probe['kind']
       readonly round_trip_ms: number
       readonly one_way_ms: number | null
+      /** `null` for a ping. */
+      readonly answered_over: AnsweredOver | null
       readonly clock_offset_ms: number | null
     }
   /** `isAcknowledged`: the peer took it, and its answer did not come. */

@@ -7,40 +7,55 @@ import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startNodeProcess } from '../../../src/cli/demo/node-process.ts'
-import { createNode, type Node, type NodeLink } from '../../../src/index.ts'
+import { type ConfigInput, createNode, type Node, type NodeLink, type NodeOptions } from '../../../src/index.ts'
 import type { Logger } from '../../../src/broker/logger.ts'
 import { Account } from '../account.ts'
 import { connectClient } from '../clients.ts'
-import { linkTo, nodeFile, reserve, temporaryDirectory } from '../clusters.ts'
+import { type Cluster, linkTo, nodeFile, reserve, temporaryDirectory } from '../clusters.ts'
 import { startCuttingRelay } from './cutting-relay.ts'
 
 /** A restart is a matter of a second here; one in vain is not repeated soon. */
 const probe = { intervalMs: 100, muteMs: 400, restartMs: 1_200, restartPauseMsMin: 2_000, restartPauseMsMax: 8_000 }
 
-type PairOptions = { readonly isBack?: boolean; readonly dialect?: 'auto' | 'emqx' }
+type PairOptions = { readonly isBack?: boolean; readonly isProcess?: boolean; readonly dialect?: 'auto' | 'emqx' }
+type Link = NonNullable<NonNullable<ConfigInput['cluster']>['links']>[number]
 type Line = { readonly event: string; readonly fields: object }
 
-/** A sends to B over a relay. @param isBack whether B reaches A, too */
-async function startPair(t: TestContext, { isBack = true, dialect = 'auto' }: PairOptions = {}) {
+/** A sends to B over a relay. @param isBack whether B reaches A, too @param isProcess whether B has a process of its own */
+async function startPair(t: TestContext, { isBack = true, dialect = 'auto', isProcess = false }: PairOptions = {}) {
   const [a, b] = await Promise.all([reserve('cl-a'), reserve('cl-b')])
   const relay = await startCuttingRelay(() => b.port)
   t.after(() => relay.close())
   const directory = temporaryDirectory()
-  const back = isBack ? {} : { server: '127.0.0.1:1' }
-  const receiver = await startNodeProcess(nodeFile(b, [linkTo(a, ['t/#'], back)], join(directory, 'b')), directory)
-  t.after(() => receiver.kill())
+  const back = isBack ? a : { ...a, port: 1 }
+  const link = { ...linkTo(back, []), topics: ['t/#'] }
+  const receiver = isProcess ? await startNodeProcess(nodeFile(b, [link], join(directory, 'b')), directory) : undefined
+  if (receiver === undefined) await startNode(t, b, link)
+  t.after(() => receiver?.kill())
   const lines: Line[] = []
   const at = (fields: object, event: string) => void lines.push({ event, fields })
   const log: Logger = { debug: at, info: at, warn: at, error: at }
+  const server = `127.0.0.1:${relay.port}`
+  const sender = await startNode(t, a, { name: b.name, server, topics: [], dialect }, { log, probe })
+  return { sender, pid: receiver?.pid, relay, lines, senderPort: a.port, receiverPort: b.port }
+}
+
+/** In this process. */
+async function startNode(
+  t: TestContext,
+  { name, port }: Cluster,
+  link: Link,
+  options: NodeOptions = {},
+): Promise<Node> {
   const config = {
-    node: { name: 'cl-a@127.0.0.1', data_dir: join(directory, 'a') },
-    cluster: { name: a.name, links: [{ name: b.name, server: `127.0.0.1:${relay.port}`, topics: [], dialect }] },
-    listeners: { tcp: { default: { bind: `127.0.0.1:${a.port}` } } },
+    node: { name: `${name}@127.0.0.1`, data_dir: join(temporaryDirectory(), name) },
+    cluster: { name, links: [link] },
+    listeners: { tcp: { default: { bind: `127.0.0.1:${port}` } } },
   }
-  const sender = createNode(config, { log, probe })
-  t.after(() => sender.stop())
-  await sender.start()
-  return { sender, receiver, relay, lines, senderPort: a.port, receiverPort: b.port }
+  const node = createNode(config, options)
+  t.after(() => node.stop())
+  await node.start()
+  return node
 }
 
 function linkOf(node: Node): NodeLink {
@@ -49,15 +64,20 @@ function linkOf(node: Node): NodeLink {
   return link
 }
 
+function signal({ pid }: Pair, name: 'SIGSTOP' | 'SIGCONT'): void {
+  assert.ok(pid !== undefined)
+  process.kill(pid, name)
+}
+
 function isDegraded({ event, fields }: Line, says: RegExp): boolean {
   if (event !== 'cluster_link_status' || !('status' in fields) || !('reasons' in fields)) return false
   return fields.status === 'degraded' && says.test(String(fields.reasons))
 }
 
 async function until(what: string, question: () => boolean): Promise<void> {
-  const giveUpAt = Date.now() + 30_000
+  const giveUpAt = Date.now() + 60_000
   while (!question()) {
-    assert.ok(Date.now() < giveUpAt, `${what}: not within 30 s`)
+    assert.ok(Date.now() < giveUpAt, `${what}: not within 60 s`)
     await delay(10)
   }
 }
@@ -76,8 +96,8 @@ const mutes = [
   },
   {
     name: 'the process of the receiver is stopped',
-    breaks: ({ receiver }: Pair) => void process.kill(receiver.pid, 'SIGSTOP'),
-    mends: ({ receiver }: Pair) => void process.kill(receiver.pid, 'SIGCONT'),
+    breaks: (pair: Pair) => signal(pair, 'SIGSTOP'),
+    mends: (pair: Pair) => signal(pair, 'SIGCONT'),
     says: /the probe is unanswered and nothing is acknowledged since/,
   },
 ] as const
@@ -98,6 +118,8 @@ describe('probes between nodes', { concurrency: 3 }, () => {
         await client.subscribeAsync('#', { qos: 1 })
       }
       await until('three answers', () => (linkOf(sender).probe?.answered ?? 0) >= 3)
+      // Until the peer has connected to us, it answers where it is asked.
+      if (isBack) await until('answers over its link', () => linkOf(sender).probe?.answered_over === 'peers_link')
       const { probe: found, ledger, inbound } = linkOf(sender)
       assert.ok(found !== undefined && ledger !== undefined)
       assert.equal(found.kind, 'native')
@@ -105,6 +127,7 @@ describe('probes between nodes', { concurrency: 3 }, () => {
       assert.equal(found.round_trip?.count, found.answered)
       assert.equal(found.one_way?.count, found.answered)
       assert.equal(found.one_way_back?.count, found.answered)
+      assert.equal(found.answered_over, isBack ? 'peers_link' : 'same_connection')
       assert.ok(found.clock_offset_ms !== null && Math.abs(found.clock_offset_ms) < 5_000, 'it is one machine')
       assert.ok(found.last_crossed_at !== null && Date.parse(found.last_crossed_at) > Date.now() - 60_000)
       assert.equal(ledger.matched, 0)
@@ -130,7 +153,7 @@ describe('probes between nodes', { concurrency: 3 }, () => {
 
   for (const { name, breaks, says, ...more } of mutes)
     test(`connected and mute, since ${name}: degraded, opened anew, and each message crosses once`, async (t) => {
-      const pair = await startPair(t)
+      const pair = await startPair(t, { isProcess: 'mends' in more })
       const { sender, lines, senderPort, receiverPort } = pair
       const account = new Account()
       const subscriber = await connectClient(t, receiverPort)

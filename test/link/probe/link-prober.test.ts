@@ -52,7 +52,7 @@ function start({ way = { type: 'frame' }, aheadMs = 0 }: { way?: ProbeWay; ahead
     const atMs = clock.nowMs() + aheadMs
     clock.advance(backMs)
     carrier.probes.at(-1)!.acknowledged()
-    prober.answered({ type: 'probe_answer', id: frame.id, receivedAtMs: atMs, sentAtMs: atMs })
+    prober.answered({ type: 'probe_answer', id: frame.id, receivedAtMs: atMs, sentAtMs: atMs }, 'peers_link')
   }
   const mute = () => facts.at(-1)?.state === 'mute'
   return { clock, carrier, facts, restarts, prober, connect, cross, mute }
@@ -149,7 +149,7 @@ test('acknowledgements that stay away are told from a way back that is dead', ()
   for (let probe = 0; probe < 4; probe += 1) {
     const frame = decodeProbeFrame(lost.carrier.probes.at(-1)!.frame())
     assert.ok(frame)
-    lost.prober.answered({ type: 'probe_answer', id: frame.id, receivedAtMs: 0, sentAtMs: 0 })
+    lost.prober.answered({ type: 'probe_answer', id: frame.id, receivedAtMs: 0, sentAtMs: 0 }, 'peers_link')
     lost.clock.advance(5_000)
   }
   assert.deepEqual(
@@ -233,7 +233,14 @@ test('who asks at once waits for the probe that is on its way, and for no longer
   const answered = prober.probeNow(1_000)
   cross(5, 5)
   const kind = 'native'
-  const all = { type: 'answered', kind, round_trip_ms: 10, one_way_ms: 5, clock_offset_ms: 0 }
+  const all = {
+    type: 'answered',
+    kind,
+    round_trip_ms: 10,
+    one_way_ms: 5,
+    answered_over: 'peers_link',
+    clock_offset_ms: 0,
+  }
   assert.deepEqual(await answered, all)
   const late = prober.probeNow(1_000)
   assert.equal(carrier.probes.length, 2)
