@@ -20,9 +20,9 @@ export function openMonitoring(node: NodeForApi, calls: MemberCalls, credentials
   const { alarms, unreadyReasons, config } = node
   const metrics = new NodeMetrics(new MetricsOfNode(node))
   const port: ScrapePort = {
-    scrape: async (accept) => {
+    scrape: (accept) => {
       const format = formatFor(accept)
-      return { contentType: contentTypes[format], text: await metrics.scrape(format) }
+      return { contentType: contentTypes[format], text: metrics.scrape(format) }
     },
     admit: async (request) => {
       if (config().prometheus.enable_basic_auth) await whoAsks(request, credentials)

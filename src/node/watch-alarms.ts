@@ -37,6 +37,8 @@ export type NodeForAlarms = {
 
 /** Kind of a question between members. */
 const CLOCK_QUESTION = 'clock.now'
+/** How often counts of messages that were given up are compared, milliseconds. */
+const LOSS_LOOK_MS = 5_000
 /** How long an answer is waited for, milliseconds. */
 const CLOCK_WAIT_MS = 2_000
 
@@ -45,6 +47,7 @@ export class NodeAlarms {
   readonly clockOffsets: ClockOffsets
   readonly #node: NodeForAlarms
   readonly #losses = new LossConditions()
+  #lossesSeenAtMs = Number.NEGATIVE_INFINITY
 
   constructor(node: NodeForAlarms) {
     this.#node = node
@@ -95,7 +98,11 @@ export class NodeAlarms {
     const { links, losses, clock, cluster } = this.#node
     for (const [link, status] of links.statuses()) yield* this.#ofLink(link, status)
     yield* certificateConditions(this.certificateOutlooks(), clock.nowMs())
-    yield* this.#losses.look(losses(), clock.steadyMs())
+    // The counts of all links are copied for it.
+    if (clock.steadyMs() - this.#lossesSeenAtMs >= LOSS_LOOK_MS) {
+      this.#lossesSeenAtMs = clock.steadyMs()
+      yield* this.#losses.look(losses(), clock.steadyMs())
+    }
     yield* clockConditions(this.clockOffsets.list())
     yield* coordinationCondition(cluster()?.isConnected === false)
   }

@@ -1,4 +1,5 @@
 /** What Prometheus scrapes: `/metrics`, and the path under which EMQX has it. */
+import { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import type { ApiPart } from '../api-server.ts'
@@ -6,7 +7,7 @@ import type { ApiPart } from '../api-server.ts'
 /** How metrics are written. */
 export interface ScrapePort {
   /** @param accept what the scraper takes, as its header says */
-  scrape(accept: string | undefined): Promise<{ readonly contentType: string; readonly text: string }>
+  scrape(accept: string | undefined): { readonly contentType: string; readonly text: AsyncIterable<string> }
   /** Rejects with `ApiError` if whoever asks may not read them. */
   admit(request: FastifyRequest): Promise<void>
 }
@@ -18,13 +19,13 @@ export function metricsRoute(path: '/metrics' | '/prometheus/stats', port: Scrap
       summary: 'Metrics for Prometheus, of this node alone',
       tags: ['Metrics'],
       produces: ['text/plain', 'application/openmetrics-text'],
-      response: { 200: z.string() },
+      response: { 200: z.unknown().describe('text, one line a series') },
     }
     const options = { schema, config: { public: true }, onRequest: (request: FastifyRequest) => port.admit(request) }
-    app.get(path, options, async (request, reply) => {
-      const { contentType, text } = await port.scrape(request.headers.accept)
-      void reply.type(contentType)
-      return text
+    app.get(path, options, (request, reply) => {
+      const { contentType, text } = port.scrape(request.headers.accept)
+      // Piece by piece, as it is put together: of many links it is long.
+      void reply.type(contentType).send(Readable.from(text))
     })
   }
 }

@@ -23,7 +23,7 @@ export class Exposition {
   readonly #format: ExpositionFormat
   /** Of the labels that every series has. */
   readonly #common: string
-  readonly #lines: string[] = []
+  #lines: string[] = []
 
   constructor(format: ExpositionFormat, common: Readonly<Record<string, string>>) {
     this.#format = format
@@ -45,9 +45,16 @@ export class Exposition {
     }
   }
 
-  text(): string {
-    const end = this.#format === 'openmetrics' ? '# EOF\n' : ''
-    return `${this.#lines.join('\n')}\n${end}`
+  /** What was written since the last call. */
+  take(): string {
+    const lines = this.#lines
+    this.#lines = []
+    return lines.length === 0 ? '' : `${lines.join('\n')}\n`
+  }
+
+  /** What comes last of all. */
+  get end(): string {
+    return this.#format === 'openmetrics' ? '# EOF\n' : ''
   }
 
   #histogram(name: string, labels: string, { buckets, count, sumMs }: HistogramSnapshot): void {

@@ -30,26 +30,18 @@ const SLICE_MS = 8
 export class NodeMetrics {
   readonly #source: MetricsSource
   readonly #turns: Turns
-  /** Scrapes that have begun: who asks for the same meanwhile gets the same. */
-  readonly #running = new Map<ExpositionFormat, Promise<string>>()
 
   constructor(source: MetricsSource, turns: Turns = systemTurns) {
     this.#source = source
     this.#turns = turns
   }
 
-  scrape(format: ExpositionFormat): Promise<string> {
-    const known = this.#running.get(format)
-    if (known !== undefined) return known
-    const scrape = this.#scrape(format).finally(() => this.#running.delete(format))
-    this.#running.set(format, scrape)
-    return scrape
-  }
-
-  async #scrape(format: ExpositionFormat): Promise<string> {
+  /** The text in pieces, each of them the work of one turn. */
+  async *scrape(format: ExpositionFormat): AsyncGenerator<string> {
     const { cluster, node } = this.#source
     const exposition = new Exposition(format, { [commonLabels[0]]: cluster, [commonLabels[1]]: node })
     const slice = new Slice(this.#turns)
+    // All links first: what is told of one in several places is of one instant.
     const links: LinkReading[] = []
     for (const name of this.#source.linkNames()) {
       const link = this.#source.link(name)
@@ -60,14 +52,15 @@ export class NodeMetrics {
       const write = exposition.family(family)
       for (const link of links) {
         family.read(link, write)
-        if (slice.isOver) await slice.next()
+        if (!slice.isOver) continue
+        yield exposition.take()
+        await slice.next()
       }
     }
     const reading = this.#source.reading()
     for (const family of nodeFamilies) family.read(reading, exposition.family(family))
     for (const family of await readProcessFamilies()) family.write(exposition.family(family))
-    await slice.next()
-    return exposition.text()
+    yield exposition.take() + exposition.end
   }
 }
 
