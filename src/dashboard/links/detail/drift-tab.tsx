@@ -1,26 +1,79 @@
-/** What each side believes of the other. */
+/** What each side believes of the other, line by line. */
 import { Reading } from '../../controls/empty.tsx'
 import { Facts } from '../../controls/facts.tsx'
+import { Badge } from '../../controls/status-badge.tsx'
 import { useResource } from '../../live/use-resource.ts'
 import { linkApi } from '../link-api.ts'
 
+type Belief = {
+  readonly what: string
+  readonly ours: unknown
+  readonly theirs: unknown
+  /** `null`: the peer does not say. */
+  readonly agrees: boolean | null
+  readonly note?: string
+}
+type Drift = { readonly node: string; readonly data: readonly Belief[] }
+
 export function DriftTab({ name }: { readonly name: string }) {
-  const { value, fault, loading, reload } = useResource(
-    (signal) => linkApi.read<unknown>(name, 'drift', signal),
-    [name],
-  )
+  const { value, fault, loading, reload } = useResource((signal) => linkApi.read<Drift>(name, 'drift', signal), [name])
   if (value === undefined) return <Reading fault={fault} onRetry={reload} />
   return (
     <div class="tab-body">
       <div class="toolbar">
         <p class="grow muted">
-          What this cluster and its peer believe of each other. Where they differ, one of them is wrong.
+          What this cluster and its peer believe of each other, as {value.node} knows it. Where they differ, one of them
+          is wrong.
         </p>
         <button type="button" class="button" disabled={loading} onClick={reload}>
           Look again
         </button>
       </div>
-      <Facts value={value} />
+      <section class="panel" aria-label="Beliefs">
+        <div class="scroll-x" tabIndex={0} role="region" aria-label="Beliefs, by row">
+          <table class="table">
+            <thead>
+              <tr>
+                <th scope="col">What</th>
+                <th scope="col">Here</th>
+                <th scope="col">At the peer</th>
+                <th scope="col">Verdict</th>
+              </tr>
+            </thead>
+            <tbody>
+              {value.data.map((belief) => (
+                <BeliefRow key={belief.what} belief={belief} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </section>
     </div>
+  )
+}
+
+function BeliefRow({ belief: { what, ours, theirs, agrees, note } }: { readonly belief: Belief }) {
+  return (
+    <tr>
+      <th scope="row">
+        {what}
+        {note !== undefined && <p class="reason">{note}</p>}
+      </th>
+      <td class="breaks">
+        <Facts value={ours} />
+      </td>
+      <td class="breaks">
+        <Facts value={theirs} />
+      </td>
+      <td>
+        {agrees === null ? (
+          <Badge tone="off" text="not told" />
+        ) : agrees ? (
+          <Badge tone="good" text="agree" />
+        ) : (
+          <Badge tone="bad" text="differ" />
+        )}
+      </td>
+    </tr>
   )
 }
