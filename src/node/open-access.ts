@@ -51,7 +51,7 @@ export type OpenAccess = {
 /** Name of this member's copy in its data directory. */
 const COPY = 'access.json'
 /** How long a start waits for the first user and the keys of the file; how long before another try. Milliseconds. */
-const START_WAIT_MS = 5_000
+const START_WAIT_MS = 2_000
 const RETRY_MS = 5_000
 
 /** Throws `ClusterError` if what was kept can't be read. */

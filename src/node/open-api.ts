@@ -8,6 +8,7 @@ import { dashboardFiles } from '../api/dashboard-files.ts'
 import { MemberCalls } from '../api/member-calls.ts'
 import { safeHeaders } from '../api/safe-headers.ts'
 import { statusApi } from '../api/status.ts'
+import type { TlsServer } from '../api/tls-server.ts'
 import type { RuleAuthorizer } from '../broker/access/acl/rule-authorizer.ts'
 import type { Authentication } from '../broker/access/authentication/authentication.ts'
 import type { UserTable } from '../broker/access/authentication/user-table.ts'
@@ -107,30 +108,34 @@ export async function openApi(bind: string, parts: NodeForApi): Promise<OpenApi>
     roots: [...monitoring.roots, dashboardFiles(DASHBOARD)],
     log,
   })
-  await access.start()
-  await app.listen(parseBind(bind))
-  const tls = await openTls(app, parts)
-  // Whoever listens on TCP has such an address.
-  const { address, port } = app.server.address() as AddressInfo
-  local.write(`http://${formatAddress({ host: fromHere(address), port })}`)
-  return {
-    address: formatAddress({ host: address, port }),
-    close: async () => {
-      local.remove()
-      clients.stop()
-      live.stop()
-      links.stop()
-      // Connections on which nothing was ever asked, such as browsers open for later, are not idle to Node: it would wait for them.
-      const late = setTimeout(() => {
-        app.server.closeAllConnections()
-        tls?.closeConnections()
-      }, CLOSE_MS)
-      tls?.stopListening()
-      await app.close()
-      clearTimeout(late)
+  let tls: TlsServer | undefined
+  const close = async (): Promise<void> => {
+    local.remove()
+    clients.stop()
+    live.stop()
+    links.stop()
+    // Connections on which nothing was ever asked, such as browsers open for later, are not idle to Node: it would wait for them.
+    const late = setTimeout(() => {
+      app.server.closeAllConnections()
       tls?.closeConnections()
-      await access.stop()
-    },
+    }, CLOSE_MS)
+    tls?.stopListening()
+    await app.close()
+    clearTimeout(late)
+    tls?.closeConnections()
+    await access.stop()
+  }
+  try {
+    await access.start()
+    await app.listen(parseBind(bind))
+    tls = await openTls(app, parts)
+    // Whoever listens on TCP has such an address.
+    const { address, port } = app.server.address() as AddressInfo
+    local.write(`http://${formatAddress({ host: fromHere(address), port })}`)
+    return { address: formatAddress({ host: address, port }), close }
+  } catch (error) {
+    await close()
+    throw error
   }
 }
 

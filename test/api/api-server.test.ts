@@ -4,10 +4,11 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
-import { connect } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { asker, nodeWithApi } from './node-with-api.ts'
 
 test('no other origin is let in, browsers are told to be careful, and nothing says what serves here', async (t) => {
@@ -74,4 +75,21 @@ test('the API is served over TLS, too, and ends there with the node', async (t) 
   answer.resume()
   assert.equal(answer.statusCode, 200)
   assert.equal((await asker(url, authorization)('/me')).status, 200)
+})
+
+test('a node whose API can’t listen does not start, and leaves nothing that listens', async (t) => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  t.after(() => taken.close())
+  await once(taken, 'listening')
+  const { port } = taken.address() as AddressInfo
+  const servers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPServerWrap').length
+  const before = servers()
+  const certificates = join(process.cwd(), 'test/fixtures/tls/listeners')
+  const ssl_options = { certfile: join(certificates, 'server.pem'), keyfile: join(certificates, 'server.key') }
+  const https = { bind: `127.0.0.1:${port}`, ssl_options }
+  const listeners = { http: { bind: '127.0.0.1:0' }, https }
+  await assert.rejects(nodeWithApi(t, { dashboard: { listeners } }), { code: 'EADDRINUSE' })
+  // Node counts a server that was closed for a few turns more.
+  for (const giveUpAt = Date.now() + 15_000; servers() > before && Date.now() < giveUpAt;) await delay(10)
+  assert.deepEqual([before, servers()], [1, 1])
 })
