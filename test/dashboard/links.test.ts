@@ -168,7 +168,7 @@ test('everything can be done by keyboard, and the focus comes back from a dialog
   }
   await press('Escape')
   await page.getByRole('dialog').waitFor({ state: 'detached' })
-  assert.equal(await focused(), 'Delete')
+  await page.locator('button:focus', { hasText: 'Delete' }).waitFor()
 })
 
 test('nothing is cut off or scrolls sideways on a narrow screen', async (t) => {

@@ -19,7 +19,12 @@ export function Dialog({ title, onClose, children, wide = false }: DialogProps) 
     return () => {
       // As long as it is open, nothing beside it takes the focus.
       element?.close()
-      if (before instanceof HTMLElement && before.isConnected) before.focus()
+      if (!(before instanceof HTMLElement)) return
+      before.focus()
+      // The dialog leaves the page after this, and may take the focus with it.
+      setTimeout(() => {
+        if (document.activeElement === document.body) before.focus()
+      })
     }
   }, [])
   return (
