@@ -195,6 +195,7 @@ const texts: readonly Case[] = [
     line: 3,
     says: /"nope\.pem"/,
   },
+  { ...alone('hooks = ["no.mjs"]', 'file_not_readable', /"no\.mjs"/), key: 'hooks[0]' },
   { text: '\ninclude "no.conf"', key: '', reason: 'file_not_readable', line: 2, says: /cannot include "no\.conf"/ },
   { text: 'node {\nname = [', key: '', reason: 'syntax_error', line: 2, says: /never closed/ },
 ]
@@ -213,7 +214,6 @@ const missingFeatures: readonly Case[] = [
     ...alone('authorization.node_cache.enable = true', 'not_supported', /cache of rights for the whole node/),
     key: 'authorization.node_cache',
   },
-  alone('hooks = ["./h.mjs"]', 'not_supported', /does not have hooks/),
   {
     ...alone('dashboard { listeners.http.bind = 1, cors = true }', 'not_supported', /this setting of the dashboard/),
     key: 'dashboard.cors',
@@ -298,7 +298,7 @@ test('an error is one line: file, line, key, words, reason', async () => {
   assert.ok(error !== undefined)
   assert.equal(
     formatConfigError(error),
-    'isthmus.conf:2: log.lvel: unknown key; did you mean "level"? allowed here: level (unknown_key)',
+    'isthmus.conf:2: log.lvel: unknown key; did you mean "level"? allowed here: level, levels (unknown_key)',
   )
 })
 
