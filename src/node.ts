@@ -8,6 +8,8 @@ import { Authentication } from './broker/access/authentication/authentication.ts
 import { Tail } from './api/live/tail.ts'
 import { UserTable } from './broker/access/authentication/user-table.ts'
 import { Broker } from './broker/broker.ts'
+import type { HookModule, Hooks } from './broker/hooks/hook.ts'
+import { NodeHooks } from './broker/hooks/node-hooks.ts'
 import { Listening } from './broker/listening.ts'
 import type { Logger } from './broker/logger.ts'
 import { type Clock, systemClock } from './broker/clock.ts'
@@ -54,6 +56,8 @@ import { LmdbStore } from './store/lmdb-store.ts'
 import { StoreError } from './store/store-error.ts'
 import { NodeFacts } from './metrics/node-facts.ts'
 import { SysTopics } from './metrics/sys-topics.ts'
+import { accountOf } from './node/account-of.ts'
+import { hooksOf, loadHooks } from './node/load-hooks.ts'
 import type { OpenApi } from './node/open-api.ts'
 import { unreadyReasons } from './node/readiness.ts'
 import { ComponentLog } from './node/component-log.ts'
@@ -67,6 +71,8 @@ export type NodeOptions = {
   readonly clock?: Clock
   /** A number from 0 to below 1. */
   readonly random?: () => number
+  /** Called where something happens, after those of the modules that the configuration names. */
+  readonly hooks?: Hooks
   /** How links are probed, where it is to differ from `defaultProbeTerms`. */
   readonly probe?: Partial<ProbeTerms>
 }
@@ -124,6 +130,13 @@ function resolve(input: ConfigInput): Config {
   const resolved = resolveConfig(input)
   if (resolved.type === 'invalid') throw new ConfigurationError(resolved.errors)
   return resolved.config
+}
+
+/** Throws `ConfigurationError`. */
+function givenHooks(hooks: Hooks): HookModule {
+  const found = hooksOf(hooks, 'createNode', 'the options of createNode', 'hooks')
+  if ('errors' in found) throw new ConfigurationError(found.errors)
+  return found
 }
 
 /** The new configuration under the names that the node has: it is known by them until it starts anew. */
@@ -208,6 +221,7 @@ export class Node {
   readonly #peerCertificates = new PeerCertificates()
   readonly #memoryWatch: MemoryWatch
   readonly #history: TransitionHistory
+  readonly #givenHooks: readonly HookModule[]
   readonly #linkFaults: LinkFaults | undefined
   #coordinationFaults: CoordinationFaults | undefined
   #debug: DebugSocket | undefined
@@ -224,8 +238,9 @@ export class Node {
   /** @param config resolved, with every default filled in */
   constructor(
     config: Config,
-    { log: sink = silent, clock = systemClock, random = secureRandom, probe }: NodeOptions = {},
+    { log: sink = silent, clock = systemClock, random = secureRandom, hooks, probe }: NodeOptions = {},
   ) {
+    this.#givenHooks = hooks === undefined ? [] : [givenHooks(hooks)]
     this.#config = config
     this.#fileLinks = config.cluster.links
     this.#logs = new ComponentLog(sink, config.log.levels, () => clock.nowMs())
@@ -288,6 +303,12 @@ export class Node {
       routes: () => this.#durable,
       keptMarks: () => this.#durable?.marks,
       probed: () => this.#links,
+      account: (peer, enquiry) =>
+        accountOf(
+          { config: () => this.#config, broker: this.#broker, links: this.#links, gate: () => this.#gate },
+          peer,
+          enquiry,
+        ),
       ...(isMember ? { sharing: this.#sharing(), marks: this.#markSharing() } : {}),
     })
     this.#broker.linkInlet = this.#gate
@@ -318,6 +339,7 @@ export class Node {
   }
 
   async #start(): Promise<void> {
+    await this.#loadHooks()
     this.#readOwnLinks()
     const { node, cluster, listeners } = this.#config
     await this.#connect()
@@ -350,6 +372,16 @@ export class Node {
     }
     this.#warnOfOpenness()
     this.#log.info({ node: node.name, cluster: cluster.name, links: cluster.links.length }, 'node_started')
+  }
+
+  /** Throws `ConfigurationError`. */
+  async #loadHooks(): Promise<void> {
+    const loaded = await loadHooks(this.#config.hooks)
+    if (loaded.type === 'invalid') throw new ConfigurationError(loaded.errors)
+    const modules = [...loaded.modules, ...this.#givenHooks]
+    if (modules.length === 0) return
+    const [clock, log] = [this.#clock, this.#logs.of('broker')]
+    this.#broker.hooks = new NodeHooks(modules, { clock, log }, () => this.#config.mqtt.max_packet_size)
   }
 
   /** A node that is alone goes on with what was changed of its links while it ran before. Throws `ClusterError`. */
@@ -590,6 +622,7 @@ export class Node {
     // Until now it tells whoever asks that no more clients are to come.
     await this.#api?.close()
     this.#gate.stop()
+    await this.#broker.hooks?.close()
     await this.#cluster?.stop()
     await this.#debug?.close()
     await this.#closeStore()

@@ -29,6 +29,8 @@ export type LinkFailure = {
   readonly reason: string
   /** The MQTT 5 reason code with which the peer said so. */
   readonly reasonCode?: number
+  /** The word with which an acceptor rejected our `actor_init`. */
+  readonly rejection?: string
   /** `refused`: the peer answered and said no, which only somebody's hand will change. `lost`: anything else. */
   readonly kind: 'refused' | 'lost'
   readonly logLevel: 'info' | 'warn'
@@ -102,7 +104,7 @@ const handshakeWords: ReadonlyMap<string, string> = new Map(
   }),
 )
 
-function describeReasonCode(reasonCode: number): string {
+export function describeReasonCode(reasonCode: number): string {
   const hex = `0x${reasonCode.toString(16).padStart(2, '0')}`
   const words = reasonWords[reasonCode]
   return words === undefined ? hex : `${hex} ${words}`
@@ -178,7 +180,7 @@ export function subscribeRefused(reasonCode: number): LinkFailure {
 export function handshakeRejected(word: string): LinkFailure {
   const words = handshakeWords.get(word)
   const reason = words === undefined ? `the peer rejected us: ${word}` : `${words} (${word})`
-  return { cause: 'handshake_rejected', reason, kind: 'refused', logLevel: 'warn' }
+  return { cause: 'handshake_rejected', reason, rejection: word, kind: 'refused', logLevel: 'warn' }
 }
 
 /** PUBACK with a reason code of 0x80 or more to one of our route operations. */

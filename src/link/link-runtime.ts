@@ -264,6 +264,11 @@ export class LinkRuntime implements ProbedLinks {
     this.#tell(peer, { type: 'inbound_changed', inbound })
   }
 
+  /** As `setSlot` said. */
+  get slot(): number | undefined {
+    return this.#slot
+  }
+
   /** All links connect under the ClientIDs of this slot; without one (`undefined`) those of a cluster wait. */
   setSlot(slot: number | undefined): void {
     if (slot === this.#slot) return

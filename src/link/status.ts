@@ -3,6 +3,7 @@ import type { ForwardingFact } from '../../actors/forwarding.ts'
 import type { RouteProgress, RouteSyncFact, RouteSyncPhase } from '../../actors/route-sync.ts'
 import type { PeerSide } from './native/route-greeting.ts'
 import type { GoodbyeReason } from '../routes/route-frames.ts'
+import type { LinkFailure } from './link-failure.ts'
 import { type Pause, pauseReason } from './pause.ts'
 import type { ProbeFact } from './probe/link-prober.ts'
 import { speakerOf } from './speaking.ts'
@@ -24,13 +25,14 @@ export type LinkStatus = {
 
 /** What lives and fails apart, each with its own trouble, if it has one. */
 export type LinkPlanes = {
-  readonly routeSync: { readonly state: RouteSyncPhase; readonly reason?: string }
+  readonly routeSync: { readonly state: RouteSyncPhase; readonly reason?: string; readonly failure?: LinkFailure }
   readonly forwarding: {
     readonly state: 'up' | 'partial' | 'down'
     /** Those that are wanted just now, and those of them that are up. */
     readonly connections: number
     readonly up: number
     readonly reason?: string
+    readonly failure?: LinkFailure
   }
   readonly inbound: { readonly state: InboundFact['state']; readonly reason?: string }
 }
@@ -119,13 +121,19 @@ export function statusOf(facts: LinkFacts): LinkStatus {
 
 function planesOf({ routeSync, forwarding: { members }, inbound }: LinkFacts): LinkPlanes {
   const up = members.filter(({ state }) => state === 'up').length
+  const sending = members.find(({ state, failure }) => state !== 'up' && failure !== undefined)?.failure
   return {
-    routeSync: { state: routeSync.phase, ...reasonIn(routeSyncReasons(routeSync)) },
+    routeSync: {
+      state: routeSync.phase,
+      ...reasonIn(routeSyncReasons(routeSync)),
+      ...(routeSync.failure === undefined ? {} : { failure: routeSync.failure }),
+    },
     forwarding: {
       state: up === 0 ? 'down' : up === members.length ? 'up' : 'partial',
       connections: members.length,
       up,
       ...reasonIn(forwardingReasons({ members })),
+      ...(sending === undefined ? {} : { failure: sending }),
     },
     inbound: {
       state: inbound.state,

@@ -5,6 +5,7 @@ import type { LinkConfig } from '../../config/config.ts'
 import type { RoutePair } from '../../routes/actor-routes.ts'
 import type { ReplicaWatcher } from '../../routes/replica.ts'
 import type { BrokerPort } from '../broker-port.ts'
+import type { Account, Enquiry } from '../enquiry.ts'
 import type { ProbedLinks } from '../probe/probe-inlet.ts'
 import type { PeerSink } from '../retained/peer-sink.ts'
 import type { MarkSharing } from './mark-sharing.ts'
@@ -82,6 +83,8 @@ export type InboundPorts = {
   readonly keptMarks?: () => InboundMarks | undefined
   /** Whom probes of peers concern; left out, they are acknowledged and nothing more. */
   readonly probed?: () => ProbedLinks
+  /** What we tell a peer that examines its link to us; left out, nothing. */
+  readonly account?: (peer: string, enquiry: Enquiry) => Promise<Account>
   /** Names of all links that are configured. With `sharing`: what their peers want is followed before they come to this node. */
   readonly links?: () => Iterable<string>
   readonly log: Record<'debug' | 'info' | 'warn', (fields: object, event: string) => void>

@@ -7,6 +7,7 @@ import type { Message, QoS } from '../../packets/message.ts'
 import { reasonCode } from '../../packets/reason-code.ts'
 import type { BatchVerdict, LinkClient, LinkInlet } from '../broker-port.ts'
 import { decodeLinkMessage } from '../emqx/link-message.ts'
+import { type Account, decodeEnquiry, encodeAccount } from '../enquiry.ts'
 import type { InboundFact } from '../status.ts'
 import { BatchInlet } from './batch-inlet.ts'
 import { inboundFact } from './inbound-peer.ts'
@@ -27,6 +28,8 @@ import { termLimits } from './term-limits.ts'
 
 /** At most one line in so many milliseconds tells of refused messages. */
 const refusedLogMs = 1_000
+/** What an enquiry is acknowledged with. */
+const asked = reasonCode.noMatchingSubscribers
 
 export class LinkGate implements LinkInlet {
   readonly #ports: InboundPorts
@@ -85,19 +88,36 @@ export class LinkGate implements LinkInlet {
     switch (topic.type) {
       case 'route':
         if (this.#maySpeak(client, topic.sender, 'publish', message.topic, message.qos))
-          return this.#routes.publish(client, topic.sender, message)
+          return this.#enquiry(client, topic.sender, message) ?? this.#routes.publish(client, topic.sender, message)
         this.#routes.dismiss(client, topic.sender)
         return reasonCode.notAuthorized
       case 'msg':
         if (!this.#maySpeak(client, topic.sender, 'publish', message.topic, message.qos))
           return reasonCode.notAuthorized
-        return this.#message(client, topic.sender, message.payload)
+        return this.#enquiry(client, topic.sender, message) ?? this.#message(client, topic.sender, message.payload)
       case 'resp':
       case 'other':
       default:
         this.#ports.log.debug({ clientid: client.clientId, topic: message.topic }, 'cluster_link_topic_refused')
         return reasonCode.notAuthorized
     }
+  }
+
+  /** Of somebody who examines its link to us; `undefined` for what is none. Nothing is counted. */
+  #enquiry(client: LinkClient, sender: string, { payload, properties }: Message): number | undefined {
+    const enquiry = decodeEnquiry(payload)
+    if (enquiry === undefined) return undefined
+    const { responseTopic, correlationData } = properties ?? {}
+    const to = responseTopic === undefined ? undefined : parseLinkTopic(responseTopic)
+    // Like all answers it goes to nobody but who asked, and nowhere but where answers are waited for.
+    if (responseTopic === undefined || to?.type !== 'resp' || to.receiver !== sender) return asked
+    const correlation = correlationData === undefined ? {} : { correlationData }
+    const send = (account: Account): void =>
+      client.send({ topic: responseTopic, payload: encodeAccount(account), qos: 1, ...correlation })
+    this.#ports.account?.(sender, enquiry).then(send, (error: unknown) => {
+      this.#ports.log.warn({ link: sender, err: error }, 'cluster_link_enquiry_failed')
+    })
+    return asked
   }
 
   closed(client: LinkClient): void {
