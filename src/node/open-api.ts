@@ -30,6 +30,7 @@ import { openAccess } from './open-access.ts'
 import { openClients } from './api-of-clients.ts'
 import type { ComponentLog } from './component-log.ts'
 import { membersOf } from './members-of.ts'
+import { openDoctor } from './open-doctor.ts'
 import { openLive } from './open-live.ts'
 import { openMonitoring } from './open-monitoring.ts'
 import { openTls } from './open-tls.ts'
@@ -102,6 +103,7 @@ export async function openApi(bind: string, parts: NodeForApi): Promise<OpenApi>
       ...access.parts,
       ...clients.parts,
       linksApi(calls, links),
+      openDoctor(parts, calls),
       ...live.parts,
       ...monitoring.parts,
     ],
