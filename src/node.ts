@@ -58,6 +58,8 @@ import { NodeFacts } from './metrics/node-facts.ts'
 import { SysTopics } from './metrics/sys-topics.ts'
 import { accountOf } from './node/account-of.ts'
 import { hooksOf, loadHooks } from './node/load-hooks.ts'
+import type { MemberAnswers } from './node/answer-members.ts'
+import type { NodeForApi } from './node/node-for-api.ts'
 import type { OpenApi } from './node/open-api.ts'
 import { unreadyReasons } from './node/readiness.ts'
 import { ComponentLog } from './node/component-log.ts'
@@ -225,6 +227,7 @@ export class Node {
   readonly #linkFaults: LinkFaults | undefined
   #coordinationFaults: CoordinationFaults | undefined
   #debug: DebugSocket | undefined
+  #answers: MemberAnswers | undefined
   #api: OpenApi | undefined
   readonly #listening: Listening
   #store: LmdbStore | undefined
@@ -244,7 +247,8 @@ export class Node {
     this.#config = config
     this.#fileLinks = config.cluster.links
     this.#logs = new ComponentLog(sink, config.log.levels, () => clock.nowMs())
-    if (config.dashboard !== undefined) this.#logs.tail = new Tail(LOG_LINES_MAX, randomInt(1, 2 ** 40))
+    if (config.dashboard !== undefined || config.cluster.nats !== undefined)
+      this.#logs.tail = new Tail(LOG_LINES_MAX, randomInt(1, 2 ** 40))
     this.#log = this.#logs.of('node')
     const [log, linkLog] = [this.#logs.of('broker'), this.#logs.of('link')]
     this.#clock = clock
@@ -358,9 +362,9 @@ export class Node {
       this.#alarms.start()
       const sharedUsers = await this.#shareUsers()
       // Who waits for the node to serve can ask from now on whether it does.
-      await this.#openApi(sharedUsers)
+      const holdBack = await this.#openApi(sharedUsers)
       // First the links: a peer that comes as soon as we listen finds them.
-      await this.#restoreLinks()
+      await this.#restoreLinks(holdBack)
       await this.#openDebug()
       await this.#authentication.configure(this.#config)
       await this.#listening.start(listeners)
@@ -396,10 +400,11 @@ export class Node {
   }
 
   /** With what waited in their outboxes before a restart. What was left by links that are gone meanwhile goes, too. */
-  async #restoreLinks(): Promise<void> {
+  async #restoreLinks(holdBack: () => void): Promise<void> {
     try {
       await this.#durable?.load()
       this.#applyLinks(this.#config.cluster.links)
+      holdBack()
       await this.#gate.restore()
     } catch (error) {
       if (!(error instanceof DamagedOutbox)) throw error
@@ -429,11 +434,25 @@ export class Node {
     this.#logs.of('debug')[debug.faults ? 'warn' : 'info']({ ...debug }, 'debug_socket_opened')
   }
 
-  async #openApi(sharedUsers: SharedUsers): Promise<void> {
-    const { dashboard } = this.#config
-    if (dashboard === undefined) return
+  /** Answers the other members, and whoever asks the API, if there is one. Resolves with what holds back links, once they are there. */
+  async #openApi(sharedUsers: SharedUsers): Promise<() => void> {
+    const { dashboard, cluster } = this.#config
+    if (dashboard === undefined && cluster.nats === undefined) return () => undefined
+    // Loaded when asked for, as in `#connect`.
+    const { answerMembers } = await import('./node/answer-members.ts')
+    const node = this.#forApi(sharedUsers)
+    const answers = answerMembers(node)
+    this.#answers = answers
+    const asked = answers.askPauses()
+    if (dashboard === undefined) return asked
     const { openApi } = await import('./node/open-api.ts')
-    this.#api = await openApi(dashboard.listeners.http.bind, {
+    this.#api = await openApi(dashboard.listeners.http.bind, node, answers)
+    this.#logs.of('api').info({ address: this.#api.address }, 'api_opened')
+    return asked
+  }
+
+  #forApi(sharedUsers: SharedUsers): NodeForApi {
+    return {
       config: () => this.#config,
       self: this.#self,
       broker: this.#broker,
@@ -452,8 +471,7 @@ export class Node {
       clock: this.#clock,
       log: this.#logs.of('api'),
       logs: this.#logs,
-    })
-    this.#logs.of('api').info({ address: this.#api.address }, 'api_opened')
+    }
   }
 
   /** Where nobody is asked who they are, and no rule says what they may, a client may also speak as a peer: but for `accept`. */
@@ -612,6 +630,7 @@ export class Node {
   async #stop(): Promise<void> {
     this.#phase = 'stopped'
     this.#isServing = false
+    this.#links.beginStop()
     await this.#server.close()
     this.#memoryWatch.stop()
     this.#lossWatch.stop()
@@ -621,6 +640,7 @@ export class Node {
     await this.#links.stop(LINK_DRAIN_MS)
     // Until now it tells whoever asks that no more clients are to come.
     await this.#api?.close()
+    await this.#answers?.stop()
     this.#gate.stop()
     await this.#broker.hooks?.close()
     await this.#cluster?.stop()

@@ -19,6 +19,7 @@ import { Debts } from './durable/debts.ts'
 import { Journal } from './durable/journal.ts'
 import { load, type LoadedSession } from './durable/load.ts'
 import { restoreBatches } from './durable/restore-batches.ts'
+import type { NodeHooks } from './hooks/node-hooks.ts'
 import { Handovers } from './handover/handovers.ts'
 import { Limits } from './limits/limits.ts'
 import { memoryLevel } from './limits/memory-guard.ts'
@@ -110,6 +111,7 @@ export class Broker implements BrokerPort, OwnRetained {
    */
   isVersioning = false
   tap: PublishTap | undefined
+  #hooks: NodeHooks | undefined
   /** What goes to disk, and what has to wait for that. */
   readonly journal: Journal
   /** What publishers wait for besides: that links have their messages safe, or room again. */
@@ -210,6 +212,7 @@ export class Broker implements BrokerPort, OwnRetained {
     this.counters.published++
     if (this.limits.memory !== memoryLevel.ok && passing.view.qos === 0) {
       this.counters.shedMemory++
+      this.limits.drops?.dropped(passing.publication, 'memory_qos0')
       return 0
     }
     const isForAll = passing.view.retain && this.spread.members !== undefined && this.limits.retainer.enable
@@ -247,8 +250,28 @@ export class Broker implements BrokerPort, OwnRetained {
       if (isForAll && passing.origin !== undefined) passing.backdate()
       this.spread.send(passing, nodes, isForAll)
     }
-    if (receivers === 0) this.counters.withoutReceivers++
+    if (receivers === 0) {
+      this.counters.withoutReceivers++
+      this.limits.drops?.dropped(passing.publication, 'no_subscribers')
+    }
     return receivers
+  }
+
+  /** What is called when something happens here; `undefined` where there is nothing. To be set before anybody connects. */
+  get hooks(): NodeHooks | undefined {
+    return this.#hooks
+  }
+
+  set hooks(hooks: NodeHooks | undefined) {
+    this.#hooks = hooks
+    this.limits.drops = hooks?.has('message.dropped') === true ? hooks : undefined
+    this.fromLinks.hooks = hooks?.publish?.isLinked === true ? hooks.publish : undefined
+  }
+
+  /** A hook would not have it published. */
+  dropByHook(publication: Publication): void {
+    this.counters.droppedByHook++
+    this.limits.drops?.dropped(publication, 'hook')
   }
 
   /** Whether to acknowledge a message for these would promise that it outlasts the process. */
@@ -277,10 +300,24 @@ export class Broker implements BrokerPort, OwnRetained {
     const nowMs = this.clock.nowMs()
     const publisher = { clientId: message.from, username: message.username, peerHost: message.peerHost }
     const bytes = encodeMessage(message)
-    return this.#publishKept(
-      Publication.read(message.topic, bytes, publisher, message.timestampMs, message.origin),
-      nowMs,
-    )
+    const publication = Publication.read(message.topic, bytes, publisher, message.timestampMs, message.origin)
+    const { hooks } = this.fromLinks
+    if (hooks === undefined || message.origin === undefined) return this.#publishKept(publication, nowMs)
+    return this.#publishHooked(publication, hooks.runLinked(publication))
+  }
+
+  #publishHooked(publication: Publication, hooked: Publication | undefined): number {
+    if (hooked !== undefined) return this.#publishKept(hooked, this.clock.nowMs())
+    this.dropByHook(publication)
+    return 0
+  }
+
+  async #publishWhenHooked(publication: Publication, hooked: Promise<Publication | undefined>): Promise<void> {
+    try {
+      this.#publishHooked(publication, await hooked)
+    } catch (error) {
+      this.log.error({ err: error, clientid: publication.publisher.clientId }, 'will_publish_failed')
+    }
   }
 
   #publishKept(publication: Publication, nowMs: number): number {
@@ -288,6 +325,7 @@ export class Broker implements BrokerPort, OwnRetained {
     if (delivery.reserved !== undefined) return 0
     if (publication.expiresAtMs <= nowMs) {
       this.counters.droppedExpired++
+      this.limits.drops?.dropped(publication, 'expired')
       return 0
     }
     this.#inner.fromPublication(publication, nowMs)
@@ -389,7 +427,10 @@ export class Broker implements BrokerPort, OwnRetained {
     // It is published now: until now its life had not begun (MQTT 5, 3.1.3.2.4).
     const nowMs = this.clock.nowMs()
     const { topic, bytes, publisher } = will.publication
-    this.#publishKept(Publication.read(topic, bytes, publisher, nowMs, undefined), nowMs)
+    const publication = Publication.read(topic, bytes, publisher, nowMs, undefined)
+    const hooked = this.#hooks?.publish === undefined ? publication : this.#hooks.publish.run(publication)
+    if (hooked instanceof Promise) void this.#publishWhenHooked(publication, hooked)
+    else this.#publishHooked(publication, hooked)
   }
 
   /** Takes over settings that changed; they count for what comes from now on. */

@@ -98,6 +98,8 @@ export class Counters {
   droppedMemory = 0
   /** Of a shared subscription that has no member left on any node that was asked. */
   droppedNoMember = 0
+  /** Not published because a hook would not have it: meant, and so no loss. */
+  droppedByHook = 0
   /** For a node of the cluster that is gone. */
   droppedMemberLost = 0
   /** Delivered, but not kept as retained message: there are as many as may be, it is too large, or memory is short. */

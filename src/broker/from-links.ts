@@ -13,6 +13,7 @@ import { Promises } from './durable/promises.ts'
 import type { Limits } from './limits/limits.ts'
 import type { Logger } from './logger.ts'
 import type { Spread } from './members/spread.ts'
+import type { PublishHooks } from './hooks/publish-hooks.ts'
 import { Passing } from './sessions/passing.ts'
 import type { Delivery, Destination } from './sessions/subscription.ts'
 
@@ -52,6 +53,8 @@ export class Arrival {
 const patient = { acknowledge: () => undefined, promiseBroken: () => undefined }
 
 export class FromLinks {
+  /** Hooks that also see what comes from links; there are none nearly always. */
+  hooks: PublishHooks | undefined
   readonly #ports: FromLinksPorts
   readonly #passing = new Passing()
   /** By sender. */
@@ -115,7 +118,7 @@ export class FromLinks {
 
   /** Returns how much work it was. */
   #deliver(batch: LinkBatch, nowMs: number): number {
-    const { counters, index, journal, log, publish } = this.#ports
+    const { counters, index, journal, limits, log, publish } = this.#ports
     const { view } = this.#passing
     const { planned } = index
     const delivery = this.#find(view)
@@ -128,11 +131,14 @@ export class FromLinks {
     const spent = MESSAGE_WORK + (index.planned === planned ? 0 : work.newTopic) + (view.retain ? work.retained : 0)
     if (!this.#passing.fromLink(delivery.topic, batch, nowMs)) {
       counters.droppedExpired++
+      limits.drops?.dropped(this.#passing.publication, 'expired')
       return spent
     }
     const { changes } = journal
     try {
-      const receivers = publish(this.#passing, delivery)
+      const wanted = this.hooks === undefined ? delivery : this.#hooked(this.hooks, delivery)
+      if (wanted === undefined) return spent
+      const receivers = publish(this.#passing, wanted)
       if (receivers > journal.changes - changes) batch.untraced?.()
       return spent + receivers * work.receiver
     } catch (error) {
@@ -140,6 +146,21 @@ export class FromLinks {
       log.error({ err: error, link: batch.origin, topic: delivery.topic }, 'link_inlet_crashed')
       return spent
     }
+  }
+
+  /** Who gets what hooks made of it; `undefined` if they dropped it. */
+  #hooked(hooks: PublishHooks, delivery: Delivery): Delivery | undefined {
+    const { counters, index, limits } = this.#ports
+    const { publication } = this.#passing
+    const hooked = hooks.runLinked(publication)
+    if (hooked === publication) return delivery
+    if (hooked === undefined) {
+      counters.droppedByHook++
+      limits.drops?.dropped(publication, 'hook')
+      return undefined
+    }
+    this.#passing.become(hooked)
+    return index.lookup(hooked.topic)
   }
 
   /** `undefined` for what has no valid topic name. */

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { Logger } from 'pino'
 import { formatConfigError } from '../config/config-error.ts'
 import { loadConfigFile } from '../config/parse-config.ts'
-import { Node } from '../node.ts'
+import { ConfigurationError, Node } from '../node.ts'
 import { createLog } from './log.ts'
 
 /** How long a node may take to say goodbye to peers and clients, milliseconds. */
@@ -30,6 +30,10 @@ export async function start({ config: file }: { config: string }): Promise<numbe
     process.on('SIGHUP', () => void reloadFile(file, node, started, log))
     await started
   } catch (error) {
+    if (error instanceof ConfigurationError) {
+      process.stderr.write(`${error.message}\n`)
+      return 2
+    }
     log.fatal({ err: error }, 'node_start_failed')
     return 1
   }

@@ -8,6 +8,7 @@ import { authenticationSchema, authenticationSettingsSchema } from './authentica
 import { authorizationSchema } from './authorization/authorization-schema.ts'
 import { apiKeySchema, dashboardSchema } from './dashboard/dashboard-schema.ts'
 import { duration, section } from './fields.ts'
+import { hooksSchema } from './hooks-schema.ts'
 import { logSchema } from './log-config.ts'
 import type { KeyPath } from './key-path.ts'
 import { clusterName, linkSchema } from './link-schema.ts'
@@ -39,6 +40,7 @@ export const configSchema = section({
   sys_topics: sysTopicsSchema.prefault({}),
   alarm: alarmSchema.prefault({}),
   prometheus: prometheusSchema.prefault({}),
+  hooks: hooksSchema,
   log: logSchema.prefault({}),
   dashboard: dashboardSchema.optional(),
   api_key: apiKeySchema.prefault({}),
@@ -79,7 +81,6 @@ const missingFeatures: readonly { readonly feature: string; readonly keys: reado
   },
   { feature: 'a cache of answers about clients', keys: ['authentication_settings.node_cache'] },
   { feature: 'a cache of rights for the whole node', keys: ['authorization.node_cache'] },
-  { feature: 'hooks', keys: ['hooks'] },
   {
     feature: 'this setting of a listener',
     keys: under(

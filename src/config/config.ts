@@ -143,6 +143,8 @@ export type Config = {
   readonly alarm: AlarmConfig
   /** Who may read the metrics. */
   readonly prometheus: PrometheusConfig
+  /** Modules with hooks, by their absolute paths. */
+  readonly hooks: readonly string[]
   readonly log: LogConfig
   /** Where the API and the dashboard are served; without it they are not. */
   readonly dashboard?: DashboardConfig

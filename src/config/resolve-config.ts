@@ -14,6 +14,7 @@ import { formatKeyPath, type KeyPath } from './key-path.ts'
 import { buildAuthentication } from './authentication/resolve-authentication.ts'
 import { closedLinkRemarks, resolveAuthorization } from './authorization/resolve-authorization.ts'
 import { buildApiKey, buildDashboard } from './dashboard/resolve-dashboard.ts'
+import { buildHooks } from './hooks-schema.ts'
 import { buildNats } from './nats/resolve-nats.ts'
 import { buildListeners } from './listeners/resolve-listeners.ts'
 
@@ -78,6 +79,7 @@ function buildConfig(
   const rights = resolveAuthorization(authorization, context)
   const board = dashboard === undefined ? undefined : buildDashboard(dashboard, context)
   const keys = buildApiKey(parsed.api_key, context)
+  const { hooks, findings: hookProblems } = buildHooks(parsed.hooks, context)
   const config: Config = {
     node,
     cluster: {
@@ -97,6 +99,7 @@ function buildConfig(
     sys_topics,
     alarm,
     prometheus,
+    hooks,
     log,
     ...(board === undefined ? {} : { dashboard: board.config }),
     api_key: keys.config,
@@ -110,6 +113,7 @@ function buildConfig(
     ...findings,
     ...(board?.findings ?? []),
     ...keys.findings,
+    ...hookProblems,
   ]
   return {
     config,

@@ -47,7 +47,7 @@ export const emqxMetrics: readonly Metric[] = [
   metric('messages.publish', (counters) => counters.published),
   metric('messages.delivered', (counters) => counters.sent),
   metric('messages.acked', acknowledged),
-  metric('messages.dropped', (counters) => counters.withoutReceivers),
+  metric('messages.dropped', (counters) => counters.withoutReceivers + counters.droppedByHook),
   metric('messages.dropped.no_subscribers', (counters) => counters.withoutReceivers),
   metric('delivery.dropped', (counters) => counters.lost),
   metric('delivery.dropped.queue_full', (counters) => counters.droppedQueueFull),

@@ -80,6 +80,7 @@ export class MetricsOfNode implements MetricsSource {
       listeners: server.listeners(),
       certificates: [...alarms.certificateOutlooks()],
       alarms: alarms.watch.active(),
+      hooks: broker.hooks?.calls() ?? [],
       cluster: this.#cluster(),
     }
   }

@@ -137,6 +137,12 @@ for (const { when, before = base, after, changes } of [
     changes: ['needs_restart node.max_memory'],
   },
   {
+    when: 'a module with hooks comes',
+    before: {},
+    after: { hooks: ['package.json'] },
+    changes: ['needs_restart hooks'],
+  },
+  {
     when: 'the log speaks louder',
     before: {},
     after: { log: { level: 'debug' } },

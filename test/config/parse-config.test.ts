@@ -77,6 +77,7 @@ test('an empty file is a node alone with all defaults', async () => {
     },
     alarm: { size_limit: 1_000, validity_period: 86_400_000 },
     prometheus: { enable_basic_auth: false },
+    hooks: [],
     log: { level: 'info', levels: {} },
     api_key: {},
   })

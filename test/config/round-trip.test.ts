@@ -122,6 +122,7 @@ const written: readonly (readonly [key: string, hocon: string])[] = [
   ['alarm.size_limit', '33'],
   ['alarm.validity_period', '34s'],
   ['prometheus.enable_basic_auth', 'true'],
+  ['hooks', '["h.mjs"]'],
   ['log.level', 'debug'],
   ['log.levels.node', 'trace'],
   ['log.levels.broker', 'notice'],
@@ -236,6 +237,7 @@ const expected: Config = {
   },
   alarm: { size_limit: 33, validity_period: 34_000 },
   prometheus: { enable_basic_auth: true },
+  hooks: ['/conf/h.mjs'],
   log: {
     level: 'debug',
     levels: {
@@ -298,6 +300,7 @@ test('what a configuration says can be written again, as an object and as a file
     dashboard: { ...expected.dashboard, listeners: { http } },
     authentication: [],
     authorization: authorizationInput,
+    hooks: [...expected.hooks],
   }
   const resolved = resolveConfig(input, { readFile })
   assert.deepEqual(resolved.type === 'ok' && resolved.config, expected)

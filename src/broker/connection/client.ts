@@ -3,6 +3,7 @@
  * PUBLISH and its acknowledgements are read and written in place; the other packets are rare and go through `mqtt-packet`.
  */
 import type { Debt } from '../../link/broker-port.ts'
+import type { Publication } from '../../packets/publication.ts'
 import type { PublishView } from '../../packets/publish-view.ts'
 import { PacketFault, reasonCode, refusalWords } from '../../packets/reason-code.ts'
 import { topicFilterProblem } from '../../topics/topic-filter.ts'
@@ -14,6 +15,8 @@ import { Promises, type Promiser } from '../durable/promises.ts'
 import { sliceFilters } from './filter-slices.ts'
 import type { Admission } from './handshake.ts'
 import { type Inbox, work } from './inbox.ts'
+import type { ClientTap } from '../hooks/client-tap.ts'
+import type { Hooked, PublishHooks } from '../hooks/publish-hooks.ts'
 import { LinkPeer } from './link-peer.ts'
 import { checkAcknowledgement, packetType, type ProtocolVersion } from './packet-rules.ts'
 import type { Session } from '../sessions/session.ts'
@@ -31,6 +34,10 @@ export interface ClientConnection {
   readonly isOpen: boolean
   /** Tells the client why (MQTT 5), then closes. */
   disconnect(reason: number, words: string): void
+  /** Something was thrown over what the client sent. */
+  fault(error: unknown): void
+  /** What was held goes on in the next turn of the event loop. */
+  nextTurn(): void
 }
 
 /** Begins what two nodes of our kind say to each other, and nothing of EMQX's. */
@@ -49,6 +56,8 @@ export class Client implements PresentClient, Promiser {
   /** PUBLISH packets that it sent; batches of a peer are one each. */
   publishCount = 0
   readonly #connection: ClientConnection
+  /** Whether its next packet waits for what a hook has to say of the last one. */
+  isHooked = false
   #wasDenied = false
   #aliases: TopicAliases | undefined
   #peer: LinkPeer | undefined
@@ -86,6 +95,10 @@ export class Client implements PresentClient, Promiser {
 
   get localPort(): number {
     return this.#connection.transport.localPort
+  }
+
+  get tap(): ClientTap | undefined {
+    return this.#connection.outlet.tap
   }
 
   get transport(): Transport {
@@ -145,10 +158,21 @@ export class Client implements PresentClient, Promiser {
       return this.#answer(0x40, packetId, reasonCode.packetIdentifierInUse, broker.journal.changes)
     passing.fromClient(delivery.topic, session, inbox.readAtMs)
     if (delivery.reserved === 'link' && this.#publishBatch(delivery.topic)) return
-    if (qos > 0 && broker.isUnkeepable(delivery, view.retain)) return this.#refusePromise(qos, packetId)
+    const publishHooks = broker.hooks?.publish
+    if (publishHooks !== undefined && delivery.reserved === undefined) this.#hook(publishHooks, delivery)
+    else this.#takeOn(delivery, qos, packetId, false)
+  }
+
+  /** @param packetId of the publisher's packet. @param isAllowed whether the rules were asked already */
+  #takeOn(delivery: Delivery, qos: number, packetId: number, isAllowed: boolean): void {
+    const { broker, session } = this
+    const { inbox } = this.#connection
+    const { passing } = broker
+    if (qos > 0 && broker.isUnkeepable(delivery, passing.view.retain)) return this.#refusePromise(qos, packetId)
     const changesBefore = broker.journal.changes
     const markBefore = broker.spread.mark
-    const reason = this.#mayPublish(delivery) ? this.#pass(delivery) : this.deny('publish', delivery.topic)
+    const mayPublish = isAllowed || this.#mayPublish(delivery)
+    const reason = mayPublish ? this.#pass(delivery) : this.deny('publish', delivery.topic)
     const { debt } = passing
     if (qos === 0 || !this.#connection.isOpen) {
       // Nobody answers it, so that its publisher is only slowed down.
@@ -163,6 +187,51 @@ export class Client implements PresentClient, Promiser {
     if (broker.spread.mark !== markBefore) session.mark = broker.spread.mark
     if (debt !== undefined) session.debt = broker.debts.join(session.debt, debt)
     this.#answer(0x50, packetId, reason, changesBefore, markBefore, debt)
+  }
+
+  /** Hooks see what the rules let pass. */
+  #hook(hooks: PublishHooks, delivery: Delivery): void {
+    const { passing } = this.broker
+    const { qos, packetId } = passing.view
+    if (!this.#mayPublish(delivery)) return this.#takeOn(delivery, qos, packetId, false)
+    const before = passing.publication
+    const hooked = hooks.run(before)
+    if (hooked instanceof Promise) {
+      this.#connection.inbox.hold()
+      this.isHooked = true
+      void this.#waitForHooks(before, hooked, qos, packetId)
+    } else if (hooked === before) this.#takeOn(delivery, qos, packetId, true)
+    else this.#takeOnHooked(before, hooked, qos, packetId)
+  }
+
+  async #waitForHooks(before: Publication, hooks: Promise<Hooked>, qos: number, packetId: number): Promise<void> {
+    const hooked = await hooks
+    this.isHooked = false
+    // A publisher that was not answered and is gone sends it again.
+    if (qos > 0 && !this.isOpen) return
+    try {
+      const { clock, passing } = this.broker
+      passing.fromPublication(before, clock.nowMs())
+      passing.session = this.session
+      this.#takeOnHooked(before, hooked, qos, packetId)
+    } catch (error) {
+      this.#connection.fault(error)
+    }
+    if (this.isOpen) this.#connection.nextTurn()
+  }
+
+  /** The message that passes is `before`. */
+  #takeOnHooked(before: Publication, hooked: Hooked, qos: number, packetId: number): void {
+    const { broker, session } = this
+    if (hooked === undefined) {
+      broker.dropByHook(before)
+      if (qos === 0) return
+      if (qos === 2) session.awaitRel(packetId)
+      // As EMQX answers it: nobody got it.
+      return this.#answer(qos === 1 ? 0x40 : 0x50, packetId, reasonCode.noMatchingSubscribers, broker.journal.changes)
+    }
+    if (hooked !== before) broker.passing.become(hooked)
+    this.#takeOn(broker.index.lookup(hooked.topic), qos, packetId, true)
   }
 
   /** What is under `$LINK/` the link's inlet judges. */
@@ -220,7 +289,8 @@ export class Client implements PresentClient, Promiser {
     const changesBefore = this.broker.journal.changes
     switch (type) {
       case packetType.puback:
-        if (!window.acknowledge(packetId)) this.#countMissed(type)
+        if (window.acknowledge(packetId)) this.tap?.acknowledged(packetId)
+        else this.#countMissed(type)
         break
       case packetType.pubrec:
         if (reason >= 0x80) window.refuse(packetId)
@@ -231,7 +301,8 @@ export class Client implements PresentClient, Promiser {
         else this.#answerAgain(0x70, packetId, reasonCode.packetIdentifierNotFound)
         break
       default:
-        if (!session.completed(packetId)) this.#countMissed(type)
+        if (session.completed(packetId)) this.tap?.acknowledged(packetId)
+        else this.#countMissed(type)
     }
     if (session.hasWaiting) session.drain(this.#connection.inbox.readAtMs)
   }

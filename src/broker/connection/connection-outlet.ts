@@ -5,6 +5,7 @@ import type { PublishView } from '../../packets/publish-view.ts'
 import { reasonCode, refusalWords } from '../../packets/reason-code.ts'
 import type { Broker } from '../broker.ts'
 import type { Timer } from '../clock.ts'
+import type { ClientTap } from '../hooks/client-tap.ts'
 import type { ConnectTerms } from './connect.ts'
 import { encodeControlPacket, type ServerPacket } from './control-packets.ts'
 import { Output, type Sink } from './output.ts'
@@ -39,6 +40,8 @@ export class ConnectionOutlet implements Outlet {
   readonly owner: OutletOwner
   /** PUBLISH packets that went out here. */
   publishCount = 0
+  /** Tells hooks of what goes out here, where there are any. */
+  tap: ClientTap | undefined
   readonly #output = new Output()
   #terms: ConnectTerms | undefined
   /** Largest packet that the client takes, bytes. */
@@ -117,6 +120,7 @@ export class ConnectionOutlet implements Outlet {
     counters.publishesSent[form.qos]!++
     counters.payloadBytesSent += view.end - view.payloadStart
     this.publishCount++
+    this.tap?.sent(view, form)
     this.#touch()
     return true
   }

@@ -6,6 +6,7 @@ import type { IDisconnectPacket } from 'mqtt-packet'
 import { connackReturnCode, PacketFault, reasonCode } from '../../packets/reason-code.ts'
 import type { Broker } from '../broker.ts'
 import type { Fetched } from '../handover/handovers.ts'
+import { ClientTap } from '../hooks/client-tap.ts'
 import { Client, type ClientConnection } from './client.ts'
 import { ConnectionOutlet, type OutletOwner } from './connection-outlet.ts'
 import { type ConnectTerms, expiryMs } from './connect.ts'
@@ -98,6 +99,8 @@ export class Connection implements InboxOwner, OutletOwner, ClientConnection {
       return
     }
     const { terms, access, validUntilMs } = this.#client.admission
+    // Who waits for a hook is not heard.
+    if (this.#client.isHooked) this.notHeard(steadyMs)
     const silentMs = steadyMs - this.inbox.lastReceivedAtMs
     if (silentMs >= REST_AFTER_MS) access.forget()
     const keepAliveMs = terms.keepAlive * 1000 * mqtt.keepalive_multiplier
@@ -264,6 +267,9 @@ export class Connection implements InboxOwner, OutletOwner, ClientConnection {
       'client_connected',
     )
     systemTopics?.connected(client)
+    const { hooks } = this.#broker
+    if (hooks?.watchesClients === true) this.outlet.tap = new ClientTap(hooks, identity)
+    this.outlet.tap?.connected()
     session.resume(this.outlet, terms.receiveMaximum, client.connectedAtMs)
   }
 
@@ -345,6 +351,7 @@ export class Connection implements InboxOwner, OutletOwner, ClientConnection {
     counters.clientsDisconnected++
     counters.connected.add(-1)
     systemTopics?.disconnected(client, this.#endReason)
+    this.outlet.tap?.disconnected(this.#endReason)
     log.debug({ clientid: session.clientId }, 'client_disconnected')
   }
 

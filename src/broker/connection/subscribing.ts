@@ -57,7 +57,9 @@ function subscribeOne(
   const options = { qos, noLocal: nl || isBridge, retainAsPublished: rap || isBridge, retainHandling, identifier }
   const isNew = !session.subscriptions.has(topic)
   const code = broker.subscribe(session, topic, options)
-  if (code < 0x80) broker.systemTopics?.subscribed(client, topic, options, isNew)
+  if (code >= 0x80) return code
+  broker.systemTopics?.subscribed(client, topic, options, isNew)
+  client.tap?.subscribed(topic, options)
   return code
 }
 
@@ -97,5 +99,6 @@ function unsubscribeOne(client: Client, name: string): number {
   const { broker, session } = client
   if (!broker.unsubscribe(session, name)) return reasonCode.noSubscriptionExisted
   broker.systemTopics?.unsubscribed(client, name)
+  client.tap?.unsubscribed(name)
   return reasonCode.success
 }

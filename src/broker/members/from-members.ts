@@ -66,10 +66,12 @@ export class FromMembers {
     const nowMs = clock.nowMs()
     if (publication.expiresAtMs <= nowMs) {
       counters.droppedExpired++
+      limits.drops?.dropped(publication, 'expired')
       return 0
     }
     if (limits.memory !== memoryLevel.ok && qos === 0) {
       counters.shedMemory++
+      limits.drops?.dropped(publication, 'memory_qos0')
       return 0
     }
     this.#passing.fromPublication(publication, nowMs)
@@ -85,7 +87,13 @@ export class FromMembers {
     const group = this.#groupOf(named)
     const member = group?.choose(this.#ports.pickMember())
     if (member !== undefined) member.session.deliver(this.#passing, member, group, false)
-    else if (!this.handOn(publication, group, named?.tried ?? nobody, nowMs)) this.#ports.counters.droppedNoMember++
+    else if (!this.handOn(publication, group, named?.tried ?? nobody, nowMs)) this.#noMember(publication)
+  }
+
+  #noMember(publication: Publication): void {
+    const { counters, limits } = this.#ports
+    counters.droppedNoMember++
+    limits.drops?.dropped(publication, 'no_group_member')
   }
 
   #groupOf(named: GroupKey | undefined): ShareGroup | undefined {
@@ -108,11 +116,14 @@ export class FromMembers {
 
   /** See `Broker.redispatch`. */
   redispatch(publication: Publication, { plain, groups }: Directive, lostNode: string): number {
-    const { clock, counters, journal, spread } = this.#ports
+    const { clock, counters, journal, limits, spread } = this.#ports
     const { changes } = journal
     const { mark } = spread
     const nowMs = clock.nowMs()
-    if (plain) counters.droppedMemberLost++
+    if (plain) {
+      counters.droppedMemberLost++
+      limits.drops?.dropped(publication, 'member_lost')
+    }
     for (const key of groups) this.#redispatchToGroup(publication, key, lostNode, nowMs)
     this.#owe(changes)
     return spread.mark === mark ? 0 : spread.mark
@@ -127,8 +138,11 @@ export class FromMembers {
   }
 
   #redispatchToGroup(publication: Publication, text: string, lostNode: string, nowMs: number): void {
-    const { counters, pickMember } = this.#ports
-    if (publication.expiresAtMs <= nowMs) return void counters.droppedExpired++
+    const { counters, limits, pickMember } = this.#ports
+    if (publication.expiresAtMs <= nowMs) {
+      counters.droppedExpired++
+      return limits.drops?.dropped(publication, 'expired')
+    }
     const named = readGroupKey(text)
     const group = this.#groupOf(named)
     const tried = [...(named?.tried ?? nobody), lostNode]
@@ -136,7 +150,7 @@ export class FromMembers {
     if (ready === undefined && this.handOn(publication, group, tried, nowMs, 'ready')) return
     const member = ready ?? group?.choose(pickMember())
     if (member === undefined) {
-      if (!this.handOn(publication, group, tried, nowMs)) counters.droppedNoMember++
+      if (!this.handOn(publication, group, tried, nowMs)) this.#noMember(publication)
       return
     }
     this.#passing.fromPublication(publication, nowMs)

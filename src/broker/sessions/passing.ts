@@ -112,6 +112,16 @@ export class Passing implements PassingPublish {
     this.#publication = publication
   }
 
+  /** From now on it is this one, which hooks made of it: of the same publisher, session, origin and age. */
+  become(publication: Publication): void {
+    publication.show(this.view)
+    this.topic = publication.topic
+    this.expirySeconds = publication.expirySecondsLeft(this.nowMs)
+    this.ownsBytes = false
+    this.isLasting = false
+    this.#publication = publication
+  }
+
   /** From now on it was published at this time, and what is left of its life counts from there. Not once somebody keeps it. */
   restamp(nowMs: number): void {
     this.nowMs = nowMs

@@ -221,6 +221,7 @@ export class Session {
       if (this.#qos0Waiting > 0) this.drain(passing.nowMs)
       if (outlet.isCongested || this.#qos0Waiting > 0) {
         this.#counters.shedQos0++
+        this.#limits.drops?.dropped(passing.publication, 'shed_qos0', this.clientId)
         this.#noteCrowded()
         return
       }
@@ -247,7 +248,10 @@ export class Session {
     form.subscriptionIdentifiers = target.subscriptionIdentifiers
     form.expirySeconds = passing.expirySeconds
     form.packetId = qos === 0 ? 0 : this.window.open(qos, queued)
-    if (!outlet.publish(view, form, exclusive)) this.#tooLarge(form.packetId)
+    if (!outlet.publish(view, form, exclusive)) {
+      this.#limits.drops?.dropped(passing.publication, 'too_large', this.clientId)
+      this.#tooLarge(form.packetId)
+    }
   }
 
   #hold(
@@ -364,6 +368,7 @@ export class Session {
   #sendQueued(outlet: Outlet, queued: Queued, nowMs: number): void {
     if (queued.publication.expiresAtMs <= nowMs) {
       this.#counters.droppedExpired++
+      this.#limits.drops?.dropped(queued.publication, 'expired', this.clientId)
       return this.stored?.settled(queued)
     }
     const packetId = queued.qos === 0 ? 0 : this.#open(queued)
@@ -425,7 +430,9 @@ export class Session {
     form.packetId = packetId
     form.subscriptionIdentifiers = queued.subscriptionIdentifiers
     form.expirySeconds = publication.expirySecondsLeft(nowMs)
-    return outlet.publish(storedView, form, false)
+    if (outlet.publish(storedView, form, false)) return true
+    this.#limits.drops?.dropped(publication, 'too_large', this.clientId)
+    return false
   }
 
   /** The client can't take it: as good as delivered, and counted [MQTT-3.1.2-25]. */
@@ -435,13 +442,15 @@ export class Session {
   }
 
   #enqueue(queued: Queued): void {
-    const { mqtt, memory } = this.#limits
+    const { mqtt, memory, drops } = this.#limits
     if (this.outlet === undefined && (!this.#isKept || (queued.qos === 0 && !mqtt.mqueue_store_qos0))) {
       this.#counters.droppedNotConnected++
+      drops?.dropped(queued.publication, 'not_connected', this.clientId)
       return
     }
     if (memory === memoryLevel.critical) {
       this.#counters.droppedMemory++
+      drops?.dropped(queued.publication, 'memory_queue', this.clientId)
       this.stored?.settled(queued)
       return
     }
@@ -453,6 +462,7 @@ export class Session {
       // What would not fit into an empty queue is itself what goes.
       const oldest = bytesFree < 0 ? undefined : this.queue.shift()
       this.stored?.settled(oldest ?? queued)
+      drops?.dropped((oldest ?? queued).publication, 'queue_full', this.clientId)
       if (oldest === undefined) return
     }
     this.queue.push(queued)

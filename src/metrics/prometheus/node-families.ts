@@ -18,7 +18,16 @@ export type NodeReading = {
   readonly listeners: readonly ListenerStatus[]
   readonly certificates: readonly CertificateOutlook[]
   readonly alarms: readonly { readonly kind: AlarmKind }[]
+  readonly hooks: readonly HookReading[]
   readonly cluster: ClusterReading
+}
+
+export type HookReading = {
+  readonly module: string
+  readonly hook: string
+  readonly calls: number
+  readonly spentMs: number
+  readonly problems: Readonly<Record<string, number>>
 }
 
 export type ClusterReading = {
@@ -119,6 +128,7 @@ export const nodeFamilies: readonly Family<NodeReading>[] = [
     'Messages for clients of the broker that were given up. Those of links stand in their ledger.',
     ({ counters }, write) => {
       for (const [reason, count] of Object.entries(counters.losses())) write(count, reason)
+      write(counters.droppedByHook, 'hook')
     },
   ),
   counter(
@@ -211,6 +221,27 @@ export const nodeFamilies: readonly Family<NodeReading>[] = [
       for (const { owner, notAfterMs } of certificates)
         soonest.set(owner, Math.min(notAfterMs, soonest.get(owner) ?? Number.POSITIVE_INFINITY))
       for (const [owner, notAfterMs] of soonest) write(notAfterMs / 1000, owner)
+    },
+  ),
+
+  counter('isthmus_hook_calls_total', ['module', 'hook'], 'Calls of hooks.', ({ hooks }, write) => {
+    for (const { module, hook, calls } of hooks) write(calls, module, hook)
+  }),
+  counter(
+    'isthmus_hook_seconds_total',
+    ['module', 'hook'],
+    'Time that those calls took, their promises included.',
+    ({ hooks }, write) => {
+      for (const { module, hook, spentMs } of hooks) write(spentMs / 1000, module, hook)
+    },
+  ),
+  counter(
+    'isthmus_hook_problems_total',
+    ['module', 'hook', 'problem'],
+    'Calls of hooks that were slow or failed, and those left out because too many promises were open.',
+    ({ hooks }, write) => {
+      for (const { module, hook, problems } of hooks)
+        for (const [problem, count] of Object.entries(problems)) write(count, module, hook, problem)
     },
   ),
 

@@ -23,6 +23,7 @@ const reading: NodeReading = {
     { owner: 'listener ssl:default', subject: 'CN=ca', notAfterMs: 8_000 },
   ],
   alarms: [{ kind: 'link_down' }, { kind: 'link_down' }],
+  hooks: [],
   cluster: { members: { up: 1 }, leasesHeld: 0, isCoordinated: true, lanes: [], clocks: [] },
 }
 
