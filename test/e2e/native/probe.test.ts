@@ -161,7 +161,8 @@ describe('probes between nodes', { concurrency: 3 }, () => {
       await subscriber.subscribeAsync('t/#', { qos: 2 })
       await until('the route and the first answers', () => {
         const { routes, probe: found, state } = linkOf(sender)
-        return routes.peers === 1 && (found?.answered ?? 0) > 0 && state === 'running'
+        // Before the peer has connected to us, its answers come over the connection that is to be broken.
+        return routes.peers === 1 && found?.answered_over === 'peers_link' && state === 'running'
       })
       const publishing = account.publish(await connectClient(t, senderPort), 'p', {
         topics: ['t/1'],
