@@ -88,6 +88,8 @@ export class LinkRuntime implements ProbedLinks {
   readonly #effects: Required<Pick<LinkRuntimePorts, 'open' | 'correlation' | 'encode' | 'defer'>>
   readonly #links = new Map<string, Standing>()
   readonly #history: TransitionHistory
+  /** What peers are told of the broker's. */
+  readonly #interest: LinkRuntimePorts['broker']
   #desired: readonly LinkConfig[] = []
   /** Started with the first link. */
   #supervisor: Actor<typeof supervisorMachine> | undefined
@@ -95,10 +97,18 @@ export class LinkRuntime implements ProbedLinks {
   #coordinationLost = false
   /** Of the outbox that was made last. */
   #outboxEpoch = 0
+  #isEnding = false
   #stopped = false
 
   constructor(ports: LinkRuntimePorts) {
     this.#ports = ports
+    this.#interest = {
+      interest: () => ports.broker.interest(),
+      onInterest: (listener) =>
+        ports.broker.onInterest((change) => {
+          if (!this.#isEnding || change.type === 'added') listener(change)
+        }),
+    }
     this.#slot = ports.slot
     this.#effects = {
       open: openConnection,
@@ -303,6 +313,14 @@ export class LinkRuntime implements ProbedLinks {
   }
 
   /**
+   * To be called before the node ends the sessions of its clients: what they wanted is not taken back from peers, who gather it until
+   * the node is there again, and its clients with it.
+   */
+  beginStop(): void {
+    this.#isEnding = true
+  }
+
+  /**
    * Lets what waits on links that are up cross for at most `drainMs`, then closes everything at once. What waits after that
    * is lost with the process, and logged.
    */
@@ -354,6 +372,7 @@ export class LinkRuntime implements ProbedLinks {
     return new LinkShell(config, {
       ...this.#effects,
       ...this.#ports,
+      broker: this.#interest,
       outboxEpoch:
         this.#ports.outboxEpoch ??
         (() => (this.#outboxEpoch = nextIncarnation(this.#ports.clock.nowMs(), this.#outboxEpoch))),

@@ -616,6 +616,23 @@ test('a node that stops lets what waits cross first', async (t) => {
   assert.deepEqual(acceptor.received.filter(isMessage).map(topicOf), ['a', 'b', 'c'])
 })
 
+test('a node that stops takes back nothing of what its clients wanted', async (t) => {
+  const acceptor = new Acceptor(behaving())
+  const run = startRuntime()
+  t.after(() => acceptor.close())
+  for (const topicFilter of ['t/1', 't/2']) run.interest.add(topicFilter)
+  run.runtime.apply([linkConfig(await acceptor.listen())])
+  await run.status(running)
+  const from = acceptor.received.length
+  run.runtime.beginStop()
+  run.interest.remove('t/1')
+  run.interest.add('t/3')
+  run.clock.advance(10)
+  const delta = routeOf(await acceptor.packet(isRoutes, { from }))
+  await run.runtime.stop(0)
+  assert.deepEqual(delta?.type === 'route' && delta.ops, [{ type: 'add', topicFilter: 't/3', id: 't/3' }])
+})
+
 test('an answer to somebody else’s question is no answer', async (t) => {
   const well = behaving({ ack: 'none' })
   const { acceptor, clock, runtime, status } = await start(t, (received) => {
