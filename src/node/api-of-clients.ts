@@ -14,7 +14,7 @@ import type { Config } from '../config/config.ts'
 import { lineOfRule } from '../config/authorization/parse-acl.ts'
 import { judgeLinkTopic } from '../link/inbound/judge-link-topic.ts'
 import { NodeView } from './api-of-nodes.ts'
-import type { NodeForApi } from './open-api.ts'
+import type { NodeForApi } from './node-for-api.ts'
 
 export type ClientParts = { readonly parts: readonly ApiPart[]; stop(): void }
 

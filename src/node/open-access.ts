@@ -1,10 +1,10 @@
-/** Ties who may ask the API to a node: users, API keys, the local token, and the record of what they change. */
+/** Ties who may ask the API to a node: users, API keys, the local token; what they change goes on record. */
 import { readFile } from 'node:fs/promises'
 import { type Credentials, accessHook } from '../api/access/access-hook.ts'
 import { accessDocument, type AccessRecord, emptyAccess } from '../api/access/access-record.ts'
 import { Accounts } from '../api/access/accounts.ts'
-import { auditApi, auditHook } from '../api/access/audit.ts'
-import { AuditFile } from '../api/access/audit-file.ts'
+import { auditHook } from '../api/access/audit.ts'
+import type { AuditFile } from '../api/access/audit-file.ts'
 import { ensureUser } from '../api/access/first-user.ts'
 import { Guesses } from '../api/access/guesses.ts'
 import { KeyCredentials } from '../api/access/key-credentials.ts'
@@ -15,7 +15,6 @@ import { Logins } from '../api/access/logins.ts'
 import { Passwords } from '../api/access/passwords.ts'
 import { usersApi } from '../api/access/users-api.ts'
 import type { ApiPart } from '../api/api-server.ts'
-import type { MemberCalls } from '../api/member-calls.ts'
 import type { Clock, Timer } from '../broker/clock.ts'
 import type { Logger } from '../broker/logger.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -44,8 +43,7 @@ export type OpenAccess = {
   readonly local: LocalToken
   /** Resolves when there is somebody who may log in, or when that takes too long to wait for it. */
   start(): Promise<void>
-  /** Resolves when what was changed is on record. */
-  stop(): Promise<void>
+  stop(): void
 }
 
 /** Name of this member's copy in its data directory. */
@@ -55,7 +53,7 @@ const START_WAIT_MS = 2_000
 const RETRY_MS = 5_000
 
 /** Throws `ClusterError` if what was kept can't be read. */
-export function openAccess(node: NodeForAccess, calls: MemberCalls): OpenAccess {
+export function openAccess(node: NodeForAccess, audit: AuditFile): OpenAccess {
   const { config, clock, log } = node
   const { node: identity, dashboard } = config()
   const document = openDocument(node)
@@ -67,7 +65,6 @@ export function openAccess(node: NodeForAccess, calls: MemberCalls): OpenAccess 
   const logins = new Logins({ accounts, passwords, guesses, nowMs, lastsMs })
   const local = new LocalToken(identity.data_dir)
   const credentials = [local, logins, new KeyCredentials({ accounts, passwords, guesses, nowMs })]
-  const audit = new AuditFile(identity.data_dir, log)
   const hooks = [accessHook(credentials), auditHook({ file: audit, node: identity.name, log, nowMs })]
   const founding = new Founding(() => found(accounts, config(), log), clock, log)
   return {
@@ -75,18 +72,12 @@ export function openAccess(node: NodeForAccess, calls: MemberCalls): OpenAccess 
     guard: async (api) => {
       for (const hook of hooks) await hook(api)
     },
-    parts: [
-      loginApi(logins, productVersion()),
-      usersApi(accounts, logins),
-      keysApi(accounts, nowMs),
-      auditApi(calls, audit),
-    ],
+    parts: [loginApi(logins, productVersion()), usersApi(accounts, logins), keysApi(accounts, nowMs)],
     local,
     start: () => founding.start(),
-    stop: async () => {
+    stop: () => {
       founding.stop()
       document.stop()
-      await audit.flush()
     },
   }
 }

@@ -1,14 +1,12 @@
-/** Ties what monitoring asks for to a node: health, alarms, metrics. */
+/** Ties what monitoring asks for to a node: health, metrics. */
 import { type Credentials, whoAsks } from '../api/access/access-hook.ts'
-import { alarmsApi } from '../api/alarms/alarms-api.ts'
 import type { ApiPart } from '../api/api-server.ts'
 import { healthRoutes } from '../api/health/health.ts'
-import type { MemberCalls } from '../api/member-calls.ts'
 import { metricsRoute, type ScrapePort } from '../api/metrics/metrics-route.ts'
 import { contentTypes, formatFor } from '../metrics/prometheus/exposition.ts'
 import { NodeMetrics } from '../metrics/prometheus/scrape.ts'
 import { MetricsOfNode } from './metrics-of.ts'
-import type { NodeForApi } from './open-api.ts'
+import type { NodeForApi } from './node-for-api.ts'
 
 export type Monitoring = {
   readonly parts: readonly ApiPart[]
@@ -16,8 +14,8 @@ export type Monitoring = {
 }
 
 /** @param credentials of those who may read the metrics, if not everybody may (`prometheus.enable_basic_auth`) */
-export function openMonitoring(node: NodeForApi, calls: MemberCalls, credentials: readonly Credentials[]): Monitoring {
-  const { alarms, unreadyReasons, config } = node
+export function openMonitoring(node: NodeForApi, credentials: readonly Credentials[]): Monitoring {
+  const { unreadyReasons, config } = node
   const metrics = new NodeMetrics(new MetricsOfNode(node))
   const port: ScrapePort = {
     scrape: (accept) => {
@@ -29,7 +27,7 @@ export function openMonitoring(node: NodeForApi, calls: MemberCalls, credentials
     },
   }
   return {
-    parts: [alarmsApi(calls, alarms.watch), metricsRoute('/prometheus/stats', port)],
+    parts: [metricsRoute('/prometheus/stats', port)],
     roots: [healthRoutes(unreadyReasons), metricsRoute('/metrics', port)],
   }
 }

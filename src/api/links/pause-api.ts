@@ -82,14 +82,11 @@ export function pauseApi({ calls, links, nowMs, nodeStatus }: PauseApiPorts): Ap
   }
 }
 
-/** What the others know is held back is held back here, too. To be called when a node has started. Never rejects. */
-export async function followPauses({ calls, links }: Pick<PauseApiPorts, 'calls' | 'links'>): Promise<void> {
-  const answers = await calls.gather(listCall, {})
-  for (const answer of answers) {
-    if (answer.type === 'failed' || answer.node === calls.self) continue
-    for (const [link, pause] of Object.entries(answer.result))
-      if (links.pauseOf(link) === undefined) links.setPause(link, pause)
-  }
+/** What the other nodes hold back, by link. Resolves in at most `MEMBER_WAIT_MS`; never rejects. */
+export async function pausesOfOthers(calls: MemberCalls): Promise<ReadonlyMap<string, Pause>> {
+  const others = calls.nodes.filter((node) => node !== calls.self)
+  const answers = await Promise.all(others.map((node) => calls.at(node, listCall, {})))
+  return new Map(answers.flatMap((answer) => (answer.type === 'ok' ? Object.entries(answer.result) : [])))
 }
 
 function pausesOf(links: PausedLinks): Record<string, Pause> {

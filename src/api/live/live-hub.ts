@@ -2,12 +2,10 @@
  * What is told to those who watch: asked of all nodes once an interval, however many watch, and of nobody while nobody does. Each
  * stream is told everything at first, then what changed.
  */
-import * as z from 'zod'
-import type { Call, MemberCalls } from '../member-calls.ts'
+import type { MemberCalls } from '../member-calls.ts'
 import type { SilentNode } from '../paging.ts'
 import { LinkBoard } from './link-board.ts'
-import type { LinkChanges, LinksSince } from './link-changes.ts'
-import type { Tail, TailSince } from './tail.ts'
+import { linksCall, tailCall } from './live-calls.ts'
 
 export interface LiveClock {
   steadyMs(): number
@@ -25,9 +23,6 @@ export type LiveTopic = 'links' | 'nodes' | 'alarms' | 'log' | 'actors' | `links
 export type LivePorts = {
   readonly calls: MemberCalls
   readonly clock: LiveClock
-  readonly changes: LinkChanges
-  /** What this node logged lately, and which of its actors went where. */
-  readonly tails: Readonly<Record<'log' | 'actors', Tail<object>>>
   /** Subjects that are asked for as a whole, and told when they read otherwise. Of those left out nothing is told. */
   readonly subjects: {
     readonly nodes?: () => Promise<object | undefined>
@@ -38,15 +33,6 @@ export type LivePorts = {
 }
 
 const MS_MIN = 1_000
-
-const linksCall: Call<{ life: number; version: number }, LinksSince> = {
-  name: 'live.links',
-  params: z.object({ life: z.number(), version: z.number() }),
-}
-const tailCall: Call<{ tail: 'log' | 'actors'; life: number; after: number }, TailSince<object>> = {
-  name: 'live.tail',
-  params: z.object({ tail: z.enum(['log', 'actors']), life: z.number(), after: z.number() }),
-}
 
 type Stream = {
   readonly listener: LiveListener
@@ -73,9 +59,6 @@ export class LiveHub {
 
   constructor(ports: LivePorts) {
     this.#ports = ports
-    const { calls, changes, tails } = ports
-    calls.serve(linksCall, ({ life, version }) => changes.since(life, version))
-    calls.serve(tailCall, ({ tail, life, after }) => tails[tail].since(life, after))
   }
 
   get size(): number {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LinkChanges } from '../../../src/api/live/link-changes.ts'
+import { serveLive } from '../../../src/api/live/live-calls.ts'
 import { LiveHub, type LiveTopic } from '../../../src/api/live/live-hub.ts'
 import type { LinkReading } from '../../../src/api/live/readings.ts'
 import { Tail } from '../../../src/api/live/tail.ts'
@@ -38,7 +39,8 @@ function hubOf(network: Network, node: string, clock: ManualClock) {
   )
   const tails = { log: new Tail<object>(100, 7), actors: new Tail<object>(100, 7) }
   const subjects = { nodes: () => Promise.resolve([{ node }]) }
-  return { readings, tails, hub: new LiveHub({ calls, clock, changes, tails, subjects }) }
+  serveLive(calls, { changes, tails })
+  return { readings, tails, hub: new LiveHub({ calls, clock, subjects }) }
 }
 
 /** The answers of one turn are promises that need no time. */
