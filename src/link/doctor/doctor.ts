@@ -69,7 +69,7 @@ export type DoctorQuestion = {
 /** Less than a step has. */
 const NETWORK_MS = 4_000
 const REPLY_MS = 3_500
-const PROBE_MS = 4_500
+const PROBE_MS = 3_000
 /** What is on its way is waited for so long, and looked at so often. */
 const SETTLE_MS = 3_500
 const LOOK_MS = 200
@@ -237,7 +237,10 @@ class Visit {
   }
 
   async #probe() {
-    return judgeProbe(await this.#ports.probe(this.#question.link.name, PROBE_MS))
+    const result = await this.#ports.probe(this.#question.link.name, PROBE_MS)
+    // The clocks are known by it.
+    await this.#ask()
+    return judgeProbe(result)
   }
 
   async #ledger() {

@@ -45,7 +45,10 @@ export function judgeHandshake(facts: HandshakeFacts): Finding {
       )
     default:
       return trouble === undefined
-        ? doubtful(`the handshake with the peer is on its way (${phase})`, 'ask again in a few seconds')
+        ? broken(
+            `the peer took our connection and has not answered the handshake of the link (${phase})`,
+            'ask again in a few seconds; if it stays so, look whether there is an Isthmus or an EMQX with cluster linking: other brokers know nothing of links',
+          )
         : judgeTrouble(trouble, speaker, account, us, link)
   }
 }
@@ -57,6 +60,12 @@ function judgeTrouble(
   us: string,
   link: LinkConfig,
 ): Finding {
+  // It was so when we came last: what the peer says now is newer.
+  if (rejection !== undefined && account?.cluster === link.name && account.link?.enable === true)
+    return broken(
+      `the peer rejected us when we came last (${rejection}), and would take us now`,
+      `wait for the next attempt, which this node makes by itself, or disable and enable the link ${link.name} on this side`,
+    )
   switch (rejection ?? cause) {
     case 'bad_remote_cluster_link_name':
       return namedOtherwise(link.name, account)
@@ -121,11 +130,6 @@ function judgeUnsaved({ us, account }: HandshakeFacts): Finding {
 
 /** How each side calls the other. */
 export function judgeClusterNames({ us, link, speaker, account }: HandshakeFacts): Finding {
-  if (us === link.name)
-    return broken(
-      `both clusters are called ${us}`,
-      'give one of the clusters another name (cluster.name): a link leads to another cluster',
-    )
   if (account !== undefined && account.cluster !== link.name) return namedOtherwise(link.name, account)
   if (account !== undefined)
     return fine(`the peer calls itself ${account.cluster}, as this link does, and knows us as ${us}`)
@@ -138,10 +142,14 @@ export function judgeHandshakeBack({ us, link, account }: HandshakeFacts, nodes:
   if (nodes.length === 0) return skipped('the link is not saved: the peer comes once it runs')
   const inbounds = nodes.map(({ inbound }) => inbound)
   const live = nodes.find(({ inbound }) => inbound.state === 'live')
-  if (live !== undefined)
-    return fine(
-      `the peer has come to ${live.node} and has told us what it wants: ${count(live.inbound.routes, 'route')}`,
-    )
+  if (live !== undefined) {
+    const came = `the peer has come to ${live.node} and has told us what it wants: ${count(live.inbound.routes, 'route')}`
+    // It is believed for a while yet; but whoever came after that was turned away.
+    const since = inbounds.find(({ refusal: one }) => one !== undefined)?.refusal
+    if (since === undefined) return fine(came)
+    const { detail, remedy } = judgeRefusal(since, us, link)
+    return doubtful(`${came}; since then ${detail}`, remedy)
+  }
   const refusal = inbounds.find(({ state }) => state === 'refused')?.refusal
   if (refusal !== undefined) return judgeRefusal(refusal, us, link)
   const left = inbounds.find(({ state }) => state === 'left')
