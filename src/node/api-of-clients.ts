@@ -21,7 +21,8 @@ export type ClientParts = { readonly parts: readonly ApiPart[]; stop(): void }
 export function openClients(node: NodeForApi, calls: MemberCalls): ClientParts {
   const { broker, self, server, cluster, clock, config } = node
   const clients = clientsPort(broker)
-  const view = new NodeView({ self, dataDir: config().node.data_dir, broker, server, cluster, clock })
+  const { node: files, cluster: ours } = config()
+  const view = new NodeView({ self, clusterName: ours.name, dataDir: files.data_dir, broker, server, cluster, clock })
   return {
     parts: [
       nodesApi(calls, view),

@@ -14,6 +14,7 @@ import { productVersion } from '../config/version.ts'
 
 export type NodeParts = {
   readonly self: Sender
+  readonly clusterName: string
   readonly dataDir: string
   readonly broker: Broker
   readonly server: Server
@@ -40,10 +41,11 @@ export class NodeView implements NodesPort {
   }
 
   async facts(): Promise<NodeFacts> {
-    const { self, broker, server, cluster, clock, dataDir } = this.#parts
+    const { self, clusterName, broker, server, cluster, clock, dataDir } = this.#parts
     const [load1 = 0, load5 = 0, load15 = 0] = loadavg()
     const members = this.members()
     return {
+      cluster: clusterName,
       version: productVersion(),
       boot: self.boot,
       host: hostname(),

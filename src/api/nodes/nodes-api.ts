@@ -10,6 +10,7 @@ const count = z.number().int()
 const runningNode = z.object({
   node: z.string(),
   node_status: z.literal('running'),
+  cluster: z.string().describe('name of its cluster'),
   version: z.string(),
   boot: z.string().describe('another one for each process'),
   host: z.string(),
@@ -128,6 +129,7 @@ function nodeRowOf(answer: NodeAnswer<NodeFacts>): NodeRow {
   return {
     node,
     node_status: 'running',
+    cluster: facts.cluster,
     version: facts.version,
     boot: facts.boot,
     host: facts.host,

@@ -4,6 +4,8 @@
 export type NodeListener = { readonly id: string; readonly bind: string | null; readonly connections: number }
 
 export type NodeFacts = {
+  /** Name of its cluster. */
+  readonly cluster: string
   readonly version: string
   readonly boot: string
   readonly host: string
