@@ -41,6 +41,8 @@ export type OpenAccess = {
   readonly guard: ApiPart
   readonly parts: readonly ApiPart[]
   readonly local: LocalToken
+  /** Tells from now on when users, logins or keys are others; returns how to end that. */
+  readonly onChange: (listener: () => void) => () => void
   /** Resolves when there is somebody who may log in, or when that takes too long to wait for it. */
   start(): Promise<void>
   stop(): void
@@ -56,7 +58,10 @@ const RETRY_MS = 5_000
 export function openAccess(node: NodeForAccess, audit: AuditFile): OpenAccess {
   const { config, clock, log } = node
   const { node: identity, dashboard } = config()
-  const document = openDocument(node)
+  const listeners = new Set<() => void>()
+  const document = openDocument(node, () => {
+    for (const listener of listeners) listener()
+  })
   const nowMs = (): number => clock.nowMs()
   const passwords = new Passwords()
   const guesses = new Guesses(() => clock.steadyMs())
@@ -74,6 +79,10 @@ export function openAccess(node: NodeForAccess, audit: AuditFile): OpenAccess {
     },
     parts: [loginApi(logins, productVersion()), usersApi(accounts, logins), keysApi(accounts, nowMs)],
     local,
+    onChange: (listener) => {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
     start: () => founding.start(),
     stop: () => {
       founding.stop()
@@ -82,16 +91,13 @@ export function openAccess(node: NodeForAccess, audit: AuditFile): OpenAccess {
   }
 }
 
-/** Each request reads what is shared as it is then. */
-const unwatched = (): void => undefined
-
 /** What the members share, or a node that is alone keeps. */
-function openDocument({ config, cluster, log }: NodeForAccess): SharedDocument<AccessRecord> {
-  if (cluster !== undefined) return cluster.document(accessDocument, COPY, emptyAccess(), unwatched)
+function openDocument({ config, cluster, log }: NodeForAccess, changed: () => void): SharedDocument<AccessRecord> {
+  if (cluster !== undefined) return cluster.document(accessDocument, COPY, emptyAccess(), changed)
   const { name, data_dir } = config().node
   const coordination = { self: { node: name, boot: '' }, registers: new RegistersOfOne() }
   const copy = new CopyFile(data_dir, COPY)
-  const document = new SharedDocument(accessDocument, { coordination, log, copy, changed: unwatched }, emptyAccess())
+  const document = new SharedDocument(accessDocument, { coordination, log, copy, changed }, emptyAccess())
   document.start()
   return document
 }

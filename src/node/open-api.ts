@@ -34,9 +34,9 @@ export async function openApi(
   { calls, parts, audit }: MemberAnswers,
 ): Promise<OpenApi> {
   const access = openAccess(node, audit)
-  const { credentials, guard, local } = access
-  const monitoring = openMonitoring(node, credentials)
-  const live = openLive(node, calls, credentials, async (path) => {
+  const { guard, local } = access
+  const monitoring = openMonitoring(node, access.credentials)
+  const live = openLive(node, calls, access, async (path) => {
     const { authorization } = local
     const answer = await app.inject({ url: `/api/v5${path}`, headers: { authorization } })
     return answer.statusCode === 200 ? answer.json<object>() : undefined

@@ -18,18 +18,24 @@ const RETRY_MS = 1_000
 const subjects = ['links', 'nodes', 'alarms', 'log', 'actors'] as const
 
 export type LiveApiPorts = {
-  readonly hub: LiveHub
+  readonly hub: Pick<LiveHub, 'listen' | 'stop'>
   readonly clock: LiveClock
   /** Names of the links that are configured. */
   readonly links: () => Iterable<string>
-  /** How people say who they are. Asked again and again while a stream lasts: tokens end, and so do users. */
+  /** How people say who they are. Asked again with each heartbeat of a stream: tokens end. */
   readonly credentials: readonly Credentials[]
+  /** Tells when users, logins or keys are others: then they are asked again at once. Returns how to end that. */
+  readonly onAccess: (listener: () => void) => () => void
 }
 
 export function liveApi(ports: LiveApiPorts): ApiPart {
   return (app) => {
     const streams = new Set<LiveStream>()
+    const stopWatching = ports.onAccess(() => {
+      for (const stream of streams) void stream.askAgain()
+    })
     app.addHook('preClose', async () => {
+      stopWatching()
       ports.hub.stop()
       for (const stream of streams) stream.end()
     })
@@ -38,7 +44,8 @@ export function liveApi(ports: LiveApiPorts): ApiPart {
       description:
         'Events: `links` (an array of links: whole at first, then those that changed; `removed: true` for one that is gone), `link` ' +
         '(the metrics of one link, for `links:NAME`), `nodes`, `alarms`, `log`, `actors` (lines that came since), `silent` (nodes that ' +
-        'gave no answer: `[{ node, reason }]`). A comment comes every 15 seconds. The stream ends when whoever asked may look no more.',
+        'gave no answer: `[{ node, reason }]`). A comment comes every 15 seconds. The stream ends as soon as whoever asked may look no more: ' +
+        'with a logout, or the user or key; with a token that is too old within 15 seconds. It is cut where 8 MiB wait to be read.',
       tags: ['Live'],
       querystring: z.object({
         topics: z
@@ -147,12 +154,12 @@ class LiveStream {
     this.#heartbeat = this.#clock.after(HEARTBEAT_MS, () => {
       this.#write(': alive\n\n')
       this.#beat()
-      void this.#askAgain()
+      void this.askAgain()
     })
   }
 
-  async #askAgain(): Promise<void> {
-    // Whoever can't be identified may not look, whatever the reason is.
+  /** Whoever can't be identified may not look, whatever the reason is. */
+  async askAgain(): Promise<void> {
     if (!(await this.#mayLook().catch(() => false))) this.end()
   }
 
