@@ -158,8 +158,7 @@ describe('what keeps a link from working', () => {
 
   test('forwarding is paused, here or there', async (t) => {
     const { a, b } = await startLinked(t)
-    const path = (what: string): string => `/cluster/links/cl-b/${what}`
-    assert.equal((await a.ask(path('pause'), { method: 'POST' })).status, 200)
+    assert.equal((await a.ask('/cluster/links/cl-b/pause', { method: 'POST' })).status, 200)
     assertBroken(await examine(a, 'cl-b'), 'pause', /paused by local since/, /isthmus links resume cl-b/)
     const there = stepOf(await examine(b, 'cl-a'), 'pause')
     assert.equal(there.status, 'warning')
@@ -168,7 +167,7 @@ describe('what keeps a link from working', () => {
     await until(() => routesOf(a, 'cl-b')?.peers === 1, 'the route is told')
     const report = await examine(b, 'cl-a', 't/1')
     assert.match(stepOf(report, 'topic_back').detail, /has paused what it sends to us/)
-    assert.equal((await a.ask(path('resume'), { method: 'POST' })).status, 200)
+    assert.equal((await a.ask('/cluster/links/cl-b/resume', { method: 'POST' })).status, 200)
     assert.equal((await examine(a, 'cl-b')).ok, true)
   })
 })
