@@ -6,7 +6,8 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join, sep } from 'node:path'
 import { run } from 'node:test'
-import { spec, tap } from 'node:test/reporters'
+import { spec } from 'node:test/reporters'
+import { TestReport } from './test-report.ts'
 
 /** For each process as a whole. */
 const TIMEOUT_MS = 300_000
@@ -37,20 +38,18 @@ const isTogether = (file: string): boolean =>
 
 // The files' processes take it from ours.
 process.execArgv.push('--enable-source-maps')
-const stream = run({
-  files: mixed(files.filter(isWaiting).map(compiled), [
-    ...files.filter((file) => !isWaiting(file) && !isTogether(file)).map(compiled),
-    ...together(files.filter(isTogether)),
-  ]),
-  // One more than can compute, for those that wait.
-  concurrency: availableParallelism() + 1,
-  timeout: TIMEOUT_MS,
-})
-stream.on('test:fail', ({ todo }) => {
-  if (todo === undefined || todo === false) process.exitCode = 1
-})
-if (process.stdout.isTTY) stream.compose(new spec()).pipe(process.stdout)
-else stream.compose(tap).pipe(process.stdout)
+const processes = mixed(files.filter(isWaiting).map(compiled), [
+  ...files.filter((file) => !isWaiting(file) && !isTogether(file)).map(compiled),
+  ...together(files.filter(isTogether)),
+])
+// One more than can compute, for those that wait.
+const stream = run({ files: processes, concurrency: availableParallelism() + 1, timeout: TIMEOUT_MS })
+const isWatched = process.stdout.isTTY
+const report = new TestReport(stream, processes, (text) => isWatched || process.stdout.write(text))
+const shown = isWatched ? stream.compose(new spec()) : stream
+if (isWatched) shown.pipe(process.stdout)
+// A process that outlives its time limit, whatever it is told, must not keep us as well.
+shown.once('end', () => setImmediate(() => process.exit(report.isGood ? 0 : 1)))
 
 function compiled(file: string): string {
   return join('dist', file)
