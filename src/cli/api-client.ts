@@ -2,6 +2,7 @@
 import { type IncomingMessage, request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { CommandFailure } from './command-failure.ts'
+import { isFields } from './fields.ts'
 import { findNode, type NodeDoor, type NodePlace } from './find-node.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -175,12 +176,6 @@ export class ApiClient {
 
 /** A part of a path, such as a name: `/cluster/links/${segment(name)}`. */
 export const segment = (text: string): string => encodeURIComponent(text)
-
-export type Fields = Readonly<Record<string, unknown>>
-
-export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
 
 function fieldErrors(errors: unknown): ApiFailure['errors'] {
   if (!Array.isArray(errors)) return []

@@ -43,7 +43,8 @@ type OtherLinks = {
   readonly rule: string
 }
 
-function otherLinks(config: Config): OtherLinks | { readonly problem: string } {
+/** As they are kept in the data directory of the node. */
+export function otherLinks(config: Config): OtherLinks | { readonly problem: string } {
   try {
     return config.cluster.nats === undefined ? ownLinks(config) : sharedLinks(config)
   } catch (error) {

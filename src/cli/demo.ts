@@ -6,7 +6,7 @@ import { showPair } from './demo/pair.ts'
 export type DemoOptions = { readonly cluster: boolean; readonly once: boolean; readonly json: boolean }
 
 /** Resolves with the exit code: 0 if what is shown held, 1 if it did not, or if the stage could not be held. */
-export async function demo({ cluster, once: isBrief, json }: DemoOptions): Promise<number> {
+export async function demo({ cluster, once: isBrief, json }: DemoOptions): Promise<0 | 1 | 2> {
   const say = (lines: readonly string[]): void => void (json || process.stdout.write(`${lines.join('\n')}\n`))
   const interruption = onInterruption()
   try {

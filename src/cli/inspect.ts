@@ -1,8 +1,9 @@
 /** `isthmus inspect`: looks into a running node over its debug socket. Tables on a terminal, JSON elsewhere. */
 import { findSocket } from './inspect/find-socket.ts'
-import { InspectFailure } from './inspect/inspect-failure.ts'
-import type { InspectCommand, InspectQuery } from './inspect/parse-inspect.ts'
-import { SocketClient, type Fields } from './inspect/socket-client.ts'
+import { CommandFailure } from './command-failure.ts'
+import type { InspectCommand, InspectQuery } from './inspect/inspect-query.ts'
+import type { Fields } from './fields.ts'
+import { SocketClient } from './inspect/socket-client.ts'
 import { linesOf, watchLine } from './inspect/views.ts'
 
 /** Where it is written; `process.stdout` is one. */
@@ -36,7 +37,7 @@ export async function inspect(
       client.close()
     }
   } catch (error) {
-    if (!(error instanceof InspectFailure)) throw error
+    if (!(error instanceof CommandFailure)) throw error
     complaints.write(`isthmus inspect: ${error.message}\n`)
     return error.exitCode
   }
@@ -108,5 +109,5 @@ async function watch(client: SocketClient, actor: string | undefined, asJson: bo
     for (const signal of signals) process.off(signal, end)
     process.stdout.off('error', end)
   }
-  if (!isOver) throw new InspectFailure(1, 'the node has ended')
+  if (!isOver) throw new CommandFailure(1, 'the node has ended')
 }

@@ -13,7 +13,7 @@ const STOP_MS = 9_000
  * Resolves with the exit code when the node has ended: 0 after SIGTERM or SIGINT, 1 if it could not start or go on, 2 for
  * its configuration.
  */
-export async function start({ config: file }: { config: string }): Promise<number> {
+export async function start({ config: file }: { config: string }): Promise<0 | 1 | 2> {
   const loaded = await loadConfigFile(file, process.env)
   if (loaded.type === 'invalid') {
     process.stderr.write(`${loaded.errors.map(formatConfigError).join('\n')}\n`)
@@ -61,7 +61,7 @@ async function reloadFile(file: string, node: Node, started: Promise<void>, log:
   }
 }
 
-async function stop(node: Node, log: Logger): Promise<number> {
+async function stop(node: Node, log: Logger): Promise<0> {
   const late = setTimeout(() => {
     log.error({ ms: STOP_MS }, 'node_stop_timed_out')
     process.exit(1)

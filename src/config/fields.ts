@@ -16,6 +16,19 @@ export type IssueParams = {
   readonly problem?: string
 }
 
+/** How a file writes a value that a schema made something else of. */
+const writings = new WeakMap<z.core.$ZodType, (value: number) => string>()
+
+/** A number as one writes it in a file: `15s`, `256MB`; `undefined` for a schema whose values are written as they are. */
+export function writingOf(schema: z.core.$ZodType): ((value: number) => string) | undefined {
+  return writings.get(schema)
+}
+
+function writtenBy<Schema extends z.ZodType>(schema: Schema, write: (value: number) => string): Schema {
+  writings.set(schema, write)
+  return schema
+}
+
 /** An object that knows all its keys. */
 export function section<Shape extends z.core.$ZodShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
   return z.strictObject(shape, { error: 'expected a section: { ... }' })
@@ -71,7 +84,12 @@ export function orInfinity(limited: z.ZodType<number, number | string>): z.ZodTy
     return z.NEVER
   })
   // No number of the schema library may be infinite.
-  return z.preprocess((value: number | string) => (value === Number.POSITIVE_INFINITY ? 'infinity' : value), measured)
+  const schema = z.preprocess(
+    (value: number | string) => (value === Number.POSITIVE_INFINITY ? 'infinity' : value),
+    measured,
+  )
+  const write = writingOf(limited)
+  return write === undefined ? schema : writtenBy(schema, write)
 }
 
 /** Milliseconds. What becomes a timer has an upper bound: Node fires longer ones at once. */
@@ -79,14 +97,14 @@ export function duration({ min = 0, max = timerMsMax } = {}): z.ZodType<number, 
   const bounds =
     min > 0 ? `, from ${formatDuration(min)} to ${formatDuration(max)}` : `, at most ${formatDuration(max)}`
   const expected = `a duration such as 10ms, 15s or 1h30m, or a number of milliseconds${bounds}`
-  return measure(parseDuration, { min, max, expected, reason: 'bad_duration' })
+  return writtenBy(measure(parseDuration, { min, max, expected, reason: 'bad_duration' }), formatDuration)
 }
 
 /** Bytes. */
 export function byteSize({ min = 0, max = Number.MAX_SAFE_INTEGER } = {}): z.ZodType<number, number | string> {
   const above = max < Number.MAX_SAFE_INTEGER ? `, from ${formatByteSize(min)} to ${formatByteSize(max)}` : ''
   const expected = `a size such as 512KB, 256MB or 1GB, or a number of bytes${above}`
-  return measure(parseByteSize, { min, max, expected, reason: 'bad_size' })
+  return writtenBy(measure(parseByteSize, { min, max, expected, reason: 'bad_size' }), formatByteSize)
 }
 
 function measure(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { NodePhase, StageNode } from '../../src/cli/demo/cluster-stage.ts'
 import { lookAt } from '../../src/cli/demo/cluster-state.ts'
-import type { Fields } from '../../src/cli/inspect/socket-client.ts'
+import type { Fields } from '../../src/cli/fields.ts'
 
 /** A node that answers with these rows, or rejects where there are none. */
 function node(name: string, phase: NodePhase, rows: Readonly<Record<string, readonly Fields[]>> = {}): StageNode {

@@ -1,5 +1,5 @@
 /** How the nodes of the demo are, as they say themselves over their debug sockets. */
-import { type Fields, isFields } from '../inspect/socket-client.ts'
+import { type Fields, isFields } from '../fields.ts'
 import type { StageNode } from './cluster-stage.ts'
 
 export type NodeState = {

@@ -1,6 +1,6 @@
 /** All that a node tells of one link, for people: how it is, who the peer is, what crosses, and where every message stands. */
 import { ledgerLines, text } from './rows.ts'
-import { isFields, type Fields } from './socket-client.ts'
+import { isFields, type Fields } from '../fields.ts'
 import { bytesText, durationText, printable } from './table.ts'
 
 export function oneLinkLines(link: Fields): string[] {

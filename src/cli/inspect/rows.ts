@@ -1,5 +1,5 @@
 /** What is in the rows that a node tells, as words. The node may be of another version: what is not there is left out. */
-import { isFields, type Fields } from './socket-client.ts'
+import { isFields, type Fields } from '../fields.ts'
 import { table, type Column } from './table.ts'
 
 export const text = (value: unknown): string => {

@@ -1,9 +1,8 @@
 /** Asks a node over its debug socket: JSON-RPC 2.0, one object a line. */
 import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
-import { InspectFailure } from './inspect-failure.ts'
-
-export type Fields = Readonly<Record<string, unknown>>
+import { type Fields, isFields } from '../fields.ts'
+import { CommandFailure } from '../command-failure.ts'
 
 export type Notification = { readonly method: string; readonly params: Fields }
 
@@ -30,17 +29,17 @@ export class SocketClient {
     for (const source of [socket, lines]) source.on('error', () => socket.destroy())
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
-        this.#failAll(new InspectFailure(1, `${path}: the node has closed the connection`))
+        this.#failAll(new CommandFailure(1, `${path}: the node has closed the connection`))
         resolve()
       })
     })
   }
 
-  /** Rejects with `InspectFailure`, whose words say what to do. */
+  /** Rejects with `CommandFailure`, whose words say what to do. */
   static open(path: string): Promise<SocketClient> {
     return new Promise((resolve, reject) => {
       const socket = connect(path)
-      const refused = (error: NodeJS.ErrnoException): void => reject(new InspectFailure(1, wordsOf(path, error)))
+      const refused = (error: NodeJS.ErrnoException): void => reject(new CommandFailure(1, wordsOf(path, error)))
       socket.once('error', refused)
       socket.once('connect', () => {
         socket.off('error', refused)
@@ -49,13 +48,13 @@ export class SocketClient {
     })
   }
 
-  /** Rejects with `InspectFailure` for what the node refuses, or if it does not answer. */
+  /** Rejects with `CommandFailure` for what the node refuses, or if it does not answer. */
   async call(method: string, params: Fields = {}): Promise<Fields> {
     const id = ++this.#lastId
     const answer = new Promise<Fields>((resolve, reject) => this.#waiting.set(id, { resolve, reject }))
     this.#socket.write(`${JSON.stringify({ jsonrpc: '2.0', id, method, params })}\n`)
     const late = setTimeout(() => {
-      this.#failAll(new InspectFailure(1, `${this.#path}: the node does not answer, for ${ANSWER_MS / 1000} s now`))
+      this.#failAll(new CommandFailure(1, `${this.#path}: the node does not answer, for ${ANSWER_MS / 1000} s now`))
     }, ANSWER_MS)
     return answer.finally(() => clearTimeout(late))
   }
@@ -66,10 +65,10 @@ export class SocketClient {
 
   #take(line: string): void {
     const message = parse(line)
-    if (message === undefined) return this.#failAll(new InspectFailure(1, `${this.#path}: this is no debug socket`))
+    if (message === undefined) return this.#failAll(new CommandFailure(1, `${this.#path}: this is no debug socket`))
     const { id, method, params, result, error } = message
     if (typeof method === 'string') return this.onNotification({ method, params: isFields(params) ? params : {} })
-    const failure = isFields(error) ? new InspectFailure(1, String(error['message'])) : undefined
+    const failure = isFields(error) ? new CommandFailure(1, String(error['message'])) : undefined
     const waiting = typeof id === 'number' ? this.#waiting.get(id) : undefined
     // An error that answers no request is about the connection itself.
     if (waiting === undefined) return failure === undefined ? undefined : this.#failAll(failure)
@@ -82,10 +81,6 @@ export class SocketClient {
     for (const { reject } of this.#waiting.values()) reject(error)
     this.#waiting.clear()
   }
-}
-
-export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** `undefined` for what is no JSON object. */

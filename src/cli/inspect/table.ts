@@ -4,6 +4,8 @@ export type Column<Row> = {
   readonly title: string
   readonly of: (row: Row) => string
   readonly align?: 'right'
+  /** Colours what is shown, padding and all; takes no room. */
+  readonly paint?: (shown: string, row: Row) => string
 }
 
 /** Lines: the titles, then a row each. The last column is as long as it is. */
@@ -12,7 +14,16 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
   const widths = columns.map((_, column) => cells.reduce((max, line) => Math.max(max, line[column]!.length), 0))
   const pad = (cell: string, column: number): string =>
     columns[column]?.align === 'right' ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)
-  return cells.map((line) => line.map(pad).join('  ').trimEnd())
+  const paint = (cell: string, column: number, line: number): string => {
+    const row = rows[line - 1]
+    return row === undefined ? cell : (columns[column]?.paint?.(cell, row) ?? cell)
+  }
+  return cells.map((line, index) =>
+    line
+      .map((cell, column) => paint(pad(cell, column), column, index))
+      .join('  ')
+      .trimEnd(),
+  )
 }
 
 /** Clients choose their names and filters: what a terminal would obey is shown instead. */

@@ -2,7 +2,7 @@
 import { backlogText, oneLinkLines } from './link-view.ts'
 import { countsText, field, ledgerLines, part, rowsOf, text } from './rows.ts'
 import { durationText, printable, table, type Column } from './table.ts'
-import { isFields, type Fields } from './socket-client.ts'
+import { isFields, type Fields } from '../fields.ts'
 
 /** Lines of an answer to `type`. `nowMs`: milliseconds since 1970, for what is told as an age. */
 export function linesOf(type: string, result: Fields, nowMs: number): string[] {

@@ -6,7 +6,7 @@ import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { inspect } from '../../../src/cli/inspect.ts'
-import type { InspectPlace, InspectQuery } from '../../../src/cli/inspect/parse-inspect.ts'
+import type { InspectPlace, InspectQuery } from '../../../src/cli/inspect/inspect-query.ts'
 import type { DebugPort, RouteRow } from '../../../src/debug/debug-port.ts'
 import { DebugSocket } from '../../../src/debug/debug-socket.ts'
 import { debugPort, lamps, linkRow, openDebugSocket, socketPath } from '../../debug/debug-fixture.ts'
@@ -15,7 +15,7 @@ async function run(place: InspectPlace | string, query: InspectQuery, how: { isT
   const { isTTY = true, json = false } = how
   const said = { out: '', complaints: '' }
   const code = await inspect(
-    { type: 'inspect', place: typeof place === 'string' ? { type: 'socket', path: place } : place, json, query },
+    { place: typeof place === 'string' ? { type: 'socket', path: place } : place, json, query },
     { isTTY, write: (text) => (said.out += text) },
     { write: (text) => (said.complaints += text) },
   )
@@ -228,7 +228,7 @@ test('who watches sees transitions until the node ends, which is a failure', asy
       return onTransition(listener)
     }
     const ended = inspect(
-      { type: 'inspect', place: { type: 'socket', path }, json: false, query: { type: 'watch', actor: undefined } },
+      { place: { type: 'socket', path }, json: false, query: { type: 'watch', actor: undefined } },
       {
         isTTY,
         write: (text) => {

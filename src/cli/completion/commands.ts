@@ -1,0 +1,31 @@
+/** `isthmus completion SHELL`, and what the script that it prints asks at each TAB. */
+import { command } from '../command.ts'
+
+const shells = ['bash', 'zsh', 'fish'] as const
+
+export const completionCommand = command({
+  name: 'completion',
+  summary: 'a script by which a shell completes commands, options and names of links',
+  about: [
+    'bash: add to ~/.bashrc:                    source <(isthmus completion bash)',
+    'zsh:  add to ~/.zshrc, behind compinit:    source <(isthmus completion zsh)',
+    'fish: isthmus completion fish > ~/.config/fish/completions/isthmus.fish',
+  ],
+  arguments: [{ name: 'SHELL', words: shells }],
+  options: {},
+  examples: ['completion bash > ~/.local/share/bash-completion/completions/isthmus'],
+  run: async ({ arguments: { shell } }, { out }) => {
+    out.write((await import('./scripts.ts')).scriptFor(shell))
+    return 0
+  },
+})
+
+export const wordsCommand = command({
+  name: '__complete',
+  summary: 'what may stand in the place of the last word',
+  hidden: true,
+  arguments: [{ name: 'WORDS', many: true, optional: true }],
+  options: {},
+  examples: [],
+  run: async ({ arguments: { words } }, terminal) => (await import('./complete.ts')).complete(words, terminal),
+})

@@ -1,0 +1,43 @@
+/** Asks who sits at the terminal. */
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+import { CommandFailure } from './command-failure.ts'
+import type { Terminal } from './terminal.ts'
+
+type Person = Pick<Terminal, 'input' | 'complaints'>
+
+/** Rejects with `CommandFailure` if the answer is not yes. */
+export async function confirm(terminal: Person, question: string): Promise<void> {
+  const answer = await ask(terminal, `${question} [y/N] `, { isHidden: false })
+  if (!/^y(?:es)?$/i.test(answer.trim())) throw new CommandFailure(1, 'nothing was changed')
+}
+
+/** Nothing of it is shown. Rejects with `CommandFailure` on Ctrl-C. */
+export function askSecret(terminal: Person, question: string): Promise<string> {
+  return ask(terminal, question, { isHidden: true })
+}
+
+/** Whether there is somebody to be asked. */
+export function hasPerson({ input, complaints }: Pick<Terminal, 'input' | 'complaints'>): boolean {
+  return input.isTTY === true && complaints.isTTY === true
+}
+
+/** What is asked goes where complaints go: the output may be a file. */
+function ask({ input, complaints }: Person, question: string, { isHidden }: { isHidden: boolean }): Promise<string> {
+  const echo = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      if (!isHidden) complaints.write(chunk.toString())
+      done()
+    },
+  })
+  complaints.write(question)
+  const lines = createInterface({ input, output: echo, terminal: true, historySize: 0 })
+  return new Promise<string>((resolve, reject) => {
+    lines.once('line', resolve)
+    for (const end of ['SIGINT', 'close'] as const)
+      lines.once(end, () => reject(new CommandFailure(1, 'nothing was changed')))
+  }).finally(() => {
+    if (isHidden) complaints.write('\n')
+    lines.close()
+  })
+}
