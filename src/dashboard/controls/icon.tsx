@@ -10,6 +10,8 @@ const PATHS = {
   alarms: 'M12 3 2 20h20zM12 10v4M12 17h.1',
   log: 'M4 5h16M4 10h16M4 15h10M4 20h12',
   actors: 'M12 3v5M12 8 5 16M12 8l7 8M12 8v8M3 16h4v4H3zM10 16h4v4h-4zM17 16h4v4h-4z',
+  overview: 'M4 4h7v9H4zM13 4h7v5h-7zM13 11h7v9h-7zM4 15h7v5H4z',
+  access: 'M6 11V8a6 6 0 0 1 12 0v3M4 11h16v10H4zM12 15v3',
   menu: 'M4 6h16M4 12h16M4 18h16',
   close: 'M5 5l14 14M19 5 5 19',
   plus: 'M12 4v16M4 12h16',

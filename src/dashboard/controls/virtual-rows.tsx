@@ -1,6 +1,6 @@
 /** Rows of one height, of which only those are made that can be seen: a thousand scroll as ten do. */
 import type { ComponentChildren } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 
 export type VirtualRowsProps<Item> = {
   readonly items: readonly Item[]
@@ -11,19 +11,48 @@ export type VirtualRowsProps<Item> = {
   readonly head?: ComponentChildren
   /** Has the role of a row; `index` is its place among all. */
   readonly row: (item: Item, index: number) => ComponentChildren
+  /** The end stays in view, whatever comes. */
+  readonly follow?: boolean
+  /** Called when somebody scrolls away from the end, or back to it. */
+  readonly onEnd?: (isThere: boolean) => void
 }
 
 /** Rows beyond the edges: the keyboard reaches them, and a fast finger finds them drawn. */
 const BEYOND = 8
+/** So near to the end is at the end: fingers and zoom are not exact. */
+const END_PX = 4
 
-export function VirtualRows<Item>({ items, keyOf, rowHeight, head, row }: VirtualRowsProps<Item>) {
+export function VirtualRows<Item>({
+  items,
+  keyOf,
+  rowHeight,
+  head,
+  row,
+  follow = false,
+  onEnd,
+}: VirtualRowsProps<Item>) {
   const view = useRef<HTMLDivElement>(null)
   const [window, setWindow] = useState({ top: 0, height: 800 })
+  const end = useRef({ follow, isThere: follow, tell: onEnd })
+  end.current.follow = follow
+  end.current.tell = onEnd
+  useLayoutEffect(() => {
+    if (follow) view.current?.scrollTo({ top: view.current.scrollHeight })
+  }, [follow, items])
   useEffect(() => {
     const element = view.current
     if (element === null) return
-    const measure = (): void => setWindow({ top: element.scrollTop, height: element.clientHeight })
-    const observer = new ResizeObserver(measure)
+    const measure = (): void => {
+      setWindow({ top: element.scrollTop, height: element.clientHeight })
+      const isThere = element.scrollTop + element.clientHeight >= element.scrollHeight - END_PX
+      const was = end.current.isThere
+      end.current.isThere = isThere
+      if (was !== isThere) end.current.tell?.(isThere)
+    }
+    const observer = new ResizeObserver(() => {
+      if (end.current.follow) element.scrollTo({ top: element.scrollHeight })
+      measure()
+    })
     observer.observe(element)
     element.addEventListener('scroll', measure, { passive: true })
     const move = (event: KeyboardEvent): void => moveFocus(event, element)
@@ -58,12 +87,12 @@ export function VirtualRows<Item>({ items, keyOf, rowHeight, head, row }: Virtua
   )
 }
 
-/** Arrow up and down go from row to row, to the link that each begins with. */
+/** Arrow up and down go from row to row, to the link or the button that each begins with. */
 function moveFocus(event: KeyboardEvent, view: HTMLElement): void {
   if (event.key !== 'ArrowDown' && event.key !== 'ArrowUp') return
   const rows = [...view.querySelectorAll('.row')]
   const at = rows.findIndex((row) => row.contains(document.activeElement))
-  const to = rows[at + (event.key === 'ArrowDown' ? 1 : -1)]?.querySelector('a')
+  const to = rows[at + (event.key === 'ArrowDown' ? 1 : -1)]?.querySelector<HTMLElement>('a, button.log-line')
   if (at < 0 || !to) return
   event.preventDefault()
   to.focus()

@@ -54,6 +54,20 @@ export function ago(at: string, nowMs: number): string {
   return ms < 1_500 ? 'just now' : `${duration(ms < 60_000 ? Math.round(ms / 1_000) * 1_000 : ms)} ago`
 }
 
+const SAME_DAY = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
+const OTHER_DAY = new Intl.DateTimeFormat('en-GB', {
+  day: '2-digit',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+})
+
+/** An instant, in the time of who looks: 14:03:59; with its day if that is another one than today. */
+export function clock(at: string | number, nowMs = Date.now()): string {
+  const date = new Date(at)
+  return (date.toDateString() === new Date(nowMs).toDateString() ? SAME_DAY : OTHER_DAY).format(date)
+}
+
 /** `not_in_topics` -> not in topics */
 export function words(name: string): string {
   return name.replaceAll('_', ' ')

@@ -16,6 +16,8 @@ export const liveState = signal<'idle' | 'connecting' | 'open' | 'away'>('idle')
 export const liveRefusal = signal('')
 /** Counts up when the node is back: what was read before may be old. */
 export const comebacks = signal(0)
+/** Counts up whenever the stream is opened: what is told from then on is all that happens. */
+export const openings = signal(0)
 
 const INTERVAL_MS = 1_000
 const RETRY_MS_MIN = 500
@@ -131,6 +133,7 @@ function opened(): void {
   liveRefusal.value = ''
   const wasAway = liveState.value === 'away'
   liveState.value = 'open'
+  openings.value++
   if (wasAway) comebacks.value++
 }
 

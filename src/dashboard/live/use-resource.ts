@@ -12,10 +12,14 @@ export type Resource<Value> = {
   readonly reload: () => void
 }
 
-/** @param keys what `load` depends on: a change empties the value */
+/**
+ * @param keys what `load` depends on: a change empties the value
+ * @param news another one whenever there is something new: the value stays until that is read
+ */
 export function useResource<Value>(
   load: (signal: AbortSignal) => Promise<Value>,
   keys: readonly (string | number | boolean)[],
+  news = 0,
 ): Resource<Value> {
   const key = keys.join('\n')
   const [read, setRead] = useState<{ key: string; value?: Value; fault: string; loading: boolean }>({
@@ -40,7 +44,7 @@ export function useResource<Value>(
       },
     )
     return () => abort.abort()
-  }, [key, turn, comeback])
+  }, [key, turn, news, comeback])
 
   const reload = useCallback(() => setTurn((turn) => turn + 1), [])
   const isThis = read.key === key

@@ -28,8 +28,8 @@ function Inside() {
           <p>
             Nothing stands at <code>{location.hash}</code>.
           </p>
-          <a class="button" href={hashOf('links')}>
-            To the links
+          <a class="button" href={hashOf('overview')}>
+            To the overview
           </a>
         </Empty>
       ) : (

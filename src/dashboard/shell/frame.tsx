@@ -1,6 +1,7 @@
 /** What stands around each page: who we are, where one can go, and whether the node is there. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { activeAlarms, useActiveAlarms } from '../alarms/active-alarms.ts'
 import { request } from '../api/request.ts'
 import { endSession, session } from '../api/session.ts'
 import { Icon, Mark } from '../controls/icon.tsx'
@@ -12,6 +13,7 @@ import { nextTheme, theme } from './theme.ts'
 export function Frame({ current, children }: { readonly current: string; readonly children: ComponentChildren }) {
   const [open, setOpen] = useState(false)
   const here = route.value
+  useActiveAlarms()
   useEffect(() => setOpen(false), [here])
   return (
     <div class="frame">
@@ -26,7 +28,7 @@ export function Frame({ current, children }: { readonly current: string; readonl
         Skip to the page
       </a>
       <header class="bar">
-        <a class="brand" href={hashOf('links')}>
+        <a class="brand" href={hashOf('overview')}>
           <Mark />
           Isthmus
         </a>
@@ -47,6 +49,7 @@ export function Frame({ current, children }: { readonly current: string; readonl
             <a key={name} href={hashOf(name)} aria-current={name === current ? 'page' : undefined}>
               <Icon name={icon} />
               {title}
+              {name === 'alarms' && <AlarmCount />}
             </a>
           ))}
         </nav>
@@ -58,6 +61,11 @@ export function Frame({ current, children }: { readonly current: string; readonl
       </main>
     </div>
   )
+}
+
+function AlarmCount() {
+  const alarms = activeAlarms.value?.length ?? 0
+  return alarms === 0 ? null : <b class="nav-count">{alarms}</b>
 }
 
 const THEME_WORDS = { system: 'system', light: 'light', dark: 'dark' } as const

@@ -1,15 +1,17 @@
 /** The routes of a link, both ways: page by page, searched on the node. */
-import { useEffect, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import { Reading } from '../../controls/empty.tsx'
+import { Choices } from '../../controls/choices.tsx'
 import { Pager, Silent, type Page } from '../../controls/paged.tsx'
+import { Search } from '../../controls/search.tsx'
 import { useResource } from '../../live/use-resource.ts'
+import { useSettled } from '../../live/use-settled.ts'
 import { linkApi } from '../link-api.ts'
 
 type RouteLine = { readonly filter: string; readonly [fact: string]: unknown }
 type Direction = 'peers' | 'ours'
 
 const LIMIT = 100
-const PAUSE_MS = 250
 
 export function RoutesTab({ name }: { readonly name: string }) {
   const [direction, setDirection] = useState<Direction>('peers')
@@ -26,34 +28,27 @@ export function RoutesTab({ name }: { readonly name: string }) {
   return (
     <div class="tab-body">
       <div class="toolbar">
-        <div class="chips" role="group" aria-label="Whose routes">
-          {(['peers', 'ours'] as const).map((way) => (
-            <button
-              key={way}
-              type="button"
-              class="chip"
-              aria-pressed={direction === way}
-              onClick={() => {
-                setDirection(way)
-                setPage(1)
-              }}
-            >
-              {way === 'peers' ? 'what the peer wants' : 'what we want'}
-            </button>
-          ))}
-        </div>
-        <label class="search">
-          <span class="unseen">Search in the filters</span>
-          <input
-            type="search"
-            placeholder="Search filters"
-            value={search}
-            onInput={(event) => {
-              setSearch(event.currentTarget.value)
-              setPage(1)
-            }}
-          />
-        </label>
+        <Choices
+          label="Whose routes"
+          value={direction}
+          choices={[
+            { value: 'peers', title: 'what the peer wants' },
+            { value: 'ours', title: 'what we want' },
+          ]}
+          onPick={(way) => {
+            setDirection(way)
+            setPage(1)
+          }}
+        />
+        <Search
+          label="Search in the filters"
+          placeholder="Search filters   ( / )"
+          value={search}
+          onSearch={(text) => {
+            setSearch(text)
+            setPage(1)
+          }}
+        />
       </div>
       {value === undefined ? (
         <Reading fault={fault} onRetry={reload} />
@@ -88,14 +83,4 @@ function factsOf(facts: Readonly<Record<string, unknown>>): string {
     .filter(([, value]) => typeof value === 'string' || typeof value === 'number' || value === true)
     .map(([fact, value]) => (value === true ? fact : `${fact} ${String(value)}`))
     .join(', ')
-}
-
-/** What was typed, once no key was hit for a moment. */
-function useSettled(text: string): string {
-  const [settled, setSettled] = useState(text)
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(text), PAUSE_MS)
-    return () => clearTimeout(timer)
-  }, [text])
-  return settled
 }

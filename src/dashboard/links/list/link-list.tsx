@@ -1,12 +1,14 @@
 /** The list of links: searched, sorted, live. */
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useMemo, useState } from 'preact/hooks'
 import { LINK_STATUSES, type LinkStatus } from '../../api/link.ts'
 import { mayChange } from '../../api/session.ts'
 import { Reading } from '../../controls/empty.tsx'
 import { Icon } from '../../controls/icon.tsx'
+import { Search } from '../../controls/search.tsx'
 import { Dot, toneOf } from '../../controls/status-badge.tsx'
 import { VirtualRows } from '../../controls/virtual-rows.tsx'
 import { count } from '../../format/number.ts'
+import { route } from '../../shell/route.ts'
 import { newLinkHash } from '../link-address.ts'
 import { countByStatus, shownEntries, type LinkEntry, type Shown, type Sort } from './link-entries.ts'
 import { LinkLine } from './link-line.tsx'
@@ -20,7 +22,7 @@ const NARROW_ROW_PX = 118
 
 export function LinkList() {
   const { entries, fault, reload } = useLinks()
-  const [shown, setShown] = useState<Shown>({ search: '', status: 'all', sort: { by: 'name', down: false } })
+  const [shown, setShown] = useState<Shown>({ search: '', status: askedStatus(), sort: { by: 'name', down: false } })
   const narrow = useNarrow()
   const found = useMemo(() => shownEntries(entries ?? [], shown), [entries, shown])
   const setSort = (sort: Sort): void => setShown({ ...shown, sort })
@@ -43,7 +45,11 @@ export function LinkList() {
       ) : (
         <>
           <div class="toolbar">
-            <Search value={shown.search} onSearch={(search) => setShown({ ...shown, search })} />
+            <Search
+              label="Search links by name, server, topic or reason"
+              value={shown.search}
+              onSearch={(search) => setShown({ ...shown, search })}
+            />
             <StatusFilter entries={entries} value={shown.status} onPick={(status) => setShown({ ...shown, status })} />
             {narrow && <SortBy sort={shown.sort} onSort={setSort} />}
           </div>
@@ -67,32 +73,10 @@ export function LinkList() {
   )
 }
 
-/** `/` leads here from anywhere on the page. */
-function Search({ value, onSearch }: { readonly value: string; readonly onSearch: (text: string) => void }) {
-  const input = useRef<HTMLInputElement>(null)
-  useEffect(() => {
-    const focus = (event: KeyboardEvent): void => {
-      if (event.key !== '/' || (event.target as HTMLElement).closest('input, textarea, select, dialog') !== null) return
-      event.preventDefault()
-      input.current?.focus()
-    }
-    addEventListener('keydown', focus)
-    return () => removeEventListener('keydown', focus)
-  }, [])
-  return (
-    <label class="search">
-      <Icon name="search" />
-      <span class="unseen">Search links by name, server, topic or reason</span>
-      <input
-        ref={input}
-        type="search"
-        placeholder="Search   ( / )"
-        value={value}
-        onInput={(event) => onSearch(event.currentTarget.value)}
-        spellcheck={false}
-      />
-    </label>
-  )
+/** `#/links?status=degraded` */
+function askedStatus(): LinkStatus | 'all' {
+  const asked = route.value.query.get('status')
+  return LINK_STATUSES.find((status) => status === asked) ?? 'all'
 }
 
 type StatusFilterProps = {

@@ -1,0 +1,4 @@
+/** Where the pages of clients are. */
+import { hashOf } from '../shell/route.ts'
+
+export const clientHash = (clientId: string): string => hashOf('clients', clientId)

@@ -1,0 +1,62 @@
+/** A table whose rows become cards where there is no room for columns. */
+import type { ComponentChildren } from 'preact'
+
+export type Column<Row> = {
+  readonly title: string
+  readonly number?: boolean
+  readonly cell: (row: Row) => ComponentChildren
+}
+
+export type DataTableProps<Row> = {
+  readonly label: string
+  /** The first one names the row. */
+  readonly columns: readonly Column<Row>[]
+  readonly rows: readonly Row[]
+  readonly keyOf: (row: Row) => string
+  /** What stands there without rows. */
+  readonly empty: string
+}
+
+export function DataTable<Row>({ label, columns, rows, keyOf, empty }: DataTableProps<Row>) {
+  if (rows.length === 0) return <p class="panel muted">{empty}</p>
+  return (
+    <div class="panel table-panel">
+      <table class="table stacks" aria-label={label}>
+        <thead>
+          <tr>
+            {columns.map(({ title, number }) => (
+              <th key={title} scope="col" class={number === true ? 'number' : undefined}>
+                {title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={keyOf(row)}>
+              {columns.map((column, at) => (
+                <Cell key={column.title} column={column} row={row} isFirst={at === 0} />
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+function Cell<Row>({ column, row, isFirst }: { column: Column<Row>; row: Row; isFirst: boolean }) {
+  const { title, number, cell } = column
+  if (isFirst) {
+    return (
+      <th scope="row" class="breaks">
+        {cell(row)}
+      </th>
+    )
+  }
+  return (
+    <td class={number === true ? 'number' : 'breaks'} data-title={title}>
+      {cell(row)}
+    </td>
+  )
+}
