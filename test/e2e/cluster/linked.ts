@@ -200,6 +200,8 @@ export class Balancer {
   readonly #doors: readonly Door[]
   readonly #sockets = new Set<Socket>()
   readonly #closers = new Map<Arrival, () => void>()
+  /** For each connection that is on its way to a door. */
+  #dialled: readonly Door[] = []
   readonly #server: Server
   readonly #random: (() => number) | undefined
   #severed: string | undefined
@@ -273,15 +275,22 @@ export class Balancer {
   #place(near: Socket, connect: Buffer, clientId: string, doors: readonly Door[]): void {
     const door = this.#choose(doors)
     if (door === undefined) return void near.destroy()
+    const arrived = (): void => {
+      const at = this.#dialled.indexOf(door)
+      this.#dialled = this.#dialled.filter((_, index) => index !== at)
+    }
     const refused = (): void => {
+      arrived()
       const others = doors.filter((one) => one !== door)
       this.#place(near, connect, clientId, others)
     }
+    this.#dialled = [...this.#dialled, door]
     if (door.port === undefined) return refused()
     const far = dial(door.port, '127.0.0.1')
     far.once('error', refused)
     far.once('connect', () => {
       far.off('error', refused)
+      arrived()
       this.#join(near, far, { clientId, door, isOpen: true })
       far.write(connect)
     })
@@ -289,8 +298,9 @@ export class Balancer {
 
   #choose(doors: readonly Door[]): Door | undefined {
     if (this.#random !== undefined) return doors[Math.floor(this.#random() * doors.length)]
-    const fewest = Math.min(...doors.map((door) => this.#countOf(door)))
-    return doors.find((one) => this.#countOf(one) === fewest)
+    const load = (door: Door) => this.#countOf(door) + this.#dialled.filter((one) => one === door).length
+    const fewest = Math.min(...doors.map(load))
+    return doors.find((one) => load(one) === fewest)
   }
 
   #join(near: Socket, far: Socket, arrival: Arrival): void {
