@@ -52,6 +52,7 @@ import { defaultProbeTerms, type ProbeTerms } from './link/probe/silence.ts'
 import type { RetainedProgress } from './link/retained/retained-teller.ts'
 import type { LinkStatus } from './link/status.ts'
 import { type LossCounts, LossWatch } from './metrics/loss-watch.ts'
+import type { OpenedTraces } from './metrics/traces/open-traces.ts'
 import { LmdbStore } from './store/lmdb-store.ts'
 import { StoreError } from './store/store-error.ts'
 import { NodeFacts } from './metrics/node-facts.ts'
@@ -224,6 +225,8 @@ export class Node {
   readonly #memoryWatch: MemoryWatch
   readonly #history: TransitionHistory
   readonly #givenHooks: readonly HookModule[]
+  /** `undefined` unless the configuration asks for traces. */
+  #traces: OpenedTraces | undefined
   readonly #linkFaults: LinkFaults | undefined
   #coordinationFaults: CoordinationFaults | undefined
   #debug: DebugSocket | undefined
@@ -286,6 +289,7 @@ export class Node {
       outboxEpoch: () => this.#incarnations.nextIncarnation(),
       durable: () => this.#durable,
       history: this.#history,
+      traces: () => this.#traces?.traces,
       ...(isMember
         ? { actorName: config.cluster.name, speaking: { contest: (link) => this.#joined.leases.contest(link) } }
         : {}),
@@ -344,6 +348,7 @@ export class Node {
 
   async #start(): Promise<void> {
     await this.#loadHooks()
+    await this.#openTraces()
     this.#readOwnLinks()
     const { node, cluster, listeners } = this.#config
     await this.#connect()
@@ -362,9 +367,9 @@ export class Node {
       this.#alarms.start()
       const sharedUsers = await this.#shareUsers()
       // Who waits for the node to serve can ask from now on whether it does.
-      const holdBack = await this.#openApi(sharedUsers)
+      await this.#openApi(sharedUsers)
       // First the links: a peer that comes as soon as we listen finds them.
-      await this.#restoreLinks(holdBack)
+      await this.#restoreLinks()
       await this.#openDebug()
       await this.#authentication.configure(this.#config)
       await this.#listening.start(listeners)
@@ -388,6 +393,16 @@ export class Node {
     this.#broker.hooks = new NodeHooks(modules, { clock, log }, () => this.#config.mqtt.max_packet_size)
   }
 
+  async #openTraces(): Promise<void> {
+    const { opentelemetry, node, cluster } = this.#config
+    if (!opentelemetry.traces.enable) return
+    const { openTraces } = await import('./metrics/traces/open-traces.ts')
+    const [clock, random, log] = [this.#clock, this.#random, this.#logs.of('node')]
+    const facts = { node: node.name, cluster: cluster.name, version: productVersion(), clock, random, log }
+    this.#traces = openTraces(opentelemetry, facts)
+    this.#broker.traces = this.#traces.traces
+  }
+
   /** A node that is alone goes on with what was changed of its links while it ran before. Throws `ClusterError`. */
   #readOwnLinks(): void {
     const { node, cluster } = this.#config
@@ -400,11 +415,10 @@ export class Node {
   }
 
   /** With what waited in their outboxes before a restart. What was left by links that are gone meanwhile goes, too. */
-  async #restoreLinks(holdBack: () => void): Promise<void> {
+  async #restoreLinks(): Promise<void> {
     try {
       await this.#durable?.load()
       this.#applyLinks(this.#config.cluster.links)
-      holdBack()
       await this.#gate.restore()
     } catch (error) {
       if (!(error instanceof DamagedOutbox)) throw error
@@ -434,21 +448,21 @@ export class Node {
     this.#logs.of('debug')[debug.faults ? 'warn' : 'info']({ ...debug }, 'debug_socket_opened')
   }
 
-  /** Answers the other members, and whoever asks the API, if there is one. Resolves with what holds back links, once they are there. */
-  async #openApi(sharedUsers: SharedUsers): Promise<() => void> {
+  /** Answers the other members, and whoever asks the API, if there is one. Links are to wait for it: others may hold them back. */
+  async #openApi(sharedUsers: SharedUsers): Promise<void> {
     const { dashboard, cluster } = this.#config
-    if (dashboard === undefined && cluster.nats === undefined) return () => undefined
+    if (dashboard === undefined && cluster.nats === undefined) return
     // Loaded when asked for, as in `#connect`.
     const { answerMembers } = await import('./node/answer-members.ts')
     const node = this.#forApi(sharedUsers)
     const answers = answerMembers(node)
     this.#answers = answers
-    const asked = answers.askPauses()
-    if (dashboard === undefined) return asked
+    const followed = answers.followPauses()
+    if (dashboard === undefined) return followed
     const { openApi } = await import('./node/open-api.ts')
     this.#api = await openApi(dashboard.listeners.http.bind, node, answers)
     this.#logs.of('api').info({ address: this.#api.address }, 'api_opened')
-    return asked
+    await followed
   }
 
   #forApi(sharedUsers: SharedUsers): NodeForApi {
@@ -467,6 +481,7 @@ export class Node {
       cluster: this.#cluster,
       history: this.#history,
       alarms: this.#alarms,
+      spans: () => this.#traces?.counts(),
       unreadyReasons: () => this.#unreadyReasons(),
       clock: this.#clock,
       log: this.#logs.of('api'),
@@ -643,6 +658,7 @@ export class Node {
     await this.#answers?.stop()
     this.#gate.stop()
     await this.#broker.hooks?.close()
+    await this.#traces?.close()
     await this.#cluster?.stop()
     await this.#debug?.close()
     await this.#closeStore()

@@ -55,6 +55,7 @@ import {
 } from './sessions/subscription.ts'
 import { SubscriptionTable } from './sessions/subscription-table.ts'
 import type { SessionDirectory } from './session-directory.ts'
+import type { BrokerTraces } from './traces-port.ts'
 import type { StorePort } from './store-port.ts'
 import { systemPublication, type SystemTopic, type SystemTopics } from './system-port.ts'
 
@@ -111,6 +112,8 @@ export class Broker implements BrokerPort, OwnRetained {
    */
   isVersioning = false
   tap: PublishTap | undefined
+  /** Follows messages; to be set before anybody connects. */
+  traces: BrokerTraces | undefined
   #hooks: NodeHooks | undefined
   /** What goes to disk, and what has to wait for that. */
   readonly journal: Journal
@@ -208,6 +211,14 @@ export class Broker implements BrokerPort, OwnRetained {
 
   /** Passes on what `passing` shows. Returns how many receivers it found: sessions, groups, links. */
   publish(passing: Passing, delivery: Delivery): number {
+    if (this.traces === undefined) return this.#passOn(passing, delivery)
+    const passage = this.traces.begin(passing)
+    const receivers = this.#passOn(passing, delivery)
+    passage?.end(receivers)
+    return receivers
+  }
+
+  #passOn(passing: Passing, delivery: Delivery): number {
     const { targets, groups, sinks, nodes } = delivery
     this.counters.published++
     if (this.limits.memory !== memoryLevel.ok && passing.view.qos === 0) {

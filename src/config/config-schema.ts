@@ -9,6 +9,7 @@ import { authorizationSchema } from './authorization/authorization-schema.ts'
 import { apiKeySchema, dashboardSchema } from './dashboard/dashboard-schema.ts'
 import { duration, section } from './fields.ts'
 import { hooksSchema } from './hooks-schema.ts'
+import { opentelemetrySchema } from './opentelemetry-schema.ts'
 import { logSchema } from './log-config.ts'
 import type { KeyPath } from './key-path.ts'
 import { clusterName, linkSchema } from './link-schema.ts'
@@ -41,6 +42,7 @@ export const configSchema = section({
   alarm: alarmSchema.prefault({}),
   prometheus: prometheusSchema.prefault({}),
   hooks: hooksSchema,
+  opentelemetry: opentelemetrySchema.prefault({}),
   log: logSchema.prefault({}),
   dashboard: dashboardSchema.optional(),
   api_key: apiKeySchema.prefault({}),
@@ -118,6 +120,16 @@ const missingFeatures: readonly { readonly feature: string; readonly keys: reado
     feature: 'this setting of the dashboard',
     keys: under('dashboard', 'cors i18n_lang swagger_support sso'),
   },
+  {
+    feature: 'this part of OpenTelemetry (traces over OTLP/HTTP are there; for metrics see prometheus)',
+    keys: [
+      'opentelemetry.metrics',
+      'opentelemetry.logs',
+      ...under('opentelemetry.exporter', 'protocol ssl_options'),
+      ...under('opentelemetry.traces', 'client_attrs'),
+      ...under('opentelemetry.traces.filter', 'trace_mode e2e_tracing_options'),
+    ],
+  },
   { feature: 'choosing where alarms go', keys: ['alarm.actions'] },
   {
     feature: 'this setting of metrics',
@@ -134,7 +146,7 @@ const missingFeatures: readonly { readonly feature: string; readonly keys: reado
     feature: 'this part of EMQX',
     keys: (
       'actions auto_subscribe bridges broker connectors conn_congestion crl_cache delayed durable_sessions durable_storage ' +
-      'exhook flapping_detect force_gc force_shutdown gateway license limiter opentelemetry overload_protection ' +
+      'exhook flapping_detect force_gc force_shutdown gateway license limiter overload_protection ' +
       'psk_authentication rewrite rule_engine schema_registry session_persistence slow_subs sources stats sysmon ' +
       'telemetry zones'
     ).split(' '),

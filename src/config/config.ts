@@ -9,6 +9,7 @@ import type { AuthorizationConfig } from './authorization/authorization-config.t
 import type { ApiKeyConfig, DashboardConfig } from './dashboard/dashboard-schema.ts'
 import type { ListenersConfig } from './listeners/listener-config.ts'
 import type { NatsConfig } from './nats/nats-schema.ts'
+import type { OpentelemetryConfig } from './opentelemetry-schema.ts'
 import type { LogConfig } from './log-config.ts'
 import type { RetainerConfig } from './retainer-schema.ts'
 import type { SslConfig } from './ssl-config.ts'
@@ -145,6 +146,7 @@ export type Config = {
   readonly prometheus: PrometheusConfig
   /** Modules with hooks, by their absolute paths. */
   readonly hooks: readonly string[]
+  readonly opentelemetry: OpentelemetryConfig
   readonly log: LogConfig
   /** Where the API and the dashboard are served; without it they are not. */
   readonly dashboard?: DashboardConfig

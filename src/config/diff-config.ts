@@ -112,9 +112,9 @@ function restartChanges(before: Config, after: Config): ConfigChange[] {
 }
 
 /** What a node reads once, at its start. */
-function kept({ node, cluster, hooks, dashboard, api_key, debug }: Config): object {
+function kept({ node, cluster, hooks, opentelemetry, dashboard, api_key, debug }: Config): object {
   const { links: _, ...fixed } = cluster
-  return { node, cluster: fixed, hooks, dashboard, api_key, debug }
+  return { node, cluster: fixed, hooks, opentelemetry, dashboard, api_key, debug }
 }
 
 function linkChanges(before: Config, after: Config): ConfigChange[] {

@@ -100,6 +100,7 @@ function buildConfig(
     alarm,
     prometheus,
     hooks,
+    opentelemetry: parsed.opentelemetry,
     log,
     ...(board === undefined ? {} : { dashboard: board.config }),
     api_key: keys.config,

@@ -10,6 +10,7 @@ import type { LinkConnection, PeerLimits } from './connection.ts'
 import type { LinkClock } from './link-clock.ts'
 import { peerSilent, type LinkFailure } from './link-failure.ts'
 import { publishPacketBytes } from './packet-size.ts'
+import type { CrossingTraces } from './traces-port.ts'
 
 /** Unacknowledged messages that all connections of a link may have together. */
 export class InflightWindow {
@@ -73,6 +74,9 @@ export type ForwarderPorts = {
   readonly ackMs: number
   /** A message was acknowledged, so long after it was sent; by the steady clock. Told of one at a time. */
   readonly crossed?: (tookMs: number, nowMs: number) => void
+  /** Name of the link, for whoever follows messages. */
+  readonly link?: string
+  readonly traces?: CrossingTraces | undefined
   /** Something left the outbox for good. */
   readonly left: () => void
   /** The connection is of no more use; close it. */
@@ -125,6 +129,7 @@ export class Forwarder {
     }
     if (qos === 0) {
       connection.publish({ topic, payload, qos })
+      this.#crossed(message)
       return queues.settle(entry, { type: 'delivered' })
     }
     this.#owe()
@@ -144,11 +149,17 @@ export class Forwarder {
     const { queues, window, left } = this.#ports
     const delivered = reasonCode < 0x80
     if (entry === this.#measured) this.#measure(entry)
+    if (delivered) this.#crossed(entry.message)
     queues.settle(entry, delivered ? { type: 'delivered' } : { type: 'failed', reason: refusedByPeer(reasonCode) })
     this.#inflight -= 1
     window.leave(1)
     this.pump()
     left()
+  }
+
+  #crossed(message: Message): void {
+    const { traces, link } = this.#ports
+    if (traces !== undefined && link !== undefined) traces.messageCrossed(link, message)
   }
 
   #measure({ takenAtMs }: PoolEntry): void {

@@ -28,6 +28,7 @@ import type { PeekedMessage } from '../lanes/outbox/peek.ts'
 import type { Pause } from './pause.ts'
 import { encodeProbeFrame, type ProbeAnswer } from './probe/probe-frame.ts'
 import type { ProbedLinks } from './probe/probe-inlet.ts'
+import type { CrossingTraces } from './traces-port.ts'
 import type { LinkLatency, Probe, ProbeResult } from './probe/probe-view.ts'
 import type { ProbeTerms } from './probe/silence.ts'
 import { reconcile, type LinkStep } from './reconciler.ts'
@@ -77,9 +78,14 @@ export type LinkRuntimePorts = {
   readonly probe?: ProbeTerms
   /** Calls after what the event loop has at hand: `setImmediate`, if nothing else is given. */
   readonly defer?: (call: () => void) => void
+  /** Who follows messages; asked when a link begins. Left out, nobody does. */
+  readonly traces?: () => CrossingTraces | undefined
   /** Where the actors of links are seen among those of the node; one of their own, if nothing else is given. */
   readonly history?: TransitionHistory
 }
+
+/** How long what other nodes hold back may take to be known here, milliseconds: later it may be another link of the same name. */
+const PAUSES_AWAITED_MS = 30_000
 
 type Standing = { readonly shell: LinkShell; started: boolean; status: LinkStatus }
 
@@ -95,6 +101,8 @@ export class LinkRuntime implements ProbedLinks {
   #supervisor: Actor<typeof supervisorMachine> | undefined
   #slot: number | undefined
   #coordinationLost = false
+  /** Of links that are not here yet. */
+  #awaitedPauses: { readonly byPeer: Map<string, Pause>; readonly untilMs: number } | undefined
   /** Of the outbox that was made last. */
   #outboxEpoch = 0
   #isEnding = false
@@ -180,9 +188,25 @@ export class LinkRuntime implements ProbedLinks {
 
   /** What is for the peer waits from now on, or goes again (`undefined`). Ends with the process. False if there is no such link. */
   setPause(peer: string, pause: Pause | undefined): boolean {
+    this.#awaitedPauses?.byPeer.delete(peer)
     const shell = this.#links.get(peer)?.shell
     shell?.setPause(pause)
     return shell !== undefined
+  }
+
+  /** What other nodes hold back is held back here, too: of links that are not known here yet from their beginning on. */
+  holdBack(pauses: ReadonlyMap<string, Pause>): void {
+    for (const [peer, pause] of pauses) this.#links.get(peer)?.shell.setPause(pause)
+    const byPeer = new Map([...pauses].filter(([peer]) => !this.#links.has(peer)))
+    this.#awaitedPauses =
+      byPeer.size === 0 ? undefined : { byPeer, untilMs: this.#ports.clock.steadyMs() + PAUSES_AWAITED_MS }
+  }
+
+  #awaitedPause(peer: string): Pause | undefined {
+    const awaited = this.#awaitedPauses
+    const pause = awaited?.byPeer.get(peer)
+    awaited?.byPeer.delete(peer)
+    return awaited !== undefined && this.#ports.clock.steadyMs() < awaited.untilMs ? pause : undefined
   }
 
   /** The first so many messages that fly or wait; `undefined` if there is no such link. */
@@ -352,7 +376,7 @@ export class LinkRuntime implements ProbedLinks {
   #take(step: LinkStep): void {
     switch (step.type) {
       case 'create':
-        this.#links.set(step.config.name, { shell: this.#shell(step.config), started: false, status: stoppedStatus })
+        this.#create(step.config)
         if (step.config.enable) this.#start(step.config)
         else this.#tellStatus(step.config.name, stoppedStatus, stoppedStatus)
         return
@@ -365,6 +389,13 @@ export class LinkRuntime implements ProbedLinks {
       case 'edit':
         return this.#edit(step)
     }
+  }
+
+  #create(config: LinkConfig): void {
+    const shell = this.#shell(config)
+    this.#links.set(config.name, { shell, started: false, status: stoppedStatus })
+    const pause = this.#awaitedPause(config.name)
+    if (pause !== undefined) shell.setPause(pause)
   }
 
   #shell(config: LinkConfig): LinkShell {

@@ -25,6 +25,7 @@ import { LaneForwarder } from './native/lane-forwarder.ts'
 import { OutboxDebts } from './outbox-debts.ts'
 import { OutboxWatch } from './outbox-watch.ts'
 import { payloadBytesMax } from './packet-size.ts'
+import type { CrossingTraces } from './traces-port.ts'
 import type { ProbeCarrier, ProbeWay } from './probe/link-prober.ts'
 
 export type LinkSenderPorts = {
@@ -42,6 +43,8 @@ export type LinkSenderPorts = {
   readonly disagreed: (reason: string) => void
   /** Who measures what crosses; left out, nobody does. */
   readonly prober?: CrossingMeter
+  /** Who follows messages; nobody nearly always. */
+  readonly traces?: CrossingTraces | undefined
   /** Whose outbox this is in the store; left out where there is none. */
   readonly durable?: DurableLink | undefined
 }
@@ -401,6 +404,8 @@ export class LinkSender implements ProbeCarrier {
       clock: this.#ports.clock,
       inflightMax: this.#config.max_inflight,
       crossed: this.#crossed,
+      link: this.#config.name,
+      traces: this.#ports.traces,
       ackMs: this.#config.retry_interval,
       left: () => {
         left()
@@ -451,6 +456,8 @@ export class LinkSender implements ProbeCarrier {
       limits,
       topic: this.#topic,
       clock: this.#ports.clock,
+      link: this.#config.name,
+      traces: this.#ports.traces,
       ackMs: this.#config.retry_interval,
       deflate: () => (mayDeflate && this.#config.compression === 'auto' ? this.#deflate : undefined),
       isShortened: features.includes('short' satisfies Feature),

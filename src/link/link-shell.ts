@@ -43,6 +43,7 @@ import { RouteLife } from './route-life.ts'
 import { RouteSpeaker, type RouteIdentity } from './route-speaker.ts'
 import { SpeakingClaim } from './speaking-claim.ts'
 import { maySpeak, type Speaking } from './speaking.ts'
+import type { CrossingTraces } from './traces-port.ts'
 import type { InboundFact, LinkStatus } from './status.ts'
 
 export type LinkShellPorts = {
@@ -73,6 +74,8 @@ export type LinkShellPorts = {
   /** Of this node in its cluster, for its ClientIDs; `undefined` for a node alone. */
   readonly slotNow: () => number | undefined
   readonly coordinationLost: () => boolean
+  /** Who follows messages; left out, or `undefined`, nobody does. */
+  readonly traces?: () => CrossingTraces | undefined
   /** How the link is probed; left out, it is not. */
   readonly probe?: ProbeTerms
   readonly announce: (status: LinkStatus) => void
@@ -388,6 +391,7 @@ export class LinkShell {
     return new LinkSender(this.#config, this.#openOutbox(durable), {
       durable,
       prober: this.prober,
+      traces: this.#ports.traces?.(),
       clock,
       clusterName,
       encode,

@@ -7,6 +7,7 @@ import type { LinkRuntime } from '../link/link-runtime.ts'
 import type { LinkReading, ProbeReading } from '../metrics/prometheus/link-families.ts'
 import type { ClusterReading, NodeReading } from '../metrics/prometheus/node-families.ts'
 import type { MetricsSource } from '../metrics/prometheus/scrape.ts'
+import type { SpanCounts } from '../metrics/traces/span-queue.ts'
 import type { Config } from '../config/config.ts'
 import type { NodeAlarms } from './watch-alarms.ts'
 
@@ -17,6 +18,8 @@ export type NodeForMetrics = {
   readonly gate: LinkGate
   readonly cluster: Cluster | undefined
   readonly alarms: NodeAlarms
+  /** `undefined` without traces. */
+  readonly spans: () => SpanCounts | undefined
   readonly unreadyReasons: () => readonly string[]
 }
 
@@ -80,6 +83,7 @@ export class MetricsOfNode implements MetricsSource {
       listeners: server.listeners(),
       certificates: [...alarms.certificateOutlooks()],
       alarms: alarms.watch.active(),
+      spans: this.#node.spans(),
       hooks: broker.hooks?.calls() ?? [],
       cluster: this.#cluster(),
     }

@@ -15,6 +15,7 @@ import type { LinkRuntime } from '../link/link-runtime.ts'
 import type { TransitionHistory } from '../transitions/transition-history.ts'
 import type { ComponentLog } from './component-log.ts'
 import type { SharedUsers } from './shared-users.ts'
+import type { SpanCounts } from '../metrics/traces/span-queue.ts'
 import type { NodeAlarms } from './watch-alarms.ts'
 
 export type NodeForApi = {
@@ -36,6 +37,8 @@ export type NodeForApi = {
   readonly cluster: Cluster | undefined
   readonly history: TransitionHistory
   readonly alarms: NodeAlarms
+  /** Of traces; `undefined` without them. */
+  readonly spans: () => SpanCounts | undefined
   /** Why clients are not to be sent here now; empty if they are. */
   readonly unreadyReasons: () => readonly string[]
   readonly clock: Clock

@@ -143,6 +143,12 @@ for (const { when, before = base, after, changes } of [
     changes: ['needs_restart hooks'],
   },
   {
+    when: 'messages are to be traced',
+    before: {},
+    after: { opentelemetry: { traces: { enable: true } } },
+    changes: ['needs_restart opentelemetry.traces.enable'],
+  },
+  {
     when: 'the log speaks louder',
     before: {},
     after: { log: { level: 'debug' } },

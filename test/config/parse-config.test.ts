@@ -78,6 +78,16 @@ test('an empty file is a node alone with all defaults', async () => {
     alarm: { size_limit: 1_000, validity_period: 86_400_000 },
     prometheus: { enable_basic_auth: false },
     hooks: [],
+    opentelemetry: {
+      exporter: { endpoint: 'http://127.0.0.1:4318', headers: {} },
+      traces: {
+        enable: false,
+        filter: { trace_all: false },
+        sample_ratio: 1,
+        max_queue_size: 2_048,
+        scheduled_delay: 5_000,
+      },
+    },
     log: { level: 'info', levels: {} },
     api_key: {},
   })

@@ -123,6 +123,13 @@ const written: readonly (readonly [key: string, hocon: string])[] = [
   ['alarm.validity_period', '34s'],
   ['prometheus.enable_basic_auth', 'true'],
   ['hooks', '["h.mjs"]'],
+  ['opentelemetry.exporter.endpoint', '"https://h:1/x"'],
+  ['opentelemetry.exporter.headers.<name>', '"secret"'],
+  ['opentelemetry.traces.enable', 'true'],
+  ['opentelemetry.traces.filter.trace_all', 'true'],
+  ['opentelemetry.traces.sample_ratio', '0.5'],
+  ['opentelemetry.traces.max_queue_size', '36'],
+  ['opentelemetry.traces.scheduled_delay', '37s'],
   ['log.level', 'debug'],
   ['log.levels.node', 'trace'],
   ['log.levels.broker', 'notice'],
@@ -238,6 +245,16 @@ const expected: Config = {
   alarm: { size_limit: 33, validity_period: 34_000 },
   prometheus: { enable_basic_auth: true },
   hooks: ['/conf/h.mjs'],
+  opentelemetry: {
+    exporter: { endpoint: 'https://h:1/x', headers: { main: 'secret' } },
+    traces: {
+      enable: true,
+      filter: { trace_all: true },
+      sample_ratio: 0.5,
+      max_queue_size: 36,
+      scheduled_delay: 37_000,
+    },
+  },
   log: {
     level: 'debug',
     levels: {

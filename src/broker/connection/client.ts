@@ -289,7 +289,7 @@ export class Client implements PresentClient, Promiser {
     const changesBefore = this.broker.journal.changes
     switch (type) {
       case packetType.puback:
-        if (window.acknowledge(packetId)) this.tap?.acknowledged(packetId)
+        if (window.acknowledge(packetId)) this.#acknowledged(packetId)
         else this.#countMissed(type)
         break
       case packetType.pubrec:
@@ -301,10 +301,16 @@ export class Client implements PresentClient, Promiser {
         else this.#answerAgain(0x70, packetId, reasonCode.packetIdentifierNotFound)
         break
       default:
-        if (session.completed(packetId)) this.tap?.acknowledged(packetId)
+        if (session.completed(packetId)) this.#acknowledged(packetId)
         else this.#countMissed(type)
     }
     if (session.hasWaiting) session.drain(this.#connection.inbox.readAtMs)
+  }
+
+  #acknowledged(packetId: number): void {
+    const { tap, traces } = this.#connection.outlet
+    tap?.acknowledged(packetId)
+    traces?.acknowledged(packetId)
   }
 
   #countMissed(type: number): void {

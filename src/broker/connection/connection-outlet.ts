@@ -4,6 +4,7 @@ import type { PublishForm } from '../../packets/publish-form.ts'
 import type { PublishView } from '../../packets/publish-view.ts'
 import { reasonCode, refusalWords } from '../../packets/reason-code.ts'
 import type { Broker } from '../broker.ts'
+import type { DeliveryTraces } from '../traces-port.ts'
 import type { Timer } from '../clock.ts'
 import type { ClientTap } from '../hooks/client-tap.ts'
 import type { ConnectTerms } from './connect.ts'
@@ -42,6 +43,8 @@ export class ConnectionOutlet implements Outlet {
   publishCount = 0
   /** Tells hooks of what goes out here, where there are any. */
   tap: ClientTap | undefined
+  /** Follows it, where anybody does. */
+  traces: DeliveryTraces | undefined
   readonly #output = new Output()
   #terms: ConnectTerms | undefined
   /** Largest packet that the client takes, bytes. */
@@ -121,6 +124,7 @@ export class ConnectionOutlet implements Outlet {
     counters.payloadBytesSent += view.end - view.payloadStart
     this.publishCount++
     this.tap?.sent(view, form)
+    this.traces?.sent(view, form)
     this.#touch()
     return true
   }

@@ -270,6 +270,7 @@ export class Connection implements InboxOwner, OutletOwner, ClientConnection {
     const { hooks } = this.#broker
     if (hooks?.watchesClients === true) this.outlet.tap = new ClientTap(hooks, identity)
     this.outlet.tap?.connected()
+    this.outlet.traces = this.#broker.traces?.deliveries(terms.clientId)
     session.resume(this.outlet, terms.receiveMaximum, client.connectedAtMs)
   }
 
@@ -352,6 +353,7 @@ export class Connection implements InboxOwner, OutletOwner, ClientConnection {
     counters.connected.add(-1)
     systemTopics?.disconnected(client, this.#endReason)
     this.outlet.tap?.disconnected(this.#endReason)
+    this.outlet.traces?.closed()
     log.debug({ clientid: session.clientId }, 'client_disconnected')
   }
 

@@ -122,6 +122,11 @@ export class Passing implements PassingPublish {
     this.#publication = publication
   }
 
+  /** From now on it has these bytes, of a whole PUBLISH of MQTT 5 that says the same but for its properties. */
+  rewrite(packet: Buffer): void {
+    this.become(Publication.read(this.topic, packet, this.publisher, this.#publishedAtMs, this.origin))
+  }
+
   /** From now on it was published at this time, and what is left of its life counts from there. Not once somebody keeps it. */
   restamp(nowMs: number): void {
     this.nowMs = nowMs

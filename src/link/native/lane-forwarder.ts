@@ -14,6 +14,7 @@ import type { LinkConnection, PeerLimits } from '../connection.ts'
 import type { LinkClock } from '../link-clock.ts'
 import { messagesRefused, peerSilent, type LinkFailure } from '../link-failure.ts'
 import { publishPacketBytes } from '../packet-size.ts'
+import type { CrossingTraces } from '../traces-port.ts'
 import type { BacklogMeter } from './backlog-meter.ts'
 import type { DeflateChoice } from './deflate-choice.ts'
 import { DrainPace, drainWeight } from './drain-pace.ts'
@@ -48,6 +49,9 @@ export type LaneForwarderPorts = {
   readonly meter: BacklogMeter
   /** A batch was acknowledged, so long after it was sent; by the steady clock. */
   readonly crossed?: (tookMs: number, nowMs: number) => void
+  /** Name of the link, for whoever follows messages. */
+  readonly link?: string
+  readonly traces?: CrossingTraces | undefined
   /** Something left the outbox for good. */
   readonly left: () => void
   /** The connection is of no more use; close it. */
@@ -166,7 +170,10 @@ export class LaneForwarder {
     // From here on it is sent: what is shortened next refers to it.
     const payload = this.#short?.encode(frame) ?? frame
     if (batch.lane === 0) this.#pace.livePassed(nowMs)
-    if (!isNumbered) return connection.publish({ topic, payload, qos: 0, mayAlias: true })
+    if (!isNumbered) {
+      connection.publish({ topic, payload, qos: 0, mayAlias: true })
+      return this.#crossed(batch)
+    }
     this.#flying.set(batch, { sentAtMs: nowMs, bytes: payload.length })
     this.#flyingBytes += payload.length
     if (batch.lane === 1) this.#pace.drained(drainWeight(payload.length, batch.messages), batch.messages, nowMs)
@@ -194,12 +201,18 @@ export class LaneForwarder {
     this.#flyingBytes -= flight.bytes
     this.#learn(batch, flight)
     const delivered = code < 0x80
+    if (delivered) this.#crossed(batch)
     this.#ports.outbox.settle(
       batch,
       delivered ? { type: 'delivered' } : { type: 'failed', reason: refusedByPeer(code) },
     )
     this.pump()
     this.#ports.left()
+  }
+
+  #crossed({ frame }: OutboxBatch): void {
+    const { traces, link } = this.#ports
+    if (traces !== undefined && link !== undefined) traces.batchCrossed(link, frame)
   }
 
   #learn({ lane, messages }: OutboxBatch, { sentAtMs, bytes }: Flight): void {

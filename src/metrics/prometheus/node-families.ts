@@ -2,6 +2,7 @@
 import { packetType } from '../../broker/connection/packet-rules.ts'
 import type { Counters } from '../../broker/counters.ts'
 import type { ListenerStatus } from '../../broker/server.ts'
+import type { SpanCounts } from '../traces/span-queue.ts'
 import { alarmKinds, type AlarmKind } from '../alarms/alarm.ts'
 import type { CertificateOutlook, ClockOffset } from '../alarms/node-conditions.ts'
 import { counter, type Family, gauge } from './family.ts'
@@ -19,6 +20,8 @@ export type NodeReading = {
   readonly certificates: readonly CertificateOutlook[]
   readonly alarms: readonly { readonly kind: AlarmKind }[]
   readonly hooks: readonly HookReading[]
+  /** `undefined` without traces. */
+  readonly spans: SpanCounts | undefined
   readonly cluster: ClusterReading
 }
 
@@ -244,6 +247,10 @@ export const nodeFamilies: readonly Family<NodeReading>[] = [
         for (const [problem, count] of Object.entries(problems)) write(count, module, hook, problem)
     },
   ),
+
+  counter('isthmus_trace_spans_total', ['result'], 'Spans of traces by what became of them.', ({ spans }, write) => {
+    for (const [result, count] of Object.entries(spans ?? {})) write(count, result)
+  }),
 
   gauge(
     'isthmus_cluster_members',

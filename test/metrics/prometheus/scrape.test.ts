@@ -24,6 +24,7 @@ const reading: NodeReading = {
   ],
   alarms: [{ kind: 'link_down' }, { kind: 'link_down' }],
   hooks: [],
+  spans: undefined,
   cluster: { members: { up: 1 }, leasesHeld: 0, isCoordinated: true, lanes: [], clocks: [] },
 }
 
