@@ -68,7 +68,7 @@ export function ApiKeys() {
             title: 'Role',
             cell: ({ role }) => <Badge tone={role === 'administrator' ? 'warn' : 'off'} text={role} />,
           },
-          { title: 'Description', cell: ({ desc }) => desc || '–' },
+          { title: 'Description', wide: true, cell: ({ desc }) => desc || '–' },
           { title: 'Made', cell: ({ created_at: at }) => clock(at) },
           {
             title: 'Ends',

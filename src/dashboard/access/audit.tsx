@@ -72,6 +72,7 @@ export function Audit() {
               { title: 'From', cell: ({ from }) => <span class="mono">{from}</span> },
               {
                 title: 'What',
+                wide: true,
                 cell: (entry) => (
                   <button type="button" class="button quiet as-text mono" onClick={() => setOpened(entry)}>
                     {entry.method} {entry.path}

@@ -76,7 +76,7 @@ export function MqttUsers() {
             keyOf={({ user_id: id }) => id}
             empty="No user fits."
             columns={[
-              { title: 'User', cell: ({ user_id: id }) => id },
+              { title: 'User', wide: true, cell: ({ user_id: id }) => id },
               {
                 title: 'Rights',
                 cell: ({ is_superuser: all }) => (all ? <Badge tone="warn" text="superuser" /> : 'as the rules say'),

@@ -42,7 +42,7 @@ export function Users() {
             title: 'Role',
             cell: ({ role }) => <Badge tone={role === 'administrator' ? 'warn' : 'off'} text={role} />,
           },
-          { title: 'Description', cell: ({ description }) => description || '–' },
+          { title: 'Description', wide: true, cell: ({ description }) => description || '–' },
           {
             title: 'Change',
             cell: (user) => (

@@ -142,3 +142,14 @@ const WORDS: readonly (readonly [Tone, RegExp])[] = [
 export function toneOfState(state: string): Tone {
   return WORDS.find(([, words]) => words.test(state))?.[0] ?? 'good'
 }
+
+/** `eu-west/forwarding/1` below `eu-west/forwarding` -> 1: the rest, the line above says. */
+export function shortName({ id, parent }: Actor): string {
+  return parent !== null && id.startsWith(`${parent}/`) ? id.slice(parent.length + 1) : id
+}
+
+/** The innermost state of each part, if they differ: `session.established.agreed | changes.idle` -> agreed | idle */
+export function shortState(state: string): string {
+  const inner = state.split(' | ').map((part) => part.slice(part.lastIndexOf('.') + 1))
+  return [...new Set(inner)].join(' | ')
+}

@@ -1,7 +1,7 @@
 /** The actors of each node as a tree, and what one of them went through. */
 import { useMemo, useState } from 'preact/hooks'
 import { Empty, Reading } from '../controls/empty.tsx'
-import { Silent } from '../controls/paged.tsx'
+import { Silent, type SilentNode } from '../controls/paged.tsx'
 import { Search } from '../controls/search.tsx'
 import { Badge } from '../controls/status-badge.tsx'
 import { VirtualRows } from '../controls/virtual-rows.tsx'
@@ -10,7 +10,15 @@ import { useNarrow } from '../links/list/use-narrow.ts'
 import { useNow } from '../live/use-now.ts'
 import { hashOf, route } from '../shell/route.ts'
 import { ActorHistory } from './actor-history.tsx'
-import { treeLines, toneOfState, type ActorNews, type NodeActors, type TreeLine } from './actor-tree.ts'
+import {
+  shortName,
+  shortState,
+  treeLines,
+  toneOfState,
+  type ActorNews,
+  type NodeActors,
+  type TreeLine,
+} from './actor-tree.ts'
 import { useActors } from './use-actors.ts'
 
 const ROW_PX = 32
@@ -26,28 +34,27 @@ export function ActorsPage() {
   const isOne = node !== undefined && id !== undefined
   const narrow = useNarrow()
   return (
-    <section class="page fill" aria-labelledby="actors-title">
+    <section class="page fill plain" aria-labelledby="actors-title">
       <header class="page-head">
         <h1 id="actors-title">Actors</h1>
       </header>
       {nodes === undefined ? (
         <Reading fault={fault} onRetry={reload} />
       ) : (
-        <>
-          <Silent nodes={silent} />
-          <div class="actors">
-            {!(narrow && isOne) && <Tree nodes={nodes} current={isOne ? `${node} ${id}` : ''} only={node} />}
-            {isOne ? (
-              <ActorHistory key={`${node} ${id}`} node={node} id={id} turn={turn} />
-            ) : (
-              !narrow && (
-                <Empty title="What did it go through?">
-                  <p class="muted">Choose an actor: its last transitions stand here.</p>
-                </Empty>
-              )
-            )}
-          </div>
-        </>
+        <div class="actors">
+          {!(narrow && isOne) && (
+            <Tree nodes={nodes} silent={silent} current={isOne ? `${node} ${id}` : ''} only={node} />
+          )}
+          {isOne ? (
+            <ActorHistory key={`${node} ${id}`} node={node} id={id} turn={turn} />
+          ) : (
+            !narrow && (
+              <Empty title="What did it go through?">
+                <p class="muted">Choose an actor: its last transitions stand here.</p>
+              </Empty>
+            )
+          )}
+        </div>
       )}
     </section>
   )
@@ -55,13 +62,14 @@ export function ActorsPage() {
 
 type TreeProps = {
   readonly nodes: readonly NodeActors[]
+  readonly silent: readonly SilentNode[] | undefined
   /** Key of the line that is looked at. */
   readonly current: string
   /** Only of this node, if there is one. */
   readonly only: string | undefined
 }
 
-function Tree({ nodes, current, only }: TreeProps) {
+function Tree({ nodes, silent, current, only }: TreeProps) {
   const [search, setSearch] = useState('')
   const [opened, setOpened] = useState<ReadonlyMap<string, boolean>>(new Map())
   const narrow = useNarrow()
@@ -90,6 +98,7 @@ function Tree({ nodes, current, only }: TreeProps) {
           )}
         />
       </div>
+      <Silent nodes={silent} />
       <p class="list-foot muted" role="status">
         {lines.length === 0
           ? 'None fits.'
@@ -137,7 +146,7 @@ function Line({ line, nowMs, isCurrent, onToggle }: LineProps) {
             aria-current={isCurrent ? 'true' : undefined}
             title={actor.id}
           >
-            {shortName(actor.id)}
+            {shortName(actor)}
             {!isOpen && below > 0 && <span class="muted"> +{count(below)}</span>}
           </a>
           <span class="actor-state" title={actor.state}>
@@ -151,17 +160,4 @@ function Line({ line, nowMs, isCurrent, onToggle }: LineProps) {
       )}
     </div>
   )
-}
-
-/** `eu-west/forwarding/1` -> forwarding/1: whose it is, the line above says. */
-function shortName(id: string): string {
-  const at = id.indexOf('/')
-  return at < 0 ? id : id.slice(at + 1)
-}
-
-/** `session.established.native.agreement.agreed | changes.idle` -> agreed | idle */
-export function shortState(state: string): string {
-  const parts = state.split(' | ')
-  if (parts.length > 1 && parts.every((part) => part.split('.').length === 2)) return state
-  return parts.map((part) => part.slice(part.lastIndexOf('.') + 1)).join(' | ')
 }

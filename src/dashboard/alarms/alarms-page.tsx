@@ -51,7 +51,7 @@ const what: Column<Alarm> = {
 const about: readonly Column<Alarm>[] = [
   { title: 'Link', cell: ({ link }) => (link === undefined ? '–' : <a href={linkHash(link)}>{link}</a>) },
   { title: 'Node', cell: ({ node }) => <a href={nodeHash(node)}>{node}</a> },
-  { title: 'Why', cell: ({ reason }) => reason },
+  { title: 'Why', wide: true, cell: ({ reason }) => reason },
 ]
 const keyOf = ({ name, node, activated_at: at }: Alarm): string => `${name} ${node} ${at}`
 

@@ -141,7 +141,7 @@ function Found({ page, onPage }: { readonly page: Page<Client>; readonly onPage:
 
 function columnsAt(nowMs: number): readonly Column<Client>[] {
   return [
-    { title: 'ClientID', cell: ({ clientid }) => <a href={clientHash(clientid)}>{clientid}</a> },
+    { title: 'ClientID', wide: true, cell: ({ clientid }) => <a href={clientHash(clientid)}>{clientid}</a> },
     { title: 'State', cell: (client) => <ClientState client={client} /> },
     { title: 'User name', cell: ({ username }) => username ?? '–' },
     { title: 'Address', cell: ({ ip_address: address, port }) => <span class="mono">{addressOf(address, port)}</span> },

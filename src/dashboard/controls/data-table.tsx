@@ -4,6 +4,8 @@ import type { ComponentChildren } from 'preact'
 export type Column<Row> = {
   readonly title: string
   readonly number?: boolean
+  /** Takes what room there is, in as many lines as it needs; the others have one line. */
+  readonly wide?: boolean
   readonly cell: (row: Row) => ComponentChildren
 }
 
@@ -20,7 +22,7 @@ export type DataTableProps<Row> = {
 export function DataTable<Row>({ label, columns, rows, keyOf, empty }: DataTableProps<Row>) {
   if (rows.length === 0) return <p class="panel muted">{empty}</p>
   return (
-    <div class="panel table-panel">
+    <div class="panel table-panel scroll-x">
       <table class="table stacks" aria-label={label}>
         <thead>
           <tr>
@@ -46,16 +48,17 @@ export function DataTable<Row>({ label, columns, rows, keyOf, empty }: DataTable
 }
 
 function Cell<Row>({ column, row, isFirst }: { column: Column<Row>; row: Row; isFirst: boolean }) {
-  const { title, number, cell } = column
+  const { title, number = false, wide = false, cell } = column
+  const name = [number ? 'number' : '', wide ? 'wide' : ''].filter((word) => word !== '').join(' ')
   if (isFirst) {
     return (
-      <th scope="row" class="breaks">
+      <th scope="row" class={name}>
         {cell(row)}
       </th>
     )
   }
   return (
-    <td class={number === true ? 'number' : 'breaks'} data-title={title}>
+    <td class={name} data-title={title}>
       {cell(row)}
     </td>
   )

@@ -36,7 +36,7 @@ const SHAPES: Readonly<Record<Tone, string>> = {
 
 export function Dot({ tone }: { readonly tone: Tone }) {
   return (
-    <svg class={`dot ${tone}`} viewBox="0 0 10 10" aria-hidden="true" focusable="false">
+    <svg class={`dot ${tone}`} width="10" height="10" viewBox="0 0 10 10" aria-hidden="true" focusable="false">
       <path d={SHAPES[tone]} />
     </svg>
   )

@@ -33,7 +33,7 @@ export function NodeList() {
 
 const NODES: readonly Column<ClusterNode>[] = [
   { title: 'Node', cell: ({ node }) => <a href={nodeHash(node)}>{node}</a> },
-  { title: 'Status', cell: (node) => <NodeState node={node} /> },
+  { title: 'Status', wide: true, cell: (node) => <NodeState node={node} /> },
   { title: 'Version', cell: (node) => (isRunning(node) ? node.version : '–') },
   { title: 'Up for', cell: (node) => (isRunning(node) ? duration(node.uptime) : '–') },
   { title: 'Clients', number: true, cell: (node) => (isRunning(node) ? count(node.live_connections) : '–') },
@@ -116,6 +116,7 @@ function Leases() {
     { title: 'Holder', cell: ({ holder }) => holder ?? <span class="muted">nobody</span> },
     {
       title: 'Here',
+      wide: true,
       cell: ({ state, reason }) => (
         <>
           <Badge tone={LEASE_TONES[state] ?? 'busy'} text={state} />

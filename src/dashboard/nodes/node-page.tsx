@@ -44,7 +44,9 @@ export function NodePage({ name }: { readonly name: string }) {
           </a>
         </div>
       </header>
-      <NodeState node={node} />
+      <div>
+        <NodeState node={node} />
+      </div>
       {isRunning(node) && <Running node={node} />}
     </section>
   )

@@ -1,12 +1,13 @@
 /** The cluster at a glance: what needs somebody first, then how much goes on. */
 import { useMemo } from 'preact/hooks'
 import { activeAlarms } from '../alarms/active-alarms.ts'
+import { troublesOf } from '../alarms/troubles.ts'
 import type { ClusterNode } from '../api/cluster-node.ts'
 import { DataTable } from '../controls/data-table.tsx'
 import { Reading } from '../controls/empty.tsx'
 import { Stat } from '../controls/stat.tsx'
 import { Badge, StatusBadge } from '../controls/status-badge.tsx'
-import { ago, bytes, compact, count, duration, words } from '../format/number.ts'
+import { ago, bytes, compact, count, duration } from '../format/number.ts'
 import { linkHash } from '../links/link-address.ts'
 import { shownEntries, type LinkEntry } from '../links/list/link-entries.ts'
 import { NoLinks } from '../links/list/no-links.tsx'
@@ -18,7 +19,7 @@ import { isRunning, useNodeHistory, useNodes } from '../nodes/use-nodes.ts'
 import { hashOf } from '../shell/route.ts'
 
 const LINKS_SHOWN = 8
-const ALARMS_SHOWN = 5
+const TROUBLES_SHOWN = 4
 
 export function OverviewPage() {
   const nodes = useNodes()
@@ -109,25 +110,24 @@ function AlarmsStat() {
   )
 }
 
-/** The latest ones: the rest is a click away. */
+/** One line for what is wrong with one link, on whatever nodes; the rest is a click away. */
 function Alarms() {
   const nowMs = useNow()
-  const alarms = activeAlarms.value ?? []
-  if (alarms.length === 0) return null
+  const troubles = troublesOf(activeAlarms.value ?? [])
+  if (troubles.length === 0) return null
   return (
     <ul class="alarm-lines" aria-label="Active alarms">
-      {alarms.slice(0, ALARMS_SHOWN).map(({ name, node, kind, link, reason, activated_at: at }) => (
-        <li key={`${name} ${node}`} class="remark bad">
-          <span>
-            <b>{link === undefined ? words(kind) : <a href={linkHash(link)}>{`${words(kind)}: ${link}`}</a>}</b>{' '}
-            {reason}
+      {troubles.slice(0, TROUBLES_SHOWN).map(({ about, link, kinds, reason, at }) => (
+        <li key={about} class="remark bad">
+          <span title={reason}>
+            <b>{link === undefined ? about : <a href={linkHash(link)}>{link}</a>}</b> {kinds.join(', ')}: {reason}
           </span>
           <span class="muted">{ago(at, nowMs)}</span>
         </li>
       ))}
-      {alarms.length > ALARMS_SHOWN && (
+      {troubles.length > TROUBLES_SHOWN && (
         <li>
-          <a href={hashOf('alarms')}>and {count(alarms.length - ALARMS_SHOWN)} more</a>
+          <a href={hashOf('alarms')}>and {count(troubles.length - TROUBLES_SHOWN)} more</a>
         </li>
       )}
     </ul>
@@ -161,6 +161,7 @@ function Links({ entries, fault, onRetry }: PartProps & { readonly entries: read
           { title: 'Link', cell: ({ name }) => <a href={linkHash(name)}>{name}</a> },
           {
             title: 'Status',
+            wide: true,
             cell: ({ status, reason }) => (
               <>
                 <StatusBadge status={status} />

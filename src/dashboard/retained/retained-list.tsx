@@ -28,6 +28,7 @@ const EVERY_MS = 3_000
 const columns: readonly Column<Retained>[] = [
   {
     title: 'Topic',
+    wide: true,
     cell: ({ topic }) => (
       <a class="mono" href={hashOf('retained', topic)}>
         {topic}

@@ -3,7 +3,7 @@ import type { Subscription } from '../api/client.ts'
 import type { Column } from '../controls/data-table.tsx'
 
 export const subscriptionColumns: readonly Column<Subscription>[] = [
-  { title: 'Topic filter', cell: ({ topic }) => <span class="mono">{topic}</span> },
+  { title: 'Topic filter', wide: true, cell: ({ topic }) => <span class="mono">{topic}</span> },
   { title: 'QoS', cell: ({ qos }) => qos },
   { title: 'Options', cell: (subscription) => optionsOf(subscription) || '–' },
 ]
