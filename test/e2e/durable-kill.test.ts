@@ -63,6 +63,13 @@ class Crowd {
     }
   }
 
+  /** Resolves when more than three messages of each publisher were acknowledged from now on. */
+  async acknowledges(): Promise<void> {
+    const before = this.publishers.map(({ acknowledged }) => acknowledged.length)
+    const isUnderWay = () => this.publishers.every(({ acknowledged }, at) => acknowledged.length > before[at]! + 3)
+    for (const until = Date.now() + DEADLINE_MS; Date.now() < until && !isUnderWay();) await sleep(5)
+  }
+
   leave(): void {
     for (const client of [...this.publishers, ...this.subscribers]) client.lost()
   }
@@ -117,6 +124,8 @@ async function killAgainAndAgain(t: TestContext, name: string, random: () => num
   for (let kill = 0; kill < KILLS; kill++) {
     for (const client of [there!, ...crowd.publishers]) crowd.join(client, cluster.port)
     if (kill % 6 === 5) crowd.join(seldomThere!, cluster.port)
+    // Every other time at any moment, be it while they connect.
+    if (kill % 2 === 0) await crowd.acknowledges()
     await sleep(random() * LOAD_MS_MAX)
     await node.kill()
     crowd.leave()
