@@ -226,7 +226,7 @@ class Visit {
     await this.#settled(() => {
       const sync = this.speaker?.routeSync
       if (sync === undefined || sync === null || sync.trouble !== undefined) return true
-      return sync.phase === 'syncing' || sync.phase === 'standby' || sync.phase === 'degraded'
+      return sync.phase === 'syncing' || sync.phase === 'degraded'
     })
     return judgeHandshake(this.#handshakeFacts)
   }

@@ -34,6 +34,11 @@ export function judgeHandshake(facts: HandshakeFacts): Finding {
         'wait until the bootstrap is over, and ask again',
       )
     case 'standby':
+      if (speaker.speaker !== null && speaker.speaker !== node)
+        return doubtful(
+          `${speaker.speaker} speaks to the peer for all of our cluster, and did not answer: how far it came is not known`,
+          `look at the node ${speaker.speaker}, or ask there`,
+        )
       return broken(
         `no node of our cluster speaks to the peer (${node} stands by)`,
         'look whether the nodes reach NATS (isthmus inspect leases), and whether all of them run',

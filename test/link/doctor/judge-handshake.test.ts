@@ -46,6 +46,13 @@ for (const { when, given, status, detail, remedy } of [
     remedy: /NATS/,
   },
   {
+    when: 'the one who speaks says nothing',
+    given: facts({ speaker: onNode({ routeSync: { phase: 'standby' }, speaker: 'a2' }) }),
+    status: 'warning',
+    detail: /a2 speaks to the peer .* did not answer/,
+    remedy: /the node a2/,
+  },
+  {
     when: 'the link crashed too often',
     given: facts({ speaker: onNode({ routeSync: null, reasons: ['crashed too often, last with: x'] }) }),
     status: 'failed',
