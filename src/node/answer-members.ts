@@ -20,7 +20,7 @@ export type MemberAnswers = {
   /** What is changed over the API of this node. */
   readonly audit: AuditFile
   /** See `LinkParts`. */
-  askPauses(): Promise<() => void>
+  followPauses(): Promise<void>
   /** Resolves when what was changed is on record. */
   stop(): Promise<void>
 }
@@ -37,7 +37,7 @@ export function answerMembers(node: NodeForApi): MemberAnswers {
     calls,
     parts: [...clients.parts, ...links.parts, ...live.parts, alarmsApi(calls, alarms.watch), auditApi(calls, audit)],
     audit,
-    askPauses: () => links.askPauses(),
+    followPauses: () => links.followPauses(),
     stop: async () => {
       clients.stop()
       live.stop()

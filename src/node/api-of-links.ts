@@ -21,11 +21,8 @@ import { openDoctor } from './open-doctor.ts'
 export type LinkParts = {
   readonly parts: readonly ApiPart[]
   readonly links: LinksOfNode
-  /**
-   * Asks the others which links they hold back, as this one is to do from its start on. Resolves with what does that once the links are
-   * there.
-   */
-  askPauses(): Promise<() => void>
+  /** Asks the others which links they hold back, as this one is to do, too. Resolves when it will. */
+  followPauses(): Promise<void>
   stop(): void
 }
 
@@ -58,12 +55,7 @@ export function openLinks(node: NodeForApi, calls: MemberCalls): LinkParts {
       driftApi(calls, driftPort(config, runtime, gate), names),
       progressApi(calls, (link) => progress.of(link), names),
     ],
-    askPauses: async () => {
-      const known = await pausesOfOthers(calls)
-      return () => {
-        for (const [link, pause] of known) if (runtime.pauseOf(link) === undefined) runtime.setPause(link, pause)
-      }
-    },
+    followPauses: async () => runtime.holdBack(await pausesOfOthers(calls)),
     stop: () => {
       progress.stop()
       dryRuns.stop()
