@@ -55,6 +55,6 @@ export const isthmus: CommandGroup = {
     apiKeysGroup,
     inspectGroup,
     completionCommand,
-    wordsCommand,
+    wordsCommand(() => isthmus),
   ],
 }

@@ -89,13 +89,14 @@ const grounds: Readonly<Record<string, string>> = {
 }
 
 function verdictLines({ result, by, rule, source, message }: Fields): string[] {
-  const place = isFields(source)
-    ? [source['file'], source['line']].flatMap((one) => (one === undefined ? [] : [text(one)]))
-    : []
+  const place = isFields(source) ? placeText(source) : ''
   return [
-    printable(`${text(result)}: ${grounds[text(by)] ?? text(by)}`),
-    ...(rule === undefined ? [] : [printable(`  ${text(rule)}`)]),
-    ...(place.length === 0 ? [] : [printable(`  ${place.join(':')}`)]),
-    ...(message === undefined ? [] : [printable(`  ${text(message)}`)]),
-  ]
+    `${text(result)}: ${grounds[text(by)] ?? text(by)}`,
+    ...[rule, place, message].map(text).flatMap((words) => (words === '' ? [] : [`  ${words}`])),
+  ].map(printable)
+}
+
+function placeText({ file, line }: Fields): string {
+  if (file === undefined) return line === undefined ? '' : `line ${text(line)} of the rules in the configuration`
+  return line === undefined ? text(file) : `${text(file)}:${text(line)}`
 }

@@ -37,7 +37,7 @@ export function writtenConfig(raw: Readonly<Record<string, unknown>>): WrittenCo
   const links = Array.isArray(cluster['links']) ? cluster['links'] : []
   return {
     ...sections,
-    cluster: { ...cluster, name, links: links.map((link) => (isSection(link) ? { clientid: name, ...link } : link)) },
+    cluster: { name, ...cluster, links: links.map((link) => (isSection(link) ? { clientid: name, ...link } : link)) },
     listeners: withBinds(sections['listeners']),
   }
 }

@@ -1,5 +1,5 @@
 /** `isthmus completion SHELL`, and what the script that it prints asks at each TAB. */
-import { command } from '../command.ts'
+import { command, type CommandGroup } from '../command.ts'
 
 const shells = ['bash', 'zsh', 'fish'] as const
 
@@ -20,12 +20,14 @@ export const completionCommand = command({
   },
 })
 
-export const wordsCommand = command({
-  name: '__complete',
-  summary: 'what may stand in the place of the last word',
-  hidden: true,
-  arguments: [{ name: 'WORDS', many: true, optional: true }],
-  options: {},
-  examples: [],
-  run: async ({ arguments: { words } }, terminal) => (await import('./complete.ts')).complete(words, terminal),
-})
+/** @param all the command that it is a part of, with everything else in it */
+export const wordsCommand = (all: () => CommandGroup) =>
+  command({
+    name: '__complete',
+    summary: 'what may stand in the place of the last word',
+    hidden: true,
+    arguments: [{ name: 'WORDS', many: true, optional: true }],
+    options: {},
+    examples: [],
+    run: async ({ arguments: { words } }, terminal) => (await import('./complete.ts')).complete(all(), words, terminal),
+  })

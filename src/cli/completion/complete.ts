@@ -1,5 +1,5 @@
 /** What a shell asks at each TAB. It is answered fast, and never with a complaint: that would spoil the line. */
-import { isthmus } from '../commands.ts'
+import type { CommandGroup } from '../command.ts'
 import type { NodePlace } from '../find-node.ts'
 import { saidIn } from '../said.ts'
 import type { Terminal } from '../terminal.ts'
@@ -10,12 +10,13 @@ const WAIT_MS = 1_000
 
 /**
  * Writes a candidate a line, what it is behind a tab; `:file` or `:directory` alone where the shell knows better.
+ * @param all commands that there are
  * @param words behind `isthmus`, as the shell took the line apart
  */
-export async function complete(words: readonly string[], terminal: Terminal): Promise<0> {
+export async function complete(all: CommandGroup, words: readonly string[], terminal: Terminal): Promise<0> {
   const line = joined(words)
   const last = line.at(-1) ?? ''
-  const candidates = candidatesFor(isthmus, line)
+  const candidates = candidatesFor(all, line)
   if (candidates.type === 'file' || candidates.type === 'directory') {
     terminal.out.write(`:${candidates.type}\n`)
     return 0

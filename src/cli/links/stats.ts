@@ -72,7 +72,7 @@ const bytesOf = (metrics: Fields, way: string): string => bytesText(Number(secti
 
 /** `p50 1.2 ms, p99 3.4 ms, at most 7.1 ms` */
 function percentilesText(of: unknown): string {
-  if (!isFields(of)) return ''
+  if (!isFields(of) || of['count'] === 0) return ''
   const ms = (name: string): string => `${Number(of[name]).toFixed(1)} ms`
   return `p50 ${ms('p50_ms')}, p99 ${ms('p99_ms')}, at most ${ms('max_ms')}`
 }
