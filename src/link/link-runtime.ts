@@ -73,7 +73,7 @@ export type LinkRuntimePorts = {
   /** A number above all that were given before, also by earlier processes: for outboxes. By the wall clock, if nothing else is given. */
   readonly outboxEpoch?: () => number
   /** What links keep beyond the process; asked when a link begins. Left out, none keeps anything. */
-  readonly durable?: () => Pick<DurableLinks, 'link'> | undefined
+  readonly durable?: () => Pick<DurableLinks, 'link' | 'settle'> | undefined
   /** How links are probed (`defaultProbeTerms`); left out, they are not. */
   readonly probe?: ProbeTerms
   /** Calls after what the event loop has at hand: `setImmediate`, if nothing else is given. */
@@ -214,11 +214,15 @@ export class LinkRuntime implements ProbedLinks {
     return this.#links.get(peer)?.shell.sender.peek(limit)
   }
 
-  /** Gives up all that waits, but not what flies. Resolves with how many messages; `undefined` if there is no such link. */
+  /**
+   * Gives up all that waits, but not what flies. Resolves with how many messages, when they would not come back after a crash either;
+   * `undefined` if there is no such link.
+   */
   async purgeOutbox(peer: string, by: string, reason: string): Promise<number | undefined> {
     const shell = this.#links.get(peer)?.shell
     if (shell === undefined) return undefined
     const purged = await shell.sender.purge()
+    await this.#ports.durable?.()?.settle()
     this.#ports.log.warn({ link: peer, purged, by, reason }, 'cluster_link_outbox_purged')
     return purged
   }
@@ -538,8 +542,14 @@ export class LinkRuntime implements ProbedLinks {
 /** Another state or another reason is news; how many of the pool are down is not, while they go down one by one. */
 function levelOf(status: LinkStatus, before: LinkStatus): 'debug' | 'info' | 'warn' {
   const { state } = status
-  if (state !== before.state) return state === 'degraded' || state === 'failed' ? 'warn' : 'info'
+  if (state !== before.state) return (state === 'degraded' && !isLeaveTaking(status)) || state === 'failed' ? 'warn' : 'info'
   return wordsOf(status) === wordsOf(before) ? 'debug' : 'info'
+}
+
+/** Nothing is the matter but that the peer has closed connections in good order, as one that stops or is taken over does. */
+function isLeaveTaking({ reasons, planes }: LinkStatus): boolean {
+  const failures = [planes?.routeSync.failure, planes?.forwarding.failure].filter((failure) => failure !== undefined)
+  return failures.length === reasons.length && failures.every(({ logLevel }) => logLevel === 'info')
 }
 
 function wordsOf({ reasons }: LinkStatus): string {

@@ -163,6 +163,11 @@ export class DurableLinks {
     return this.marks.isDue ? this.marks.flush().then(() => this.#journal.flush()) : this.#journal.flush()
   }
 
+  /** See `OutboxJournal.settle`. */
+  settle(): Promise<void> {
+    return this.#journal.settle()
+  }
+
   close(): void {
     this.marks.close()
     this.#watch?.cancel()

@@ -148,6 +148,14 @@ export class OutboxJournal implements KeeperOwner {
     }
   }
 
+  /** Resolves when what was given up until now is on the disk, and what was taken. Rejects if the disk takes nothing just now. */
+  settle(): Promise<void> {
+    if (this.#state === 'closed' || (this.#underWay === undefined && this.#hasNothing)) return Promise.resolve()
+    const { debt } = this
+    this.changed()
+    return new Promise((resolve, reject) => debt.whenPaid((error) => (error === undefined ? resolve() : reject(error))))
+  }
+
   /** Nothing more goes to disk. */
   close(): void {
     this.#state = 'closed'
@@ -242,7 +250,7 @@ export class OutboxJournal implements KeeperOwner {
     if (this.#isFailing) {
       this.#isFailing = false
       this.#retryMs = RETRY_MS_MIN
-      this.#options.log.warn({}, 'outbox_write_recovered')
+      this.#options.log.info({}, 'outbox_write_recovered')
     }
     this.#state = 'idle'
     this.#ledgers.written(ledgers)

@@ -316,3 +316,29 @@ test('whenever the process dies: what was promised and not done with is there, i
     { numRuns: 200 },
   )
 })
+
+test('what was given up is settled when it is off the disk, and not before', async () => {
+  const { outbox, links, store, turns } = start()
+  await links.settle()
+  outbox.take('1')
+  turns()
+  await store.settle()
+  outbox.keeper.forget(outbox.batches.get(1)!)
+  let isSettled = false
+  const settling = links.settle().then(() => (isSettled = true))
+  turns()
+  await settled()
+  assert.deepEqual([isSettled, texts(store)], [false, ['b 1']])
+  await store.settle()
+  await settling
+  assert.deepEqual(texts(store), [])
+})
+
+test('a disk that takes nothing is told to who waits for it', async () => {
+  const { outbox, links, store, turns } = start()
+  outbox.take('1')
+  const settling = links.settle()
+  turns()
+  store.pending[0]!.settle(new Error('full'))
+  await assert.rejects(settling, /full/)
+})
