@@ -23,7 +23,7 @@ export async function complete(all: CommandGroup, words: readonly string[], term
   }
   // The shell replaces what it takes for the last word: of `--config=x` that may be `x`.
   const cut = words.at(-1) !== last && last.includes('=') ? last.indexOf('=') + 1 : 0
-  for (const { word, help } of await wordsOf(candidates, line, terminal))
+  for (const { word, help } of await wordsOf(all, candidates, line, terminal))
     if (word.startsWith(last)) terminal.out.write(`${word.slice(cut)}${help === '' ? '' : `\t${help}`}\n`)
   return 0
 }
@@ -41,21 +41,22 @@ function joined(words: readonly string[]): string[] {
 }
 
 async function wordsOf(
+  all: CommandGroup,
   candidates: Candidates,
   line: readonly string[],
   terminal: Terminal,
 ): Promise<readonly { readonly word: string; readonly help: string }[]> {
   if (candidates.type === 'words') return candidates.words
   if (candidates.type !== 'link') return []
-  return (await linkNames(line, terminal)).map((word) => ({ word, help: '' }))
+  return (await linkNames(all, line, terminal)).map((word) => ({ word, help: '' }))
 }
 
 /** Of the node that the line names; none if that takes too long, or can't be said. */
-async function linkNames(line: readonly string[], terminal: Terminal): Promise<string[]> {
+async function linkNames(all: CommandGroup, line: readonly string[], terminal: Terminal): Promise<string[]> {
   const [{ ApiClient }, { fieldsIn }] = await Promise.all([import('../api-client.ts'), import('../show.ts')])
   const { CommandFailure } = await import('../command-failure.ts')
   try {
-    const api = await ApiClient.of(placeIn(line), terminal.env)
+    const api = await ApiClient.of(placeIn(all, line), terminal.env)
     const links = await api.request('GET', '/cluster/links', { waitMs: WAIT_MS })
     return fieldsIn(links).flatMap(({ name }) => (typeof name === 'string' ? [name] : []))
   } catch (error) {
@@ -64,8 +65,8 @@ async function linkNames(line: readonly string[], terminal: Terminal): Promise<s
   }
 }
 
-function placeIn(line: readonly string[]): NodePlace {
-  const { options } = saidIn(isthmus, line.slice(0, -1))
+function placeIn(all: CommandGroup, line: readonly string[]): NodePlace {
+  const { options } = saidIn(all, line.slice(0, -1))
   const value = (name: string): string | undefined => options.findLast((one) => one.name === name)?.value
   return {
     config: value('config'),
