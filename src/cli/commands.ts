@@ -1,5 +1,6 @@
 /** All commands of `isthmus`. */
 import { clientsGroup } from './clients/commands.ts'
+import { CommandFailure } from './command-failure.ts'
 import { command, type CommandGroup } from './command.ts'
 import { completionCommand, wordsCommand } from './completion/commands.ts'
 import { confGroup } from './conf/commands.ts'
@@ -34,7 +35,10 @@ const demo = command({
     json: { kind: 'flag', help: 'with --once: the verdict as JSON' },
   },
   examples: ['demo', 'demo --cluster --once --json'],
-  run: async ({ options }) => (await import('./demo.ts')).demo(options),
+  run: async ({ options }) => {
+    if (options.json && !options.once) throw new CommandFailure(2, '--json goes with --once')
+    return (await import('./demo.ts')).demo(options)
+  },
 })
 
 export const isthmus: CommandGroup = {

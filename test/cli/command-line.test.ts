@@ -1,5 +1,6 @@
 /** Command lines against the table of commands: what is asked for, and what is said to who slips. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { type Asked, parseCommandLine } from '../../src/cli/command-line.ts'
 import { type CommandGroup, isGroup, type Option } from '../../src/cli/command.ts'
@@ -211,4 +212,15 @@ test('the help of all names each command once', () => {
   assert.match(help, /isthmus start --config FILE +run a node/)
   assert.match(help, /isthmus links \.\.\. +the links of a cluster: list, show, create, /)
   assert.match(help, /Exit codes: 0 good, 1 failed, 2 usage or configuration/)
+})
+
+test('what the README says of the command line is right', () => {
+  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
+  const section = /### On the command line\n([\s\S]*?)\n## /.exec(readme)?.[1] ?? ''
+  const lines = [...section.matchAll(/^npx isthmus (.*?)(?: {2,}#.*| > .*)?$/gm)].map(([, line]) => line ?? '')
+  assert.ok(lines.length > 8)
+  for (const line of lines) {
+    const asked = parse(line.replace(/ {3}#.*/, ''))
+    assert.equal(asked.type, 'run', `${line}: ${asked.type === 'usage_error' ? asked.message : asked.type}`)
+  }
 })
