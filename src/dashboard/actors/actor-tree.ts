@@ -1,5 +1,5 @@
 /** The actors of all nodes as lines of a tree. All pure. */
-import type { Tone } from '../controls/status-badge.tsx'
+import type { Tone } from '../controls/tone.ts'
 
 export type Actor = {
   readonly id: string

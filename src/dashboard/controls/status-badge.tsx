@@ -1,7 +1,6 @@
 /** How a link is: a colour, a shape and a word, so that no one of them is needed. */
 import type { LinkStatus } from '../api/link.ts'
-
-export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'off'
+import type { Tone } from './tone.ts'
 
 const TONES: Readonly<Record<LinkStatus, Tone>> = {
   running: 'good',

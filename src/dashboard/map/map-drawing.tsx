@@ -1,6 +1,7 @@
 /** The drawing of the map. Each peer is a link that the keyboard reaches; what moves shows rates, and stands still for whoever wants that. */
 import type { ClusterNode } from '../api/cluster-node.ts'
-import { Dot, toneOf, type Tone } from '../controls/status-badge.tsx'
+import { Dot, toneOf } from '../controls/status-badge.tsx'
+import type { Tone } from '../controls/tone.ts'
 import { compact, count } from '../format/number.ts'
 import { nodeHash } from '../nodes/node-address.ts'
 import { isRunning } from '../nodes/use-nodes.ts'

@@ -1,7 +1,8 @@
 /** The link on each node: how its planes are, and what it did there. */
 import type { Link, NodeStatus, Plane } from '../../api/link.ts'
 import type { NodeMetrics } from '../../api/link-metrics.ts'
-import { Badge, StatusBadge, type Tone } from '../../controls/status-badge.tsx'
+import { Badge, StatusBadge } from '../../controls/status-badge.tsx'
+import type { Tone } from '../../controls/tone.ts'
 import { compact, count, words } from '../../format/number.ts'
 
 export type NodeTableProps = { readonly link: Link; readonly nodes: readonly NodeMetrics[] }
