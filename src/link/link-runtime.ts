@@ -542,7 +542,8 @@ export class LinkRuntime implements ProbedLinks {
 /** Another state or another reason is news; how many of the pool are down is not, while they go down one by one. */
 function levelOf(status: LinkStatus, before: LinkStatus): 'debug' | 'info' | 'warn' {
   const { state } = status
-  if (state !== before.state) return (state === 'degraded' && !isLeaveTaking(status)) || state === 'failed' ? 'warn' : 'info'
+  if (state !== before.state)
+    return (state === 'degraded' && !isLeaveTaking(status)) || state === 'failed' ? 'warn' : 'info'
   return wordsOf(status) === wordsOf(before) ? 'debug' : 'info'
 }
 

@@ -14,7 +14,7 @@ import { StoredSession } from './stored-session.ts'
 export type JournalOptions = {
   readonly clock: Clock
   readonly log: {
-    warn(fields: object, event: string): void
+    info(fields: object, event: string): void
     error(fields: object, event: string): void
   }
   /** Calls at the end of this turn of the event loop. */
@@ -295,7 +295,7 @@ export class Journal {
     if (this.#isFailing && this.#state !== 'closed') {
       this.#isFailing = false
       this.#retryMs = RETRY_MS_MIN
-      this.#options.log.warn({}, 'store_write_recovered')
+      this.#options.log.info({}, 'store_write_recovered')
     }
     this.#done(gathering, commit)
   }

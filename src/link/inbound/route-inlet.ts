@@ -273,8 +273,10 @@ export class RouteInlet {
   }
 
   #disconnect(client: LinkClient, sender: string, reason: RouteFault, words: string): void {
-    this.#peers.refuse(client, sender, reason, words)
-    this.#ports.log.warn(
+    // That the link is gone is somebody's will, and no fault of the peer.
+    const isWanted = reason === 'link_gone'
+    if (!isWanted) this.#peers.refuse(client, sender, reason, words)
+    this.#ports.log[isWanted ? 'info' : 'warn'](
       { link: sender, clientid: client.clientId, peername: client.remoteAddress, reason, words },
       'cluster_link_routerepl_protocol_error',
     )

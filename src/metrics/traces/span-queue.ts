@@ -72,7 +72,9 @@ export class SpanQueue implements SpanProcessor {
     return new Promise((resolve) => {
       try {
         this.#exporter.export(spans, ({ code, error }) => {
-          resolve(Number(code) === 0 ? undefined : (error ?? new Error('the exporter gave no reason')))
+          // Of an enum of a package that is not ours to import: 0 is success.
+          const failure: number = code
+          resolve(failure === 0 ? undefined : (error ?? new Error('the exporter gave no reason')))
         })
       } catch (error) {
         resolve(error instanceof Error ? error : new Error('the exporter threw', { cause: error }))

@@ -9,6 +9,7 @@ import { LogThrottle } from './log-throttle.ts'
 import { type Attempt, badCredentials, type ChainMember, notAuthorized, type Outcome, unavailable } from './outcome.ts'
 import { parseTemplate, render, type Template } from './placeholders.ts'
 import { WorkGate } from './work-gate.ts'
+import { shownAddress } from './shown-address.ts'
 
 export const HTTP_ID = 'password_based:http'
 
@@ -57,7 +58,10 @@ export class HttpService implements ChainMember {
       const line = attempt.signal.aborted ? undefined : this.#throttle.admit(this.#clock.steadyMs())
       // Of the address only what stands in the configuration: the rest may hold a password.
       if (line !== undefined)
-        this.#log.error({ reason: String(error), url: this.#config.url, ...line }, 'authentication_http_failed')
+        this.#log.error(
+          { reason: String(error), url: shownAddress(this.#config.url), ...line },
+          'authentication_http_failed',
+        )
       return unavailable('the HTTP service does not answer')
     }
   }

@@ -7,6 +7,7 @@ import type { JwtKeys } from '../../../config/authentication/authentication-conf
 import type { Logger } from '../../logger.ts'
 import type { Clock } from '../../clock.ts'
 import { HttpClient } from './http-client.ts'
+import { shownAddress } from './shown-address.ts'
 
 export type JwksConfig = Extract<JwtKeys, { readonly type: 'jwks' }>
 type KeySet = ReturnType<typeof createLocalJWKSet>
@@ -75,8 +76,7 @@ export class Jwks {
 
   async #take(): Promise<void> {
     const { endpoint, headers } = this.#config
-    // Without what may be a secret in it.
-    const shown = endpoint.replace(/\/\/[^/]*@/, '//').replace(/\?.*$/s, '')
+    const shown = shownAddress(endpoint)
     try {
       const url = new URL(endpoint)
       const request = { method: 'GET', url, headers: { accept: 'application/json', ...headers } } as const
