@@ -106,8 +106,10 @@ export class LinksOfNode implements LinksPort {
   /** The peer may come to us also while our own half of the link does not run. */
   #planesOf(name: string, { state, planes }: LinkStatus): Planes {
     if (planes !== undefined) {
-      const { routeSync, forwarding, inbound } = planes
-      return { route_sync: routeSync, forwarding, inbound }
+      // The reasons say it for people.
+      const { failure: _, ...routeSync } = planes.routeSync
+      const { failure: _sending, ...forwarding } = planes.forwarding
+      return { route_sync: routeSync, forwarding, inbound: planes.inbound }
     }
     return {
       route_sync: { state },

@@ -200,12 +200,17 @@ for (const { when, is, because, given } of rows) {
 test('each plane has its own state, and its own reason if it has one', () => {
   const given = facts('disconnected', lost, [up, broken], { inbound: { state: 'refused', reason: 'no such user' } })
   assert.deepEqual(statusOf(given).planes, {
-    routeSync: { state: 'disconnected', reason: `the peer does not know what we want: ${lost.reason}` },
+    routeSync: {
+      state: 'disconnected',
+      reason: `the peer does not know what we want: ${lost.reason}`,
+      failure: lost,
+    },
     forwarding: {
       state: 'partial',
       connections: 2,
       up: 1,
       reason: `messages cannot all be sent, 1 of 2 connections lacking: ${lost.reason}`,
+      failure: lost,
     },
     inbound: { state: 'refused', reason: 'we refused the peer: no such user' },
   })
