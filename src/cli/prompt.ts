@@ -24,14 +24,10 @@ export function hasPerson({ input, complaints }: Pick<Terminal, 'input' | 'compl
 
 /** What is asked goes where complaints go: the output may be a file. */
 function ask({ input, complaints }: Person, question: string, { isHidden }: { isHidden: boolean }): Promise<string> {
-  const echo = new Writable({
-    write: (chunk: Buffer, _encoding, done) => {
-      if (!isHidden) complaints.write(chunk.toString())
-      done()
-    },
-  })
+  // Reading key by key, and showing them nowhere; else the terminal itself shows what is typed.
+  const lines = createInterface(isHidden ? { input, output: nowhere(), terminal: true, historySize: 0 } : { input })
+  // Not before the terminal has been told to show nothing: who answers at once would be overlooked.
   complaints.write(question)
-  const lines = createInterface({ input, output: echo, terminal: true, historySize: 0 })
   return new Promise<string>((resolve, reject) => {
     lines.once('line', resolve)
     for (const end of ['SIGINT', 'close'] as const)
@@ -40,4 +36,8 @@ function ask({ input, complaints }: Person, question: string, { isHidden }: { is
     if (isHidden) complaints.write('\n')
     lines.close()
   })
+}
+
+function nowhere(): Writable {
+  return new Writable({ write: (_chunk, _encoding, done) => done() })
 }
