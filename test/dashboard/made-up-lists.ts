@@ -65,9 +65,12 @@ export function clients(count: number, page: number, limit: number): { data: rea
   return { data, meta: { page, limit, count, hasnext: first + data.length < count } }
 }
 
+function one(id: string, parent: string | null): Actor {
+  return { id, parent, state: 'up', since_at: AT, restarts: 0 }
+}
+
 /** Five for each link, below one supervisor. */
 export function actors(links: number): { readonly nodes: readonly NodeActors[] } {
-  const one = (id: string, parent: string | null): Actor => ({ id, parent, state: 'up', since_at: AT, restarts: 0 })
   const all = [one('supervisor:links', null)]
   for (let index = 0; index < links; index++) {
     const name = nameOf(index)
