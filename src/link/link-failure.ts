@@ -122,6 +122,9 @@ export function connectRefused(reasonCode: number): LinkFailure {
   }
 }
 
+/** What our like says on its way out (`inbound-peers.ts`): somebody's will, unlike a kick. */
+const LINK_GONE = /^the link was (?:disabled|deleted)$/
+
 /** DISCONNECT from the peer. */
 export function disconnectedByPeer(reasonCode: number, reasonString?: string): LinkFailure {
   const said = reasonString === undefined ? '' : ` (${reasonString})`
@@ -130,7 +133,7 @@ export function disconnectedByPeer(reasonCode: number, reasonString?: string): L
     reason: `the peer closed the connection: ${describeReasonCode(reasonCode)}${said}`,
     reasonCode,
     kind: 'lost',
-    logLevel: passingCodes.has(reasonCode) ? 'info' : 'warn',
+    logLevel: passingCodes.has(reasonCode) || LINK_GONE.test(reasonString ?? '') ? 'info' : 'warn',
   }
 }
 

@@ -84,6 +84,13 @@ for (const { when, failure, kind, logLevel, reason } of [
     reason: 'the peer closed the connection: 0x98 Administrative action (bye)',
   },
   {
+    when: 'somebody there has disabled the link',
+    failure: disconnectedByPeer(0x98, 'the link was disabled'),
+    kind: 'lost',
+    logLevel: 'info',
+    reason: 'the peer closed the connection: 0x98 Administrative action (the link was disabled)',
+  },
+  {
     when: 'the ack says a word of JavaScript',
     failure: handshakeRejected('constructor'),
     kind: 'refused',

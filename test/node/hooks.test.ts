@@ -1,6 +1,6 @@
 /** Hooks of real nodes: modules that the configuration names, functions of the library's door, and the two examples. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -183,7 +183,7 @@ test(
     assert.equal(lines.waiting, 2)
     unlinkSync(file)
     await until(() => lines.waiting === 0)
-    await until(() => readFileSync(file, 'utf8') === '{"n":1}\n{"n":2}\n')
+    await until(() => existsSync(file) && readFileSync(file, 'utf8') === '{"n":1}\n{"n":2}\n')
   },
 )
 
