@@ -16,7 +16,7 @@ const TIMEOUT_MS = 300_000
  * that measure what their process needs.
  */
 const SHARING = ['actors', 'config', 'lanes', 'packets', 'routes', 'topics'].map((folder) => join('test', folder) + sep)
-const ALONE = ['outbox-memory', 'topic-cache']
+const ALONE = ['outbox-memory', 'topic-cache', 'topics-bench']
 /** Where the files stand that import those of one folder. */
 const TOGETHER = join('dist', 'test', 'together')
 
