@@ -9,7 +9,7 @@ import type { Account } from '../enquiry.ts'
 import { answerTopic, messageTopic, routeTopic } from '../inbound/link-topic.ts'
 import type { ProbeResult } from '../probe/probe-view.ts'
 import { doctorTimes, type Examination, type ExamineTerms, examine, type Stage } from './examine.ts'
-import type { DoctorReport } from './finding.ts'
+import type { DoctorReport, Finding } from './finding.ts'
 import { inspectTls, ownCertificate } from './inspect-tls.ts'
 import {
   type Difference,
@@ -213,8 +213,16 @@ class Visit {
     })
   }
 
-  #right(reply: Reply, right: Right) {
-    return judgeRight(reply, right, { us: this.#caller.cluster }, this.#question.link)
+  /** Rules may name the very ClientIDs of the link: what its own connections have proved is not refuted by ours. */
+  async #right(reply: Reply, right: Right): Promise<Finding> {
+    const finding = judgeRight(reply, right, { us: this.#caller.cluster }, this.#question.link)
+    if (finding.status !== 'failed') return finding
+    await this.#ask()
+    const { routeSync, dialect } = this.speaker ?? {}
+    const isProved = right.topic.startsWith('$LINK/cluster/msg/')
+      ? dialect?.ours === 'native'
+      : routeSync?.phase === 'syncing'
+    return isProved ? { ...finding, status: 'warning', detail: `${finding.detail}; the link itself may` } : finding
   }
 
   async #clusterNames() {
