@@ -64,6 +64,7 @@ import type { NodeForApi } from './node/node-for-api.ts'
 import type { OpenApi } from './node/open-api.ts'
 import { unreadyReasons } from './node/readiness.ts'
 import { ComponentLog } from './node/component-log.ts'
+import { LinksByName } from './node/links-by-name.ts'
 import { NodeAlarms } from './node/watch-alarms.ts'
 import { SharedUsers } from './node/shared-users.ts'
 import { TransitionHistory } from './transitions/transition-history.ts'
@@ -217,6 +218,7 @@ export class Node {
   readonly #authorizer: RuleAuthorizer
   readonly #server: Server
   readonly #links: LinkRuntime
+  readonly #linksByName = new LinksByName(() => this.#config.cluster.links)
   readonly #gate: LinkGate
   readonly #lossWatch: LossWatch
   readonly #sysTopics: SysTopics
@@ -301,7 +303,7 @@ export class Node {
       // Leases: a wall clock set back or forward must neither prolong nor end them.
       clock: { nowMs: () => clock.steadyMs(), after: (ms, call) => clock.after(ms, call) },
       broker: this.#broker,
-      link: (peer) => this.#config.cluster.links.find(({ name }) => name === peer),
+      link: (peer) => this.#linksByName.get(peer),
       sinkOf: (peer) => this.#links.sinkOf(peer),
       termBytesMax: () => this.#config.mqtt.max_packet_size,
       log: linkLog,
@@ -418,7 +420,7 @@ export class Node {
   async #restoreLinks(): Promise<void> {
     try {
       await this.#durable?.load()
-      this.#applyLinks(this.#config.cluster.links)
+      await this.#applyLinks(this.#config.cluster.links)
       await this.#gate.restore()
     } catch (error) {
       if (!(error instanceof DamagedOutbox)) throw error
@@ -526,7 +528,7 @@ export class Node {
       effects: {
         links: (links) =>
           void this.#inTurn(async () => {
-            if (this.#phase === 'started') this.#followLinks(links)
+            if (this.#phase === 'started') await this.#followLinks(links)
           }),
         slot: (slot) => this.#links.setSlot(slot),
         connection: (isConnected) => this.#links.setCoordinationLost(!isConnected),
@@ -561,10 +563,10 @@ export class Node {
   }
 
   /** The links of the cluster are others now. */
-  #followLinks(links: readonly LinkConfig[]): void {
+  async #followLinks(links: readonly LinkConfig[]): Promise<void> {
     this.#config = { ...this.#config, cluster: { ...this.#config.cluster, links } }
     this.#tellDifferences()
-    this.#applyLinks(links)
+    await this.#applyLinks(links)
   }
 
   /** Where the file says something else than what runs: told again when that changes. */
@@ -731,7 +733,7 @@ export class Node {
     }
     const own = this.#ownLinks
     return this.#inTurn(async () => {
-      this.#followLinks(own.change(decide))
+      await this.#followLinks(own.change(decide))
       return own.links
     })
   }
@@ -751,7 +753,7 @@ export class Node {
   async #applyChanges(changes: readonly ConfigChange[]): Promise<void> {
     await this.#applyAuthentication()
     await this.#listening.apply(changes)
-    this.#applyLinks(this.#config.cluster.links)
+    await this.#applyLinks(this.#config.cluster.links)
   }
 
   /** At every reload: users may have been added to a bootstrap file whose name is the same. */
@@ -763,9 +765,10 @@ export class Node {
     }
   }
 
-  #applyLinks(links: readonly LinkConfig[]): void {
+  async #applyLinks(links: readonly LinkConfig[]): Promise<void> {
     this.#broker.isVersioning = isVersioning(this.#config.cluster)
     this.#links.apply(links)
+    await this.#links.applied
     this.#gate.linksChanged()
   }
 

@@ -168,6 +168,7 @@ const topicWords: Readonly<Record<TopicProblem, string>> = {
 }
 
 function redundantTopics(topics: readonly string[]): (RefusedTopic & { readonly coveredBy: string })[] {
+  if (topics.length < 2) return []
   const kept = new Set(union(topics))
   const seen = new Set<string>()
   return topics.flatMap((topic) => {

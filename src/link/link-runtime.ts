@@ -84,6 +84,8 @@ export type LinkRuntimePorts = {
   readonly history?: TransitionHistory
 }
 
+/** Links that are made or changed in one turn of the event loop: some ten milliseconds. */
+const STEPS_PER_TURN = 40
 /** How long what other nodes hold back may take to be known here, milliseconds: later it may be another link of the same name. */
 const PAUSES_AWAITED_MS = 30_000
 
@@ -97,6 +99,8 @@ export class LinkRuntime implements ProbedLinks {
   /** What peers are told of the broker's. */
   readonly #interest: LinkRuntimePorts['broker']
   #desired: readonly LinkConfig[] = []
+  #steps: readonly LinkStep[] = []
+  #reconciled: Promise<void> = Promise.resolve()
   /** Started with the first link. */
   #supervisor: Actor<typeof supervisorMachine> | undefined
   #slot: number | undefined
@@ -127,10 +131,15 @@ export class LinkRuntime implements ProbedLinks {
     this.#history = ports.history ?? new TransitionHistory(() => ports.clock.nowMs())
   }
 
-  /** What is to run from now on. Returns at once; what it leads to shows in the status. */
+  /** What is to run from now on. Returns at once; what it leads to shows in the status. Of many links only the first begin at once. */
   apply(links: readonly LinkConfig[]): void {
     this.#desired = links
     this.#reconcile()
+  }
+
+  /** Resolves when all links that are to run have begun. */
+  get applied(): Promise<void> {
+    return this.#reconciled
   }
 
   /** Begins anew with a link that has failed, or with any other. */
@@ -374,7 +383,22 @@ export class LinkRuntime implements ProbedLinks {
     const standing = new Map(
       [...this.#links].map(([name, { shell, started }]) => [name, { config: shell.config, started }]),
     )
-    for (const step of reconcile(standing, this.#desired)) this.#take(step)
+    const steps = reconcile(standing, this.#desired)
+    this.#steps = steps
+    this.#reconciled = this.#takeAll(steps)
+  }
+
+  /** Some in each turn of the event loop: a thousand links would keep everything else waiting. */
+  async #takeAll(steps: readonly LinkStep[]): Promise<void> {
+    for (const [index, step] of steps.entries()) {
+      if (index > 0 && index % STEPS_PER_TURN === 0) {
+        await new Promise<void>((resolve) => this.#effects.defer(resolve))
+        // What was to be done is another by now.
+        if (this.#steps !== steps) return this.#reconciled
+        if (this.#stopped) return
+      }
+      this.#take(step)
+    }
   }
 
   #take(step: LinkStep): void {

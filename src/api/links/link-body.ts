@@ -56,6 +56,36 @@ export function readLinks(name: string, bodies: readonly unknown[], kept: readon
   return { type: 'ok', links: resolved.config.cluster.links }
 }
 
+/**
+ * The same, so many links at a time, with a turn of the event loop between them. Of bodies that are no good it says so alone: `readLinks`
+ * says why.
+ * @param rest resolves when something else has had its turn
+ */
+export async function readLinksInSlices(
+  name: string,
+  bodies: readonly unknown[],
+  kept: readonly LinkConfig[],
+  rest: () => Promise<void>,
+): Promise<ReadInSlices | undefined> {
+  const links: LinkConfig[] = []
+  const keptOf = new Map(kept.map((link) => [link.name, link]))
+  for (let start = 0; start < bodies.length; start += LINKS_PER_SLICE) {
+    const slice = bodies.slice(start, start + LINKS_PER_SLICE)
+    const names = slice.flatMap((body) => keptOf.get(nameIn(body) ?? '') ?? [])
+    const read = readLinks(name, slice, names)
+    if (read.type === 'invalid') return undefined
+    links.push(...read.links)
+    await rest()
+  }
+  return new Set(links.map((link) => link.name)).size === links.length ? { links, kept } : undefined
+}
+
+/** Links as they were read, and those whose secrets they go on with. */
+export type ReadInSlices = { readonly links: readonly LinkConfig[]; readonly kept: readonly LinkConfig[] }
+
+/** Some milliseconds. */
+const LINKS_PER_SLICE = 20
+
 /** The same for one link. @param kept the one that it is to replace */
 export function readOneLink(name: string, body: unknown, kept: LinkConfig | undefined): LinksRead {
   const read = readLinks(name, [body], kept === undefined ? [] : [kept])

@@ -2,10 +2,20 @@
  * What each request does to the list of links. A decision is made on the list as it is at that moment, and once more if somebody else
  * was faster: of two who create a link of one name, or delete it, one learns that he came too late.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { type DecideLinks, linkEdits } from '../../cluster/config/link-edits.ts'
 import type { LinkConfig } from '../../config/config.ts'
 import { ApiError } from '../api-error.ts'
-import { type FieldError, invalid, nameIn, readLink, readLinks, readOneLink, readOrThrow } from './link-body.ts'
+import {
+  type FieldError,
+  invalid,
+  nameIn,
+  readLink,
+  readLinks,
+  readOneLink,
+  readOrThrow,
+  type ReadInSlices,
+} from './link-body.ts'
 
 /** @param cluster name of the local cluster, as in all functions here */
 export function createLink(cluster: string, body: unknown): DecideLinks {
@@ -32,9 +42,13 @@ export function putLink(cluster: string, body: unknown): DecideLinks {
   }
 }
 
-/** All that are not named go. */
-export function putAllLinks(cluster: string, bodies: readonly unknown[]): DecideLinks {
-  return (links) => linkEdits(links, readOrThrow(readLinks(cluster, bodies, links)))
+/** All that are not named go. @param read the bodies as they were read when these links were there; if they are others now, they are read again */
+export function putAllLinks(cluster: string, bodies: readonly unknown[], read?: ReadInSlices): DecideLinks {
+  return (links) => {
+    const isAsRead = read !== undefined && isDeepStrictEqual(read.kept, links)
+    const wanted = isAsRead ? read.links : readOrThrow(readLinks(cluster, bodies, links))
+    return linkEdits(links, wanted)
+  }
 }
 
 export function deleteLink(name: string): DecideLinks {

@@ -6,7 +6,7 @@ import type { LinkConfig } from '../../config/config.ts'
 import { ApiError } from '../api-error.ts'
 import type { ApiApp, ApiPart } from '../api-server.ts'
 import type { MemberCalls, NodeAnswer } from '../member-calls.ts'
-import { nameIn } from './link-body.ts'
+import { nameIn, readLinksInSlices } from './link-body.ts'
 import { LinkCalls, LINKS_PER_TURN, nextTurn } from './link-calls.ts'
 import {
   checkLink,
@@ -204,7 +204,9 @@ class Links {
   }
 
   async putAll(bodies: readonly unknown[]): Promise<ShownLink[]> {
-    return this.#shown(await this.#change(putAllLinks(this.#port.cluster, bodies)))
+    const { cluster } = this.#port
+    const read = await readLinksInSlices(cluster, bodies, this.#port.configs(), nextTurn)
+    return this.#shown(await this.#change(putAllLinks(cluster, bodies, read)))
   }
 
   async replace(name: string, body: unknown): Promise<ShownLink> {
