@@ -9,7 +9,7 @@ const bodies = Array.from({ length: 65 }, (_, index) => bodyOf(index))
 test('links that are read in slices are those that are read at once, with the secrets that are kept', async () => {
   const first = readLinks('us', [{ ...bodyOf(60), username: 'u', password: 'secret' }], [])
   assert.equal(first.type, 'ok')
-  const wanted = bodies.with(60, { ...bodyOf(60), ...{ username: 'u', password: '******' } })
+  const wanted = bodies.with(60, { ...bodyOf(60), username: 'u', password: '******' })
   let turns = 0
   const read = await readLinksInSlices('us', wanted, first.links, async () => void (turns += 1))
   const atOnce = readLinks('us', wanted, first.links)
