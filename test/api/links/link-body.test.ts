@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { readLinks, readLinksInSlices } from '../../../src/api/links/link-body.ts'
 
 const bodyOf = (index: number) => ({ name: `peer-${index}`, server: '127.0.0.1:1883', topics: ['t/#'], clientid: 'c' })
-const bodies = Array.from({ length: 65 }, (_, index) => bodyOf(index))
+const bodies: object[] = Array.from({ length: 65 }, (_, index) => bodyOf(index))
 
 test('links that are read in slices are those that are read at once, with the secrets that are kept', async () => {
   const first = readLinks('us', [{ ...bodyOf(60), username: 'u', password: 'secret' }], [])
