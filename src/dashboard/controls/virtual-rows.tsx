@@ -19,6 +19,8 @@ export type VirtualRowsProps<Item> = {
 
 /** Rows beyond the edges: the keyboard reaches them, and a fast finger finds them drawn. */
 const BEYOND = 8
+/** What is drawn changes once in so many rows that are scrolled: less than there are beyond the edges. */
+const STEP_ROWS = 4
 /** So near to the end is at the end: fingers and zoom are not exact. */
 const END_PX = 4
 
@@ -33,6 +35,8 @@ export function VirtualRows<Item>({
 }: VirtualRowsProps<Item>) {
   const view = useRef<HTMLDivElement>(null)
   const [window, setWindow] = useState({ top: 0, height: 800 })
+  const height = useRef(rowHeight)
+  height.current = rowHeight
   const end = useRef({ follow, isThere: follow, tell: onEnd })
   end.current.follow = follow
   end.current.tell = onEnd
@@ -43,7 +47,10 @@ export function VirtualRows<Item>({
     const element = view.current
     if (element === null) return
     const measure = (): void => {
-      setWindow({ top: element.scrollTop, height: element.clientHeight })
+      const step = height.current * STEP_ROWS
+      const top = Math.floor(element.scrollTop / step) * step
+      const { clientHeight } = element
+      setWindow((was) => (was.top === top && was.height === clientHeight ? was : { top, height: clientHeight }))
       const isThere = element.scrollTop + element.clientHeight >= element.scrollHeight - END_PX
       const was = end.current.isThere
       end.current.isThere = isThere

@@ -142,7 +142,7 @@ function Peer({ entry, place, isPicked, onPick }: PeerProps) {
         {fitted(title, box.width - 40, 7.8)}
       </text>
       <text x={box.x + 30} y={box.y + 41} class="map-small">
-        {status === 'running' || links > 1 ? flow : status}
+        {fitted(said, box.width - 36, 6.4)}
       </text>
     </a>
   )

@@ -92,6 +92,9 @@ const BESIDE_PX = 720
 const EDGE = 8
 const PEER_HEIGHT = 52
 const PEER_GAP = 16
+/** Between few peers, who have room. */
+const FEW_ROWS = 4
+const FEW_GAP = 44
 const NODE_HEIGHT = 44
 const NODE_GAP = 8
 const CLUSTER_HEAD = 40
@@ -104,7 +107,7 @@ export function placesOf(width: number, nodes: number, peers: number): MapPlaces
 }
 
 const clusterHeight = (nodes: number): number => CLUSTER_HEAD + nodes * (NODE_HEIGHT + NODE_GAP) + NODE_GAP
-const columnHeight = (peers: number): number => peers * (PEER_HEIGHT + PEER_GAP) - PEER_GAP
+const columnHeight = (peers: number, gap = PEER_GAP): number => peers * (PEER_HEIGHT + gap) - gap
 
 function nodeBoxes(cluster: Box, nodes: number): Box[] {
   return Array.from({ length: nodes }, (_, at) => ({
@@ -118,7 +121,8 @@ function nodeBoxes(cluster: Box, nodes: number): Box[] {
 /** Our cluster in the middle, peers on both sides of it, the first one at the top right. */
 function beside(width: number, nodes: number, peers: number): MapPlaces {
   const rows = Math.ceil(peers / 2)
-  const height = Math.max(clusterHeight(nodes), columnHeight(rows), 120) + 2 * EDGE
+  const gap = rows <= FEW_ROWS ? FEW_GAP : PEER_GAP
+  const height = Math.max(clusterHeight(nodes), columnHeight(rows, gap), 120) + 2 * EDGE
   const clusterWidth = Math.min(250, width * 0.26)
   const peerWidth = Math.min(240, width * 0.25)
   const ours = clusterHeight(nodes)
@@ -127,10 +131,10 @@ function beside(width: number, nodes: number, peers: number): MapPlaces {
     const isRight = at % 2 === 0
     const row = Math.floor(at / 2)
     const ofSide = isRight ? rows : Math.floor(peers / 2)
-    const top = (height - columnHeight(ofSide)) / 2
+    const top = (height - columnHeight(ofSide, gap)) / 2
     const box = {
       x: isRight ? width - EDGE - peerWidth : EDGE,
-      y: top + row * (PEER_HEIGHT + PEER_GAP),
+      y: top + row * (PEER_HEIGHT + gap),
       width: peerWidth,
       height: PEER_HEIGHT,
     }

@@ -23,6 +23,7 @@ export function Overview({ link, row }: OverviewProps) {
   return (
     <div class="overview">
       <Numbers metrics={metrics} row={row} />
+      {metrics.probe?.note !== undefined && <p class="muted">The probe: {metrics.probe.note}.</p>}
       <div class="halves">
         <OutLedgerBar ledger={metrics.ledger} />
         <InLedgerBar ledger={metrics.inbound} />
@@ -79,5 +80,5 @@ function probeWords(probe: Metrics['probe'], nowMs: number): string {
   if (probe.mute_since !== null) return `mute since ${ago(probe.mute_since, nowMs)}`
   const crossed = probe.last_crossed_at === null ? 'never crossed' : `crossed ${ago(probe.last_crossed_at, nowMs)}`
   const lost = probe.lost === 0 ? '' : `, ${count(probe.lost)} of ${count(probe.sent)} lost`
-  return `${crossed}${lost}${probe.kind === 'native' || probe.note === undefined ? '' : `; ${probe.note}`}`
+  return `${crossed}${lost}`
 }
