@@ -119,15 +119,17 @@ function Peer({ entry, place, isPicked, onPick }: PeerProps) {
   const { title, status, links, reason, outRate, inRate } = entry
   const { box } = place
   const flow = `↗ ${compact(outRate)}/s   ↙ ${compact(inRate)}/s`
-  const said = [
+  const isSilent = outRate === 0 && inRate === 0
+  const said = status === 'running' || links > 1 ? flow : isSilent ? status : `${status}   ${flow}`
+  const label = [
     `${title}: ${links === 1 ? `${status}, ` : ''}out ${compact(outRate)} per second, in ${compact(inRate)}`,
   ]
-  if (reason !== '') said.push(reason)
+  if (reason !== '') label.push(reason)
   return (
     <a
       class={`map-peer ${toneOf(status)}${isPicked ? ' picked' : ''}`}
       href={hrefOf(entry)}
-      aria-label={said.join('. ')}
+      aria-label={label.join('. ')}
       onFocus={onPick}
       onMouseEnter={onPick}
     >
