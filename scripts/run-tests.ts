@@ -12,10 +12,21 @@ import { TestReport } from './test-report.ts'
 /** For each process as a whole. */
 const TIMEOUT_MS = 300_000
 /**
- * Folders of tests that only compute: all files of one share a process, because to load a test takes longer than most of them. Not those
- * that measure what their process needs.
+ * Folders of small tests: all files of one share a process, because to load a test takes longer than most of them. Not those that measure
+ * what their process needs.
  */
-const SHARING = ['actors', 'config', 'lanes', 'packets', 'routes', 'topics'].map((folder) => join('test', folder) + sep)
+const SHARING = [
+  'actors',
+  'api',
+  'cluster',
+  'config',
+  'conformance',
+  'debug',
+  'lanes',
+  'packets',
+  'routes',
+  'topics',
+].map((folder) => join('test', folder) + sep)
 const ALONE = ['outbox-memory', 'topic-cache', 'topics-bench']
 /** Where the files stand that import those of one folder. */
 const TOGETHER = join('dist', 'test', 'together')
