@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Fields } from '../fields.ts'
 import { SocketClient } from '../inspect/socket-client.ts'
+import { type Dashboard, dashboardFile, makeLogin } from './dashboards.ts'
 import { freePorts } from './free-ports.ts'
 import { findNatsServer, type NatsServer, startNatsServer } from './nats-server.ts'
 import { type NodeFile, type NodeProcess, startNodeProcess } from './node-process.ts'
@@ -33,6 +34,8 @@ export type StageNode = {
 export type ClusterStage = {
   /** Those of `us-east`, then those of `eu-west`. */
   readonly nodes: readonly StageNode[]
+  /** Of the first node of each cluster, or none. */
+  readonly dashboards: readonly Dashboard[]
   /** Rejects if a node ends that was not killed. */
   readonly failed: Promise<never>
   /** Ends all nodes in order and removes what they wrote. Resolves with how each ended. */
@@ -43,12 +46,14 @@ const NODES = { [SENDING]: 3, [RECEIVING]: 2 } as const
 
 const QUEUE_MAX = 100_000
 
-/** Resolves when all nodes serve clients. Throws if this machine has no `nats-server`. */
-export async function openClusterStage(): Promise<ClusterStage> {
+/** Resolves when all nodes serve clients. `isWatched`: with dashboards. Throws if this machine has no `nats-server`. */
+export async function openClusterStage(isWatched: boolean): Promise<ClusterStage> {
   findNatsServer()
   const directory = mkdtempSync(join(tmpdir(), 'isthmus-demo-'))
   const nats: NatsServer[] = []
   const nodes: DemoNode[] = []
+  const dashboards: Dashboard[] = []
+  const login = makeLogin()
   const close = async (): Promise<(number | string)[]> => {
     const ended = await Promise.all(nodes.map((node) => node.stop()))
     await Promise.all(nats.map((server) => server.stop()))
@@ -57,8 +62,10 @@ export async function openClusterStage(): Promise<ClusterStage> {
   }
   try {
     nats.push(...(await Promise.all([startNatsServer(), startNatsServer()])))
-    const ports = await freePorts(NODES[SENDING] + NODES[RECEIVING])
+    const [forSending = 0, forReceiving = 0, ...ports] = await freePorts(2 + NODES[SENDING] + NODES[RECEIVING])
     const portsOf = { [SENDING]: ports.slice(0, NODES[SENDING]), [RECEIVING]: ports.slice(NODES[SENDING]) }
+    // A browser finds it again where it was when its node is back.
+    const dashboardPorts = { [SENDING]: forSending, [RECEIVING]: forReceiving }
     const clusters = [
       { name: SENDING, peer: RECEIVING, topics: ['commands/#'], nats: nats[0]!.url },
       { name: RECEIVING, peer: SENDING, topics: ['devices/#'], nats: nats[1]!.url },
@@ -67,11 +74,15 @@ export async function openClusterStage(): Promise<ClusterStage> {
       const server = portsOf[peer].map((port) => `127.0.0.1:${port}`).join(',')
       for (const [index, port] of portsOf[name].entries()) {
         const node = `${name}-${index + 1}`
+        const address = `127.0.0.1:${dashboardPorts[name]}`
+        const isShown = isWatched && index === 0
+        if (isShown) dashboards.push({ name: node, address, login })
         const file = {
           node: { name: `${node}@127.0.0.1`, data_dir: join(directory, node) },
           cluster: { name, links: [{ name: peer, server, topics, durable: true }], nats: { servers: [natsUrl] } },
           listeners: { tcp: { default: { bind: `127.0.0.1:${port}` } } },
           debug: { socket: join(directory, `${node}.sock`) },
+          ...(isShown ? { dashboard: dashboardFile(address, login) } : {}),
           // However long a node is away: by default a session keeps the newest 1,000 messages.
           mqtt: { max_mqueue_len: QUEUE_MAX },
         }
@@ -84,7 +95,7 @@ export async function openClusterStage(): Promise<ClusterStage> {
     // Whether or not anybody looks at it.
     failed.catch(() => undefined)
     await Promise.all(nodes.map((node) => node.restart()))
-    return { nodes, failed, close }
+    return { nodes, dashboards, failed, close }
   } catch (error) {
     await close()
     throw error

@@ -14,6 +14,7 @@ import {
   type Kill,
   killLine,
 } from './cluster-view.ts'
+import { dashboardLines } from './dashboards.ts'
 import { nextVictim } from './kills.ts'
 import { after, allArrived, drawer, type Outcome, type Show } from './show.ts'
 import { SENDING } from './stage.ts'
@@ -41,7 +42,7 @@ type Account = ClusterSummary & {
 /** Good unless something was lost. Rejects if the stage could not be held. */
 export async function showCluster(show: Show): Promise<Outcome> {
   show.say(['Starting a cluster of three nodes and one of two, linked both ways ...'])
-  const stage = await openClusterStage()
+  const stage = await openClusterStage(!show.isBrief)
   try {
     const { summary, kills } = await perform(stage, show)
     const account: Account = {
@@ -73,7 +74,7 @@ async function perform(stage: ClusterStage, show: Show): Promise<Performance> {
     startSubscribers(readers, { probePorts: sendingPorts, keepsSessions: true }),
     failed,
   ])
-  show.say(['', ...clusterInvitation(nodes), ''])
+  show.say(['', ...clusterInvitation(nodes), ...dashboardLines(stage.dashboards), ''])
 
   const startedMs = performance.now()
   const elapsedMs = (): number => performance.now() - startedMs

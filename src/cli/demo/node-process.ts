@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import type { DashboardFile } from './dashboards.ts'
 
 /** A line of the log. `msg` is the event's name; its fields stand beside it. */
 export type LogEvent = { readonly msg: string; readonly [field: string]: unknown }
@@ -44,6 +45,7 @@ export type NodeFile = {
   }
   readonly listeners: { readonly tcp: { readonly default: { readonly bind: string } } }
   readonly debug?: { readonly socket: string; readonly faults?: boolean }
+  readonly dashboard?: DashboardFile
 }
 
 export type LinkFile = {

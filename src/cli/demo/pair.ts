@@ -2,6 +2,7 @@
  * Two linked clusters of one node each, devices on one side, subscribers on the other, and an account of what crosses.
  * `bytes_saved_ratio` compares every byte between the clusters, both ways, with what the devices wrote.
  */
+import { dashboardLines } from './dashboards.ts'
 import type { NodeProcess } from './node-process.ts'
 import { allArrived, after, drawer, type Outcome, type Show } from './show.ts'
 import { openStage, RECEIVING, SENDING, type Stage } from './stage.ts'
@@ -22,7 +23,7 @@ type Account = Summary & { readonly bytes_saved_ratio: number }
 /** Good unless a message was lost or doubled. Rejects if the stage could not be held. */
 export async function showPair(show: Show): Promise<Outcome> {
   show.say(['Starting two clusters, linked both ways ...'])
-  const stage = await openStage()
+  const stage = await openStage(!show.isBrief)
   try {
     const account = await perform(stage, show)
     return { isGood: isClean(account), account, verdict: verdict(account) }
@@ -43,7 +44,8 @@ async function perform(stage: Stage, { say, isBrief, asked }: Show): Promise<Acc
     arrived: (sequence: number, arrivedAt: string, latencyMs: number) => tally.arrived(sequence, arrivedAt, latencyMs),
   }))
   const subscribers = await startSubscribers(readers, { probePorts: [sending.mqttPort], keepsSessions: false })
-  say(['', ...invitation({ sending: sending.mqttPort, receiving: receiving.mqttPort }), ''])
+  const ports = { sending: sending.mqttPort, receiving: receiving.mqttPort }
+  say(['', ...invitation(ports), ...dashboardLines(stage.dashboards), ''])
 
   const linkBytesBefore = stage.linkBytes()
   const startedMs = performance.now()

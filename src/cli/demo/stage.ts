@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Dashboard, dashboardFile, type Login, makeLogin } from './dashboards.ts'
 import { type LinkFile, type NodeFile, type NodeProcess, startNodeProcess } from './node-process.ts'
 import { startRelay } from './relay.ts'
 
@@ -11,16 +12,19 @@ export const RECEIVING = 'eu-west'
 export type Stage = {
   readonly sending: NodeProcess
   readonly receiving: NodeProcess
+  /** One of each cluster, or none. */
+  readonly dashboards: readonly Dashboard[]
   /** All bytes on the wire between the clusters so far, both ways: messages, routes, acknowledgements, heartbeats. */
   linkBytes(): number
   /** Ends both nodes in order and removes what they wrote. Resolves with how each ended. */
   close(): Promise<readonly (number | string)[]>
 }
 
-/** Resolves when both clusters serve clients and both links run. */
-export async function openStage(): Promise<Stage> {
+/** Resolves when both clusters serve clients and both links run. `isWatched`: with dashboards. */
+export async function openStage(isWatched: boolean): Promise<Stage> {
   const directory = mkdtempSync(join(tmpdir(), 'isthmus-demo-'))
   const [toSending, toReceiving] = await Promise.all([startRelay(), startRelay()])
+  const login = isWatched ? makeLogin() : undefined
   const nodes: NodeProcess[] = []
   const close = async (): Promise<(number | string)[]> => {
     const ended = await Promise.all(nodes.map((node) => node.stop()))
@@ -30,7 +34,7 @@ export async function openStage(): Promise<Stage> {
   }
   try {
     const start = async (cluster: string, link: LinkFile): Promise<NodeProcess> => {
-      const node = await startNodeProcess(nodeFile(cluster, join(directory, cluster), link), directory)
+      const node = await startNodeProcess(nodeFile(cluster, join(directory, cluster), link, login), directory)
       nodes.push(node)
       return node
     }
@@ -41,17 +45,25 @@ export async function openStage(): Promise<Stage> {
     toSending.pointAt(sending.mqttPort)
     toReceiving.pointAt(receiving.mqttPort)
     await Promise.all([sending.waitForStatus(RECEIVING, 'running'), receiving.waitForStatus(SENDING, 'running')])
-    return { sending, receiving, linkBytes: () => toSending.bytes() + toReceiving.bytes(), close }
+    const dashboards =
+      login === undefined ? [] : await Promise.all([sending, receiving].map((node) => dashboardOf(node, login)))
+    return { sending, receiving, dashboards, linkBytes: () => toSending.bytes() + toReceiving.bytes(), close }
   } catch (error) {
     await close()
     throw error
   }
 }
 
-function nodeFile(cluster: string, dataDir: string, link: LinkFile): NodeFile {
+async function dashboardOf(node: NodeProcess, login: Login): Promise<Dashboard> {
+  const opened = await node.waitFor('api_opened', ({ msg }) => msg === 'api_opened')
+  return { name: node.config.cluster.name, address: String(opened['address']), login }
+}
+
+function nodeFile(cluster: string, dataDir: string, link: LinkFile, login: Login | undefined): NodeFile {
   return {
     node: { name: `${cluster}@127.0.0.1`, data_dir: dataDir },
     cluster: { name: cluster, links: [link] },
     listeners: { tcp: { default: { bind: '127.0.0.1:0' } } },
+    ...(login === undefined ? {} : { dashboard: dashboardFile('127.0.0.1:0', login) }),
   }
 }
