@@ -41,8 +41,9 @@ async function startPrometheus(t: TestContext, targets: readonly string[]) {
   })
   return async (query: string, label: string): Promise<Record<string, number>> => {
     const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(query)}`
+    // It listens before it answers questions: until then it says 503, in words.
     const answer: unknown = await fetch(url).then(
-      (response) => response.json(),
+      (response) => (response.ok ? response.json() : undefined),
       () => undefined,
     )
     if (!isVector(answer)) return {}
