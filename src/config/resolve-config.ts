@@ -14,7 +14,7 @@ import { formatKeyPath, type KeyPath } from './key-path.ts'
 import { buildAuthentication } from './authentication/resolve-authentication.ts'
 import { closedLinkRemarks, resolveAuthorization } from './authorization/resolve-authorization.ts'
 import { buildApiKey, buildDashboard } from './dashboard/resolve-dashboard.ts'
-import { buildHooks } from './hooks-schema.ts'
+import { buildHooks } from './resolve-hooks.ts'
 import { buildNats } from './nats/resolve-nats.ts'
 import { buildListeners } from './listeners/resolve-listeners.ts'
 

@@ -19,7 +19,6 @@ import {
   type LinkFailure,
 } from './link-failure.ts'
 import { PACKET_ID_MAX, PacketStream } from './packet-stream.ts'
-import type { PeerCertificate } from './peer-certificates.ts'
 import type { OutgoingPublish } from './publish-packet.ts'
 import { tlsOptions } from './tls-options.ts'
 
@@ -42,6 +41,13 @@ export type ConnectionOptions = {
   readonly traffic?: LinkTraffic
   /** Told of the certificate of a peer over TLS, as soon as it has proved it. */
   readonly secured?: (certificate: PeerCertificate) => void
+}
+
+/** With which a peer proved who it is. */
+export type PeerCertificate = {
+  readonly subject: string
+  /** Milliseconds since 1970. */
+  readonly notAfterMs: number
 }
 
 /** Of all connections of a link that carry messages. */

@@ -1,11 +1,5 @@
 /** The certificates with which peers proved who they are when links connected: for the day on which they expire. */
-import type { OpenConnection } from './connection.ts'
-
-export type PeerCertificate = {
-  readonly subject: string
-  /** Milliseconds since 1970. */
-  readonly notAfterMs: number
-}
+import type { OpenConnection, PeerCertificate } from './connection.ts'
 
 /** Certificates are remembered for so many links at most. */
 const LINKS_MAX = 10_000

@@ -1,6 +1,6 @@
 /** Coordination over NATS: the connection, made again for as long as it takes; bus and registers are beside it. */
 import { DebugEvents, Events, type NatsConnection } from 'nats'
-import type { NatsConfig } from '../../config/nats/nats-schema.ts'
+import type { NatsConfig } from '../../config/nats/nats-config.ts'
 import type { ClusterClock } from '../cluster-clock.ts'
 import type { ClusterLog } from '../cluster-log.ts'
 import type { Bus, Coordination, Registers, Sender } from '../coordination.ts'

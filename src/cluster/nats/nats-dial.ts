@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { connect as connectTcp } from 'node:net'
 import { connect, type ConnectionOptions, credsAuthenticator, type NatsConnection, nkeyAuthenticator } from 'nats'
-import type { NatsConfig } from '../../config/nats/nats-schema.ts'
+import type { NatsConfig } from '../../config/nats/nats-config.ts'
 import { natsTlsOptions } from './nats-tls.ts'
 
 export type NatsServer = {

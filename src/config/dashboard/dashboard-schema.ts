@@ -1,7 +1,6 @@
 /** `dashboard` and `api_key`: EMQX's fields, of which its API is served by the same listeners. */
 import type * as z from 'zod'
 import { duration, section, text, textLike } from '../fields.ts'
-import type { TlsServerConfig } from '../listeners/listener-config.ts'
 import { bind, sslOptionsSchema } from '../listeners/listener-schema.ts'
 
 /** What a user of the dashboard may be called. */
@@ -26,22 +25,3 @@ export const apiKeySchema = section({
 
 export type ParsedDashboard = z.output<typeof dashboardSchema>
 export type ParsedApiKey = z.output<typeof apiKeySchema>
-
-export type DashboardConfig = {
-  readonly listeners: {
-    /** As `parseBind` takes it. */
-    readonly http: { readonly bind: string }
-    readonly https?: { readonly bind: string; readonly ssl_options: TlsServerConfig }
-  }
-  /** Of the first user. */
-  readonly default_username: string
-  /** The secret itself; without it one is made. */
-  readonly default_password?: string
-  /** How long a login lasts, milliseconds. */
-  readonly token_expired_time: number
-}
-
-export type ApiKeyConfig = {
-  /** By its absolute path: `key:secret[:role]` a line. */
-  readonly bootstrap_file?: string
-}

@@ -7,7 +7,8 @@ import type { Finding, Remark } from '../config-issues.ts'
 import { buildServerTls } from '../listeners/resolve-listeners.ts'
 import type { ResolveContext } from '../resolve-context.ts'
 import { parseBootstrapKeys } from './bootstrap-keys.ts'
-import type { ApiKeyConfig, DashboardConfig, ParsedApiKey, ParsedDashboard } from './dashboard-schema.ts'
+import type { ApiKeyConfig, DashboardConfig } from './dashboard-config.ts'
+import type { ParsedApiKey, ParsedDashboard } from './dashboard-schema.ts'
 
 type Built<Result> = {
   readonly config: Result

@@ -5,7 +5,8 @@ import { readPassword, readTlsFiles, unreadable } from '../config-files.ts'
 import type { Finding } from '../config-issues.ts'
 import type { ResolveContext } from '../resolve-context.ts'
 import type { SslConfig } from '../ssl-config.ts'
-import { isTlsServer, type NatsConfig, type natsSchema } from './nats-schema.ts'
+import type { NatsConfig } from './nats-config.ts'
+import { isTlsServer, type natsSchema } from './nats-schema.ts'
 
 type ParsedNats = z.output<typeof natsSchema>
 

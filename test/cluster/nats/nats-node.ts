@@ -1,6 +1,6 @@
 /** Processes of nodes that coordinate over a real NATS, for tests. */
 import type { TestContext } from 'node:test'
-import type { NatsConfig } from '../../../src/config/nats/nats-schema.ts'
+import type { NatsConfig } from '../../../src/config/nats/nats-config.ts'
 import { NatsCoordination, type NatsPorts } from '../../../src/cluster/nats/nats-coordination.ts'
 import { systemClock } from '../../../src/broker/clock.ts'
 import { ClusterLogBook } from '../cluster-log-book.ts'

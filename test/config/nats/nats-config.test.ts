@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { everyKey } from '../../../src/config/config-schema.ts'
-import type { NatsConfig } from '../../../src/config/nats/nats-schema.ts'
+import type { NatsConfig } from '../../../src/config/nats/nats-config.ts'
 import { parseConfig } from '../../../src/config/parse-config.ts'
 import { resolveConfig } from '../../../src/config/resolve-config.ts'
 
