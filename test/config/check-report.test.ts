@@ -35,7 +35,7 @@ listeners.tcp.default.enable = false`)
 test('a bad file is told with all its errors and exit code 2', async () => {
   assert.deepEqual(await report('log.lvel = info\nnode.name = x'), {
     exitCode: 2,
-    text: `f.conf:1: log.lvel: unknown key; did you mean "level"? allowed here: level (unknown_key)
+    text: `f.conf:1: log.lvel: unknown key; did you mean "level"? allowed here: level, levels (unknown_key)
 f.conf:2: node.name: got "x"; expected name@host, such as "a1@127.0.0.1" (bad_name)
 f.conf: 2 errors
 `,
