@@ -70,9 +70,9 @@ const rateText = (rate: unknown): string => (typeof rate === 'number' ? `${round
 const round = (value: number): string => (value >= 10 || value === 0 ? value.toFixed(0) : value.toFixed(2))
 const bytesOf = (metrics: Fields, way: string): string => bytesText(Number(sectionOf(metrics, 'bytes')[way] ?? 0))
 
-/** `p50 1.2 ms, p99 3.4 ms, at most 7.1 ms` */
+/** `p50 1.2 ms, p99 3.4 ms, at most 7.1 ms`; the zeros of what never happened are no times. */
 function percentilesText(of: unknown): string {
-  if (!isFields(of) || of['count'] === 0) return ''
+  if (!isFields(of) || of['count'] === 0) return 'none yet'
   const ms = (name: string): string => `${Number(of[name]).toFixed(1)} ms`
   return `p50 ${ms('p50_ms')}, p99 ${ms('p99_ms')}, at most ${ms('max_ms')}`
 }

@@ -93,7 +93,7 @@ test('a link from its making to its end', async (t) => {
   await t.test('what there is to see of it', async () => {
     assert.match(
       await cli(['links', 'stats', 'cl-eu'], { isTTY: true }),
-      /routes +0 of ours, 0 of the peer\n[\s\S]*what we send[\s\S]*matched +0\n[\s\S]*NODE +MATCHED/,
+      /routes +0 of ours, 0 of the peer\n[\s\S]*acknowledged in +none yet\n[\s\S]*what we send[\s\S]*matched +0\n[\s\S]*NODE +MATCHED/,
     )
     assert.match(await cli(['links', 'stats']), /^cl-eu\trunning\t0\t0\t/)
     const metrics = JSON.parse(await cli(['links', 'stats', 'cl-eu', '--json'])) as Record<
