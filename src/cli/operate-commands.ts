@@ -1,6 +1,7 @@
 /** `isthmus nodes`, `alarms` and `acl`: a command or two each, over the API of a node. */
 import { command, type CommandGroup } from './command.ts'
 import { askOptions } from './node-options.ts'
+import { pageOptions } from './page-options.ts'
 
 export const nodesGroup: CommandGroup = {
   name: 'nodes',
@@ -28,8 +29,7 @@ export const alarmsGroup: CommandGroup = {
       options: {
         ...askOptions,
         past: { kind: 'flag', help: 'those that are over' },
-        limit: { kind: 'number', value: 'N', min: 1, max: 1_000, help: 'at most so many; 100 if nothing is said' },
-        page: { kind: 'number', value: 'N', min: 1, max: 1_000_000, help: 'of so many each' },
+        ...pageOptions,
       },
       examples: ['alarms list', 'alarms list --past --json'],
       run: async ({ options }, terminal) => (await import('./operate.ts')).listAlarms(options, terminal),

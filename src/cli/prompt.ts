@@ -2,7 +2,11 @@
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { CommandFailure } from './command-failure.ts'
+import type { Options } from './command.ts'
 import type { Terminal } from './terminal.ts'
+
+/** Of commands that ask before they do what cannot be undone. */
+export const yesOption = { yes: { kind: 'flag', short: 'y', help: 'ask nobody' } } as const satisfies Options
 
 type Person = Pick<Terminal, 'input' | 'complaints'>
 

@@ -1,21 +1,8 @@
 /** `isthmus clients ...`: clients of all nodes, over the API of one of them. */
 import { command, type CommandGroup } from '../command.ts'
 import { askOptions } from '../node-options.ts'
+import { pageOptions } from '../page-options.ts'
 
-const limit = {
-  kind: 'number',
-  value: 'N',
-  min: 1,
-  max: 1_000,
-  help: 'at most so many; 100 if nothing is said',
-} as const
-const page = {
-  kind: 'number',
-  value: 'N',
-  min: 1,
-  max: 1_000_000,
-  help: 'of so many each; the first if nothing is said',
-} as const
 const node = { kind: 'text', value: 'NODE', help: 'those of this node alone' } as const
 const hint = '`isthmus clients list` has their ClientIDs'
 
@@ -29,8 +16,7 @@ const list = command({
     'ip-address': { kind: 'text', value: 'ADDRESS', help: 'those from there' },
     connected: { kind: 'switch', help: 'those that are there, or away' },
     node,
-    limit,
-    page,
+    ...pageOptions,
     ...askOptions,
   },
   examples: ['clients list --search sensor-', 'clients list --no-connected', 'clients list --json --limit 1000'],
@@ -65,8 +51,7 @@ const subscriptions = command({
     filter: { kind: 'text', value: 'FILTER', help: 'this one and no other' },
     topic: { kind: 'text', value: 'TOPIC', help: 'those that get what is published there' },
     node,
-    limit,
-    page,
+    ...pageOptions,
     ...askOptions,
   },
   examples: ['clients subscriptions sensor-7', 'clients subscriptions --topic global/hello'],

@@ -1,25 +1,12 @@
 /** `isthmus links ...`: the links of a cluster, over the API of one of its nodes. */
 import { command, type CommandGroup, type Options } from '../command.ts'
 import { askOptions } from '../node-options.ts'
+import { pageOptions } from '../page-options.ts'
+import { yesOption } from '../prompt.ts'
 import { linkOptions } from './link-options.ts'
 
 const link = { name: 'LINK', complete: 'link', hint: '`isthmus links list` has their names' } as const
 const watch = { kind: 'flag', help: 'again each second, until Ctrl-C' } as const
-const yes = { kind: 'flag', short: 'y', help: 'ask nobody' } as const
-const limit = {
-  kind: 'number',
-  value: 'N',
-  min: 1,
-  max: 1_000,
-  help: 'at most so many; 100 if nothing is said',
-} as const
-const page = {
-  kind: 'number',
-  value: 'N',
-  min: 1,
-  max: 1_000_000,
-  help: 'of so many each; the first if nothing is said',
-} as const
 const check = { kind: 'flag', help: 'only say what would be wrong; change nothing' } as const
 const wait = {
   kind: 'number',
@@ -105,7 +92,7 @@ const remove = command({
   name: 'delete',
   summary: 'delete a link; what waits to cross it is given up',
   arguments: [link],
-  options: { ...askOptions, yes },
+  options: { ...askOptions, ...yesOption },
   examples: ['links delete eu-west', 'links delete eu-west --yes'],
   run: async (given, terminal) => (await import('./act.ts')).remove(given.arguments.link, given.options, terminal),
 })
@@ -127,8 +114,7 @@ const routes = command({
     ...askOptions,
     ours: { kind: 'flag', help: 'what we told the peer that we want' },
     search: { kind: 'text', value: 'TEXT', help: 'those that hold it' },
-    limit,
-    page,
+    ...pageOptions,
   },
   examples: ['links routes eu-west', 'links routes eu-west --ours --search alerts/'],
   run: async (given, terminal) => (await import('./looks.ts')).routes(given.arguments.link, given.options, terminal),
@@ -151,7 +137,7 @@ const outbox = command({
   name: 'outbox',
   summary: 'what waits to cross, the oldest first; payloads are not shown',
   arguments: [link],
-  options: { ...askOptions, limit: { ...limit, help: 'of each node; 20 if nothing is said' } },
+  options: { ...askOptions, limit: { ...pageOptions.limit, help: 'of each node; 20 if nothing is said' } },
   examples: ['links outbox eu-west --limit 5'],
   run: async (given, terminal) => (await import('./looks.ts')).outbox(given.arguments.link, given.options, terminal),
 })
@@ -163,7 +149,7 @@ const purge = command({
   options: {
     ...askOptions,
     reason: { kind: 'text', value: 'TEXT', required: true, help: 'for the log: why it is given up' },
-    yes,
+    ...yesOption,
   },
   examples: ['links purge eu-west --reason "the peer was rebuilt and wants none of it"'],
   run: async (given, terminal) => (await import('./act.ts')).purge(given.arguments.link, given.options, terminal),

@@ -1,23 +1,10 @@
 /** `isthmus users ...` of MQTT, `admins ...` of the dashboard, and `api-keys ...` of scripts. */
 import { command, type CommandGroup } from '../command.ts'
 import { askOptions } from '../node-options.ts'
+import { pageOptions } from '../page-options.ts'
+import { yesOption } from '../prompt.ts'
 import { passwordOptions } from '../read-secret.ts'
 
-const limit = {
-  kind: 'number',
-  value: 'N',
-  min: 1,
-  max: 1_000,
-  help: 'at most so many; 100 if nothing is said',
-} as const
-const page = {
-  kind: 'number',
-  value: 'N',
-  min: 1,
-  max: 1_000_000,
-  help: 'of so many each; the first if nothing is said',
-} as const
-const yes = { kind: 'flag', short: 'y', help: 'ask nobody' } as const
 const role = {
   kind: 'word',
   words: ['administrator', 'viewer'],
@@ -34,8 +21,7 @@ export const usersGroup: CommandGroup = {
       arguments: [],
       options: {
         search: { kind: 'text', value: 'TEXT', help: 'those whose name holds it' },
-        limit,
-        page,
+        ...pageOptions,
         ...askOptions,
       },
       examples: ['users list', 'users list --search device-'],
@@ -67,7 +53,7 @@ export const usersGroup: CommandGroup = {
       name: 'delete',
       summary: 'delete a user; who is connected stays connected',
       arguments: [{ name: 'USER' }],
-      options: { ...askOptions, yes },
+      options: { ...askOptions, ...yesOption },
       examples: ['users delete devices --yes'],
       run: async (given, terminal) =>
         (await import('./mqtt-users.ts')).remove(given.arguments.user, given.options, terminal),
@@ -114,7 +100,7 @@ export const adminsGroup: CommandGroup = {
       name: 'delete',
       summary: 'delete a user of the dashboard; all its logins end',
       arguments: [{ name: 'USER' }],
-      options: { ...askOptions, yes },
+      options: { ...askOptions, ...yesOption },
       examples: ['admins delete wall'],
       run: async (given, terminal) =>
         (await import('./admins.ts')).remove(given.arguments.user, given.options, terminal),
@@ -152,7 +138,7 @@ export const apiKeysGroup: CommandGroup = {
       name: 'delete',
       summary: 'delete an API key',
       arguments: [{ name: 'NAME' }],
-      options: { ...askOptions, yes },
+      options: { ...askOptions, ...yesOption },
       examples: ['api-keys delete backup'],
       run: async (given, terminal) =>
         (await import('./api-keys.ts')).remove(given.arguments.name, given.options, terminal),
