@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test, type TestContext } from 'node:test'
 import { linkTo, nodeFile, reserve, temporaryDirectory } from './clusters.ts'
+import { visitDashboards } from './demo-dashboards.ts'
 import { isthmus, MAIN } from './isthmus.ts'
 
 test('isthmus --help and --version', async () => {
@@ -94,6 +95,10 @@ test('isthmus demo runs until Ctrl-C, then ends its nodes and says what crossed'
   const ports = [...output.matchAll(/^\S+ {2}127\.0\.0\.1:(\d+)/gm)].map(([, port]) => Number(port))
   assert.equal(ports.length, 2, output)
   assert.match(output, /mosquitto_sub -p \d+ .*\n.*mosquitto_pub -p \d+/)
+  assert.deepEqual(await visitDashboards(output), [
+    { name: 'us-east', link: 'eu-west' },
+    { name: 'eu-west', link: 'us-east' },
+  ])
   child.kill('SIGINT')
   assert.equal(await closed, 0, output)
   assert.match(output, /\d+ crossed: 0 lost, 0 doubled/)
