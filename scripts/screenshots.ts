@@ -130,7 +130,6 @@ async function photograph(): Promise<void> {
     for (const [name, address, shown, scheme] of [
       ['link', 'links/eu-west', 'Out: to the peer', 'light'],
       ['map', 'map', '7 links', 'dark'],
-      ['links', 'links', 'old-dc', 'light'],
     ] as const) {
       await page.emulateMedia({ colorScheme: scheme })
       await page.setViewportSize({ width: 1280, height: name === 'link' ? 800 : 560 })
