@@ -69,6 +69,8 @@ export type LinkEvent =
   | { readonly type: 'pause_changed'; readonly pause: Pause | undefined }
   /** Connected for long, and nothing crosses: the pool begins anew, with the outbox as it is. */
   | { readonly type: 'mute'; readonly failure: LinkFailure }
+  /** We speak EMQX's dialect to a peer that is native by now: the pool begins anew, with the outbox as it is. */
+  | { readonly type: 'peer_turned_native'; readonly failure: LinkFailure }
   /** The machine to itself, for both planes: the peer spoke to us, so that nobody need wait long before speaking to it. */
   | { readonly type: 'peer_came' }
 
@@ -221,6 +223,7 @@ export const linkMachine = setup({
             rebuild_pool: { target: 'running', reenter: true },
             // By way of another state: so the history shows it, with the reason.
             mute: 'restarting',
+            peer_turned_native: 'restarting',
             reconnect: { target: 'running', reenter: true },
             peer_came: { actions: sendTo('forwarding', { type: 'peer_came' }) },
           },

@@ -220,6 +220,12 @@ export function dialectChanged(): LinkFailure {
   return { ...lost('dialect_changed', 'the peer speaks another dialect than before'), logLevel: 'info' }
 }
 
+/** We speak EMQX's dialect to a peer that knows ours by now: its link to us may be younger than ours. */
+export function turnedNative(): LinkFailure {
+  const reason = 'the peer speaks the native dialect now: the connections for messages are opened anew in it'
+  return { ...lost('dialect_changed', reason), logLevel: 'info' }
+}
+
 export function crashed(error: unknown): LinkFailure {
   return lost('crashed', `crashed: ${error instanceof Error ? error.message : String(error)}`)
 }

@@ -311,6 +311,12 @@ export class LinkRuntime implements ProbedLinks {
     this.#tell(peer, { type: 'inbound_changed', inbound })
   }
 
+  /** The peer greeted us in our own dialect on a connection of its own. */
+  peerIsNative(peer: string): void {
+    const standing = this.#links.get(peer)
+    if (standing?.started === true) standing.shell.peerIsNative()
+  }
+
   /** As `setSlot` said. */
   get slot(): number | undefined {
     return this.#slot

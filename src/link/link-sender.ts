@@ -82,6 +82,9 @@ export type PoolMember = {
   pinged: ((isAnswered: boolean) => void) | undefined
 }
 
+/** How long connections that are to be opened anew wait for the answers to what flies on them, milliseconds. */
+const SETTLE_MS_MAX = 5_000
+
 /** Batches, or messages that were taken apart. */
 const PURGED_PER_TURN = 2_000
 
@@ -108,6 +111,10 @@ export class LinkSender implements ProbeCarrier {
   #answer: Answer | undefined
   /** While what was unpacked for EMQX's dialect is on its way to a peer that turned native: sends more of it, and then the rest. */
   #turning: { readonly member: PoolMember; readonly pump: () => void } | undefined
+  /** Before the connections end in good order: whose peer has yet to read all that was sent. */
+  #settling:
+    | { readonly unread: Set<PoolMember>; readonly timer: { cancel(): void }; readonly settled: () => void }
+    | undefined
   #isTurnOpen = false
   /** When the turn began in which messages come now, by the steady clock. */
   #turnMs = 0
@@ -237,7 +244,9 @@ export class LinkSender implements ProbeCarrier {
     if (carrier === this.#native) this.#native = undefined
     if (member === this.#turning?.member) this.#turning = undefined
     carrier.close()
+    if (this.#settling?.unread.delete(member) === true) this.#lookSettled()
     if (this.dialect === undefined) {
+      this.#endSettling()
       this.outbox.disconnected()
       this.#ports.prober?.disconnected()
     }
@@ -247,6 +256,23 @@ export class LinkSender implements ProbeCarrier {
 
   closeAll(): void {
     for (const member of this.#members) this.closeMember(member)
+  }
+
+  /**
+   * Sends nothing more in EMQX's dialect and calls when all that was sent is read and answered, or after a while: then the caller
+   * closes all connections. Never called if they go before, or if one finds ours.
+   */
+  settle(settled: () => void): void {
+    if (this.#settling !== undefined || this.dialect !== 'emqx') return
+    const unread = new Set([...this.#members].filter(({ carrier }) => carrier !== undefined))
+    this.#queues.rest(true)
+    const timer = this.#ports.clock.after(SETTLE_MS_MAX, () => this.#settled())
+    this.#settling = { unread, timer, settled }
+    // What is not acknowledged, QoS 0, is read before the PINGREQ behind it is answered.
+    for (const member of unread)
+      member.connection.ping(() => {
+        if (unread.delete(member)) this.#lookSettled()
+      })
   }
 
   // ---- probes
@@ -362,6 +388,29 @@ export class LinkSender implements ProbeCarrier {
     this.pump()
   }
 
+  #lookSettled(): void {
+    if (this.#settling?.unread.size !== 0) return
+    for (const queueIndex of this.#forwarders.keys()) if (this.#queues.inflight(queueIndex) > 0) return
+    this.#settled()
+  }
+
+  #settled(): void {
+    const settling = this.#settling
+    if (settling === undefined || this.dialect !== 'emqx') return
+    settling.timer.cancel()
+    this.#settling = undefined
+    settling.settled()
+    // Whoever was called has closed all of it, and if not, it goes on.
+    this.#queues.rest(false)
+    this.pump()
+  }
+
+  #endSettling(): void {
+    this.#settling?.timer.cancel()
+    this.#settling = undefined
+    this.#queues.rest(false)
+  }
+
   #pumpPool(): void {
     if (this.#forwarders.size === 0) return
     const { clock } = this.#ports
@@ -409,6 +458,7 @@ export class LinkSender implements ProbeCarrier {
       ackMs: this.#config.retry_interval,
       left: () => {
         left()
+        this.#lookSettled()
         this.#watch.look()
       },
       gaveUp,
@@ -418,6 +468,7 @@ export class LinkSender implements ProbeCarrier {
   /** All other connections of the pool are of no more use. */
   #startNative(member: PoolMember, limits: PeerLimits, answer: Answer, gaveUp: (failure: LinkFailure) => void): void {
     for (const other of this.#members) if (other !== member) this.closeMember(other)
+    this.#endSettling()
     const begin = () => {
       member.carrier?.close()
       this.#turning = undefined

@@ -29,10 +29,11 @@ import type { ConnectionOptions, LinkTraffic, OpenConnection } from './connectio
 import type { DurableLink, DurableLinks } from './durable/durable-links.ts'
 import { endingChildren } from './end-children.ts'
 import type { LinkClock } from './link-clock.ts'
-import { crashed, muteLink, type LinkFailure } from './link-failure.ts'
+import { crashed, muteLink, turnedNative, type LinkFailure } from './link-failure.ts'
 import type { LinkLog } from './link-log.ts'
 import { LinkSender, limitsOf } from './link-sender.ts'
 import { encodeGreeting, ourGreeting } from './native/greeting.ts'
+import { TurnWatch } from './native/turn-watch.ts'
 import { RetainedTeller, type RetainedProgress } from './retained/retained-teller.ts'
 import { toldDirective } from './retained/told-message.ts'
 import type { PeerSink } from './retained/peer-sink.ts'
@@ -105,6 +106,7 @@ export class LinkShell {
   /** Why the peer is not spoken to in our own dialect, as it was logged last. */
   #disagreement: string | undefined
   readonly #claim: SpeakingClaim
+  readonly #turn: TurnWatch
   readonly #teller: RetainedTeller | undefined
   #life: RouteLife | undefined
   #pause: Pause | undefined
@@ -116,6 +118,7 @@ export class LinkShell {
     this.#ports = ports
     this.prober = this.#newProber()
     this.sender = this.#newSender()
+    this.#turn = this.#newTurnWatch()
     this.#claim = new SpeakingClaim(config.name, ports, () => this.#speakingChanged())
     const { sender } = this
     const teller = ports.retained === undefined ? undefined : this.#newTeller(ports.retained)
@@ -259,6 +262,11 @@ export class LinkShell {
     if (plane !== 'routeSync') this.sender.closeAll()
   }
 
+  /** The peer greeted us in our own dialect, or answered our greeting. */
+  peerIsNative(): void {
+    this.#turn.heard()
+  }
+
   /** The peer is to know that the link ends here for good, or until somebody enables it. To be called before the link's actor ends. */
   sayGoodbye(reason: GoodbyeReason): void {
     this.#speaker?.leave(reason)
@@ -268,6 +276,7 @@ export class LinkShell {
   remove(): void {
     this.release()
     this.relinquish()
+    this.#turn.stop()
     this.sender.remove()
   }
 
@@ -275,6 +284,7 @@ export class LinkShell {
   stop(): void {
     this.release()
     this.relinquish()
+    this.#turn.stop()
     this.sender.stop()
   }
 
@@ -319,7 +329,10 @@ export class LinkShell {
       this.#routeIdentity,
       this.#life,
       connection,
-      report,
+      (event) => {
+        report(event)
+        if (event.type === 'actor_init_ok' && event.peer !== undefined) this.peerIsNative()
+      },
     )
     this.#speaker = speaker
     return speaker
@@ -408,7 +421,23 @@ export class LinkShell {
         this.#connectedBefore.add(index)
         this.#logged.delete(`member ${index}`)
         this.#teller?.wake()
+        this.#turn.connected()
       },
+    })
+  }
+
+  #newTurnWatch(): TurnWatch {
+    const { clock, log, tell } = this.#ports
+    const failure = turnedNative()
+    return new TurnWatch({
+      clock,
+      dialect: () => this.sender.dialect,
+      isWanted: () => this.#config.enable && this.#config.dialect !== 'emqx' && this.#ports.boot !== undefined,
+      reopen: () =>
+        this.sender.settle(() => {
+          log.info({ link: this.name, reason: failure.reason }, 'cluster_link_turned_native')
+          tell({ type: 'peer_turned_native', failure })
+        }),
     })
   }
 

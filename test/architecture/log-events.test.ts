@@ -46,6 +46,7 @@ const ours: Readonly<Record<string, string>> = {
   cluster_link_extrouter_mirror_full: 'every node of a cluster here has all routes of a peer, within limits of its own',
   cluster_link_native_peer: 'EMQX knows no other dialect',
   cluster_link_not_native: 'the same',
+  cluster_link_turned_native: 'the same',
   cluster_link_enquiry_failed: 'a peer here may ask what we know of its link',
   cluster_link_mute: 'EMQX does not look whether anything crosses',
   cluster_link_mute_restart: 'the same',

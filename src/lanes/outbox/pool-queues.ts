@@ -33,6 +33,7 @@ export class PoolQueues implements TakenMessages {
   #expiry = new ExpiryHeap<PoolEntry>()
   #sequence = 0
   #count = 0
+  #isResting = false
 
   constructor(outbox: Pick<Outbox, 'take' | 'release' | 'ledger' | 'isHeld'>, queueCount: number) {
     this.#outbox = outbox
@@ -43,6 +44,11 @@ export class PoolQueues implements TakenMessages {
   /** Messages that wait or fly. */
   get count(): number {
     return this.#count
+  }
+
+  /** While it rests nothing is handed out, and nothing is unpacked; what flies is settled as ever. */
+  rest(yes: boolean): void {
+    this.#isResting = yes
   }
 
   get queueCount(): number {
@@ -74,7 +80,7 @@ export class PoolQueues implements TakenMessages {
    */
   refill(isUp: (queueIndex: number) => boolean, steadyMs: number, wallMs: number): boolean {
     let found = false
-    while (this.#hasRoom(isUp)) {
+    while (!this.#isResting && this.#hasRoom(isUp)) {
       const batch = this.#outbox.take(steadyMs)
       if (batch === undefined) break
       found = true
@@ -92,7 +98,7 @@ export class PoolQueues implements TakenMessages {
 
   /** The next message of a queue, which is now in flight, or `undefined` if nothing waits there. */
   take(queueIndex: number, steadyMs: number): PoolEntry | undefined {
-    if (this.#outbox.isHeld) return undefined
+    if (this.#outbox.isHeld || this.#isResting) return undefined
     const queue = this.#queue(queueIndex)
     for (;;) {
       const entry = queue.waiting.first

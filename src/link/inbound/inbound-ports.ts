@@ -90,4 +90,6 @@ export type InboundPorts = {
   readonly log: Record<'debug' | 'info' | 'warn', (fields: object, event: string) => void>
   /** What `inboundStatus(peer)` says may have changed, other than by messages. */
   readonly changed: (peer: string) => void
+  /** The peer has greeted us in our own dialect, and is answered. */
+  readonly heardNative?: (peer: string) => void
 }

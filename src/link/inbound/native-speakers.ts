@@ -69,6 +69,7 @@ export class NativeSpeakers {
     this.#speakers.set(client, speaker)
     const { marks: sharing, log } = this.#ports
     log.info({ link: cluster, node, clientid: client.clientId }, 'cluster_link_native_peer')
+    this.#ports.heardNative?.(cluster)
     if (sharing !== undefined) return this.#whenAsked(sharing, client, speaker, unusedEpoch, answer)
     if (unusedEpoch !== undefined) marks.opens(unusedEpoch)
     return answer

@@ -208,6 +208,7 @@ export class RouteInlet {
     peer.isDismissed = false
     this.#ports.log.info({ link: peer.name, actor, incarnation, clientid: client.clientId }, 'cluster_link_actor_init')
     this.#ports.changed(peer.name)
+    if (native !== undefined) this.#ports.heardNative?.(peer.name)
   }
 
   #rejection(sender: string, { targetCluster }: ActorInit): InitRejection | undefined {
