@@ -1,64 +1,40 @@
 /** The composition root: the one place that makes the parts of a node and ties them together. */
 import assert from 'node:assert/strict'
 import { randomBytes, randomInt } from 'node:crypto'
-import { join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import { RuleAuthorizer } from './broker/access/acl/rule-authorizer.ts'
 import { Authentication } from './broker/access/authentication/authentication.ts'
 import { Tail } from './api/live/tail.ts'
 import { UserTable } from './broker/access/authentication/user-table.ts'
 import { Broker } from './broker/broker.ts'
 import type { HookModule, Hooks } from './broker/hooks/hook.ts'
-import { NodeHooks } from './broker/hooks/node-hooks.ts'
 import { Listening } from './broker/listening.ts'
 import type { Logger } from './broker/logger.ts'
 import { type Clock, systemClock } from './broker/clock.ts'
 import { MemoryWatch } from './broker/limits/memory-watch.ts'
-import { DamagedRecords } from './broker/durable/load.ts'
 import { Server } from './broker/server.ts'
-import { Cluster } from './cluster/cluster.ts'
-import { type DecideLinks, type LinkEdit, linkEdits } from './cluster/config/link-edits.ts'
-import { linkDifferences } from './cluster/config/link-differences.ts'
-import { OwnLinks } from './cluster/config/own-links.ts'
-import { OwnLinksFile } from './cluster/config/own-links-file.ts'
+import type { Cluster } from './cluster/cluster.ts'
+import type { DecideLinks, LinkEdit } from './cluster/config/link-edits.ts'
 import type { Sender } from './cluster/coordination.ts'
 import { NodeIncarnations } from './cluster/node-incarnations.ts'
 import type { Config, LinkConfig } from './config/config.ts'
-import type { EnableAuthn } from './config/authentication/authentication-config.ts'
-import { type ConfigError, formatConfigError } from './config/config-error.ts'
 import type { ConfigInput } from './config/config-schema.ts'
 import { type ConfigChange, describeChange, diffConfig } from './config/diff-config.ts'
-import { listenerTypes } from './config/listeners/listener-config.ts'
-import { resolveConfig } from './config/resolve-config.ts'
 import { productVersion } from './config/version.ts'
 import { DebugSocket } from './debug/debug-socket.ts'
 import { LinkFaults } from './debug/link-faults.ts'
-import { clusterView, leaseActor } from './debug/cluster-view.ts'
-import { CoordinationFaults } from './debug/coordination-faults.ts'
+import { clusterView } from './debug/cluster-view.ts'
+import type { CoordinationFaults } from './debug/coordination-faults.ts'
 import { nodeView } from './debug/node-view.ts'
-import type { InboundLedgerSnapshot } from './lanes/inbound-ledger.ts'
-import type { LedgerSnapshot } from './lanes/ledger.ts'
 import { openConnection } from './link/connection.ts'
-import { DurableLinks } from './link/durable/durable-links.ts'
-import { DamagedOutbox } from './link/durable/outbox-records.ts'
 import { LinkGate } from './link/inbound/link-gate.ts'
-import type { MarkSharing } from './link/inbound/mark-sharing.ts'
-import type { Sharing } from './link/inbound/sharing-port.ts'
 import { LinkRuntime } from './link/link-runtime.ts'
 import { PeerCertificates } from './link/peer-certificates.ts'
-import type { SenderView } from './link/link-sender.ts'
-import type { LinkLatency, Probe } from './link/probe/probe-view.ts'
 import { defaultProbeTerms, type ProbeTerms } from './link/probe/silence.ts'
-import type { RetainedProgress } from './link/retained/retained-teller.ts'
-import type { LinkStatus } from './link/status.ts'
-import { type LossCounts, LossWatch } from './metrics/loss-watch.ts'
+import { LossWatch } from './metrics/loss-watch.ts'
 import type { OpenedTraces } from './metrics/traces/open-traces.ts'
-import { LmdbStore } from './store/lmdb-store.ts'
-import { StoreError } from './store/store-error.ts'
 import { NodeFacts } from './metrics/node-facts.ts'
 import { SysTopics } from './metrics/sys-topics.ts'
 import { accountOf } from './node/account-of.ts'
-import { hooksOf, loadHooks } from './node/load-hooks.ts'
 import type { MemberAnswers } from './node/answer-members.ts'
 import type { NodeForApi } from './node/node-for-api.ts'
 import type { OpenApi } from './node/open-api.ts'
@@ -68,6 +44,18 @@ import { LinksByName } from './node/links-by-name.ts'
 import { NodeAlarms } from './node/watch-alarms.ts'
 import { SharedUsers } from './node/shared-users.ts'
 import { TransitionHistory } from './transitions/transition-history.ts'
+import { awake } from './node/awake.ts'
+import { enableAuthnOf, isVersioning, keepIdentity } from './node/config-of-node.ts'
+import { resolve } from './node/configuration-error.ts'
+import { connectCluster } from './node/connect-cluster.ts'
+import { LinksOfFile } from './node/links-of-file.ts'
+import { lossesOf, nodeLinks, type NodeStatus } from './node/node-status.ts'
+import { closeStore, damagedStore, type NodeStore, openStore } from './node/node-store.ts'
+import { givenHooks, openHooks } from './node/open-hooks.ts'
+import { markSharing, routeSharing } from './node/sharing-in-cluster.ts'
+
+export type { NodeLink, NodeStatus } from './node/node-status.ts'
+export { ConfigurationError } from './node/configuration-error.ts'
 
 export type NodeOptions = {
   /** Where the node reports; a pino logger does. Nothing is logged without it. */
@@ -81,47 +69,6 @@ export type NodeOptions = {
   readonly probe?: Partial<ProbeTerms>
 }
 
-export type NodeStatus = {
-  readonly node: string
-  readonly cluster: string
-  /** Address on which each listener really listens, by type and name: `tcp:default`. */
-  readonly listeners: Readonly<Record<string, string>>
-  /** Where the API listens, if it does. */
-  readonly api: string | undefined
-  readonly connections: number
-  readonly links: readonly NodeLink[]
-}
-
-export type NodeLink = LinkStatus &
-  Partial<SenderView> & {
-    readonly name: string
-    /** What the peer speaks to us, while it is connected here. What we speak to it is `dialect`. */
-    readonly peerDialect: 'emqx' | 'native' | undefined
-    /** Routes that we told the peer, and those that it told us. */
-    readonly routes: { readonly ours: number; readonly peers: number }
-    /** Where each message stands that matched a route of the peer. */
-    readonly ledger: LedgerSnapshot | undefined
-    /** Where each message stands that the peer sent. */
-    readonly inbound: InboundLedgerSnapshot | undefined
-    /** How far the peer was told of what is retained here, if it is (`retained = sync`). */
-    readonly retained: RetainedProgress | undefined
-    /** Whether anything crosses to the peer, and how long it takes. */
-    readonly probe: Probe | undefined
-    /** How long messages to the peer take until they are acknowledged. */
-    readonly latency: LinkLatency | undefined
-  }
-
-/** A configuration that a node can't run with: everything that is wrong with it. */
-export class ConfigurationError extends Error {
-  override readonly name = 'ConfigurationError'
-  readonly code = 'CONFIG_INVALID'
-  readonly errors: readonly ConfigError[]
-  constructor(errors: readonly ConfigError[]) {
-    super(errors.map(formatConfigError).join('\n'))
-    this.errors = errors
-  }
-}
-
 /**
  * A node, not started yet. Nothing of it is global: several may run in one process.
  * @param config as in the file, as an object; what is left out has its default. Throws `ConfigurationError`.
@@ -130,62 +77,11 @@ export function createNode(config: ConfigInput, options: NodeOptions = {}): Node
   return new Node(resolve(config), options)
 }
 
-function resolve(input: ConfigInput): Config {
-  const resolved = resolveConfig(input)
-  if (resolved.type === 'invalid') throw new ConfigurationError(resolved.errors)
-  return resolved.config
-}
-
-/** Throws `ConfigurationError`. */
-function givenHooks(hooks: Hooks): HookModule {
-  const found = hooksOf(hooks, 'createNode', 'the options of createNode', 'hooks')
-  if ('errors' in found) throw new ConfigurationError(found.errors)
-  return found
-}
-
-/** The new configuration under the names that the node has: it is known by them until it starts anew. */
-function keepIdentity({ node, cluster: { name } }: Config, after: Config): Config {
-  const links = after.cluster.links.map((link) =>
-    link.clientid === after.cluster.name ? { ...link, clientid: name } : link,
-  )
-  return { ...after, node, cluster: { ...after.cluster, name, links } }
-}
-
-/** Other nodes, or clusters, have the same retained messages. */
-function isVersioning({ nats, links }: Config['cluster']): boolean {
-  return nats !== undefined || links.some(({ retained }) => retained !== 'off')
-}
-
-/** As the listener's configuration says; `listener` by type and name. One that is gone asks for proof. */
-function enableAuthnOf({ listeners }: Config, listener: string): EnableAuthn {
-  const [type, name = ''] = listener.split(/:(.*)/s)
-  const known = listenerTypes.find((one) => one === type)
-  return (known === undefined ? undefined : listeners[known][name])?.enable_authn ?? true
-}
-
-/** In `node.data_dir`. */
-const STORE_FILE = 'store.mdb'
-
 /** How long what waits on links that are up may take to cross when the node stops, milliseconds. */
 const LINK_DRAIN_MS = 3_000
 
-/** Kind of a question between members. */
-const MARKS_QUESTION = 'link.marks'
-
-const AWAKE_MS = 60_000
-
 /** Lines of the log that are remembered. */
 const LOG_LINES_MAX = 1_000
-
-/** The clock's timers let a process end that has nothing else to do, such as one that waits for NATS and does not listen yet. */
-async function awake<T>(work: Promise<T>): Promise<T> {
-  const timer = setInterval(() => undefined, AWAKE_MS)
-  try {
-    return await work
-  } finally {
-    clearInterval(timer)
-  }
-}
 
 /** Unforeseeable: what it gives also guards hash tables against chosen topics. */
 const secureRandom = (): number => randomInt(2 ** 32) / 2 ** 32
@@ -196,12 +92,8 @@ export class Node {
   /** Resolves if the node has ended by itself: another process has its name, which it could not know when it started. */
   readonly failed: Promise<Error>
   #config: Config
-  /** As the file has them; what runs is what the cluster shares, or what was changed of them while a node alone ran. */
-  #fileLinks: readonly LinkConfig[]
-  /** `undefined` before the start, and for a node of a cluster over NATS. */
-  #ownLinks: OwnLinks | undefined
-  /** Keys in which the two differ, as they were told last. */
-  #differences: readonly string[] = []
+  /** What runs stands in `#config`. */
+  readonly #linksOfFile: LinksOfFile
   readonly #logs: ComponentLog
   readonly #log: Logger
   readonly #clock: Clock
@@ -235,9 +127,7 @@ export class Node {
   #answers: MemberAnswers | undefined
   #api: OpenApi | undefined
   readonly #listening: Listening
-  #store: LmdbStore | undefined
-  /** What links keep in it. */
-  #durable: DurableLinks | undefined
+  #store: NodeStore | undefined
   #phase: 'new' | 'started' | 'stopped' = 'new'
   /** Everything that is needed for it has started. */
   #isServing = false
@@ -248,13 +138,13 @@ export class Node {
     config: Config,
     { log: sink = silent, clock = systemClock, random = secureRandom, hooks, probe }: NodeOptions = {},
   ) {
-    this.#givenHooks = hooks === undefined ? [] : [givenHooks(hooks)]
+    this.#givenHooks = givenHooks(hooks)
     this.#config = config
-    this.#fileLinks = config.cluster.links
     this.#logs = new ComponentLog(sink, config.log.levels, () => clock.nowMs())
     if (config.dashboard !== undefined || config.cluster.nats !== undefined)
       this.#logs.tail = new Tail(LOG_LINES_MAX, randomInt(1, 2 ** 40))
     this.#log = this.#logs.of('node')
+    this.#linksOfFile = new LinksOfFile(config.cluster.links, this.#logs.of('config'))
     const [log, linkLog] = [this.#logs.of('broker'), this.#logs.of('link')]
     this.#clock = clock
     this.#random = random
@@ -289,7 +179,7 @@ export class Node {
       probe: { ...defaultProbeTerms, ...probe },
       nextIncarnation: () => this.#incarnations.nextIncarnation(),
       outboxEpoch: () => this.#incarnations.nextIncarnation(),
-      durable: () => this.#durable,
+      durable: () => this.#store?.links,
       history: this.#history,
       traces: () => this.#traces?.traces,
       ...(isMember
@@ -310,9 +200,9 @@ export class Node {
       changed: (peer) => this.#links.setInbound(peer, this.#gate.inboundFact(peer)),
       heardNative: (peer) => this.#links.peerIsNative(peer),
       links: () => this.#config.cluster.links.map(({ name }) => name),
-      ledgers: () => this.#durable,
-      routes: () => this.#durable,
-      keptMarks: () => this.#durable?.marks,
+      ledgers: () => this.#store?.links,
+      routes: () => this.#store?.links,
+      keptMarks: () => this.#store?.links.marks,
       probed: () => this.#links,
       account: (peer, enquiry) =>
         accountOf(
@@ -320,11 +210,16 @@ export class Node {
           peer,
           enquiry,
         ),
-      ...(isMember ? { sharing: this.#sharing(), marks: this.#markSharing() } : {}),
+      ...(isMember
+        ? {
+            sharing: routeSharing(this.#self, random, () => this.#joined),
+            marks: markSharing(this.#broker, () => this.#joined),
+          }
+        : {}),
     })
     this.#broker.linkInlet = this.#gate
     this.#memoryWatch = new MemoryWatch(this.#broker, config.node.max_memory)
-    this.#lossWatch = new LossWatch({ clock, log, read: () => this.#losses() })
+    this.#lossWatch = new LossWatch({ clock, log, read: () => lossesOf(this.#broker, this.#links) })
     this.#sysTopics = new SysTopics(new NodeFacts(this.#broker, config.node.name, productVersion()), config.sys_topics)
     this.#alarms = new NodeAlarms({
       config,
@@ -333,7 +228,7 @@ export class Node {
       links: this.#links,
       certificates: this.#peerCertificates,
       cluster: () => this.#cluster,
-      losses: () => this.#losses(),
+      losses: () => lossesOf(this.#broker, this.#links),
       clock,
       log,
     })
@@ -350,13 +245,15 @@ export class Node {
   }
 
   async #start(): Promise<void> {
-    await this.#loadHooks()
+    await this.#openHooks()
     await this.#openTraces()
-    this.#readOwnLinks()
+    this.#openOwnLinks()
     const { node, cluster, listeners } = this.#config
     await this.#connect()
     try {
-      this.#openStore(node.data_dir)
+      const [clock, log] = [this.#clock, this.#logs.of('store')]
+      // What was kept is there before anything else is: links and clients find it.
+      this.#store = openStore(node.data_dir, this.#broker, this.#users, { clock, log })
     } catch (error) {
       await this.#cluster?.stop()
       throw error
@@ -386,14 +283,11 @@ export class Node {
     this.#log.info({ node: node.name, cluster: cluster.name, links: cluster.links.length }, 'node_started')
   }
 
-  /** Throws `ConfigurationError`. */
-  async #loadHooks(): Promise<void> {
-    const loaded = await loadHooks(this.#config.hooks)
-    if (loaded.type === 'invalid') throw new ConfigurationError(loaded.errors)
-    const modules = [...loaded.modules, ...this.#givenHooks]
-    if (modules.length === 0) return
+  /** Rejects with `ConfigurationError`. */
+  async #openHooks(): Promise<void> {
     const [clock, log] = [this.#clock, this.#logs.of('broker')]
-    this.#broker.hooks = new NodeHooks(modules, { clock, log }, () => this.#config.mqtt.max_packet_size)
+    const sources = { files: this.#config.hooks, given: this.#givenHooks }
+    this.#broker.hooks = await openHooks(sources, { clock, log }, () => this.#config.mqtt.max_packet_size)
   }
 
   async #openTraces(): Promise<void> {
@@ -406,29 +300,23 @@ export class Node {
     this.#broker.traces = this.#traces.traces
   }
 
-  /** A node that is alone goes on with what was changed of its links while it ran before. Throws `ClusterError`. */
-  #readOwnLinks(): void {
-    const { node, cluster } = this.#config
-    if (cluster.nats !== undefined) return
-    const file = new OwnLinksFile(node.data_dir, cluster.name)
-    this.#ownLinks = new OwnLinks({ file, log: this.#log }, cluster.links)
-    this.#config = { ...this.#config, cluster: { ...cluster, links: this.#ownLinks.links } }
+  /** Throws `ClusterError`. */
+  #openOwnLinks(): void {
+    if (this.#config.cluster.nats !== undefined) return
+    this.#setLinks(this.#linksOfFile.openOwn(this.#config, this.#log))
     this.#broker.isVersioning = isVersioning(this.#config.cluster)
-    this.#tellDifferences()
   }
 
   /** With what waited in their outboxes before a restart. What was left by links that are gone meanwhile goes, too. */
   async #restoreLinks(): Promise<void> {
     try {
-      await this.#durable?.load()
+      await this.#store?.links.load()
       await this.#applyLinks(this.#config.cluster.links)
       await this.#gate.restore()
     } catch (error) {
-      if (!(error instanceof DamagedOutbox)) throw error
-      const file = join(this.#config.node.data_dir, STORE_FILE)
-      throw new StoreError('STORE_DAMAGED', `${file}: ${error.message}`, { cause: error })
+      throw damagedStore(this.#config.node.data_dir, error)
     }
-    this.#durable?.dropOthers(new Set(this.#config.cluster.links.map(({ name }) => name)))
+    this.#store?.links.dropOthers(new Set(this.#config.cluster.links.map(({ name }) => name)))
   }
 
   async #openDebug(): Promise<void> {
@@ -509,23 +397,16 @@ export class Node {
   async #connect(): Promise<void> {
     const { cluster } = this.#config
     if (cluster.nats === undefined) return
-    const [log, clock, random, self] = [this.#logs.of('cluster'), this.#clock, this.#random, this.#self]
-    // Loaded when asked for, as whatever is large and not for every node: to load it would be a good part of a start.
-    const { NatsCoordination } = await import('./cluster/nats/nats-coordination.ts')
-    const nats = new NatsCoordination(cluster.nats, { self, clusterName: cluster.name, log, clock, random })
-    if (this.#config.debug?.faults === true) this.#coordinationFaults = new CoordinationFaults(nats, clock)
-    this.#cluster = new Cluster({
+    const { cluster: joining, faults } = await connectCluster(cluster.nats, {
       config: this.#config,
-      coordination: this.#coordinationFaults ?? nats,
+      self: this.#self,
       broker: this.#broker,
-      clock,
-      random,
-      log,
-      defer: setImmediate,
-      version: productVersion(),
+      clock: this.#clock,
+      random: this.#random,
+      log: this.#logs.of('cluster'),
+      history: this.#history,
       life: this.#incarnations.nextIncarnation(),
       listeners: () => this.#listening.addresses,
-      inspect: this.#history.inspector(leaseActor),
       effects: {
         links: (links) =>
           void this.#inTurn(async () => {
@@ -536,6 +417,8 @@ export class Node {
         nameTaken: (error) => this.#fail(error),
       },
     })
+    this.#cluster = joining
+    this.#coordinationFaults = faults
     this.#broker.members = this.#cluster
     this.#broker.holdWills()
   }
@@ -546,13 +429,12 @@ export class Node {
     this.#broker.directory = this.#cluster.directory
     await this.#cluster.start()
     this.#broker.releaseWills()
-    this.#config = { ...this.#config, cluster: { ...this.#config.cluster, links: this.#cluster.links } }
-    this.#tellDifferences()
+    this.#setLinks(this.#cluster.links)
   }
 
   /** Those that were made over the API of any member are known before clients come. */
   #shareUsers(): Promise<SharedUsers> {
-    const store = this.#store
+    const store = this.#store?.records
     assert(store !== undefined, 'users are shared after the store was opened')
     const [self, table, cluster, clock, log] = [this.#self, this.#users, this.#cluster, this.#clock, this.#log]
     return SharedUsers.start({ self, table, store, cluster, clock, log })
@@ -565,84 +447,13 @@ export class Node {
 
   /** The links of the cluster are others now. */
   async #followLinks(links: readonly LinkConfig[]): Promise<void> {
-    this.#config = { ...this.#config, cluster: { ...this.#config.cluster, links } }
-    this.#tellDifferences()
+    this.#setLinks(links)
     await this.#applyLinks(links)
   }
 
-  /** Where the file says something else than what runs: told again when that changes. */
-  #tellDifferences(): void {
-    const keys = linkDifferences(this.#fileLinks, this.#config.cluster.links).map(({ key }) => key)
-    const isTold = isDeepStrictEqual(keys, this.#differences)
-    this.#differences = keys
-    if (keys.length > 0 && !isTold) this.#logs.of('config').warn({ keys }, 'config_differs_from_cluster')
-  }
-
-  /** What the accepting side of links needs of the cluster, which it asks only after the node has joined. */
-  #sharing(): Sharing {
-    return {
-      self: this.#self,
-      maps: {
-        own: (name, life) => this.#joined.maps.own(name, life),
-        watch: (namePrefix, watcher, options) => this.#joined.maps.watch(namePrefix, watcher, options),
-        copy: (name) => this.#joined.maps.copy(name),
-        list: () => this.#joined.maps.list(),
-        drop: (name) => this.#joined.maps.drop(name),
-      },
-      isMember: (owner) => this.#joined.isMember(owner),
-      onMembers: (listener) => this.#joined.membership.onChange(listener),
-      random: this.#random,
-    }
-  }
-
-  /** The same for batches of peers, each of which one node takes. */
-  #markSharing(): MarkSharing {
-    return {
-      others: () => this.#joined.all(),
-      ask: (node, body, timeoutMs) => this.#joined.requests.ask(node, MARKS_QUESTION, body, timeoutMs),
-      silentMs: (node) => this.#joined.membership.silentMs(node),
-      serve: (answer) => this.#joined.requests.serve(MARKS_QUESTION, (_from, body) => answer(body)),
-      onGone: (listener) =>
-        this.#joined.membership.onChange(({ type }) => {
-          if (type === 'left' || type === 'lost' || type === 'restarted') listener()
-        }),
-      whenSafe: (call) => this.#broker.fromLinks.whenSafe(call),
-    }
-  }
-
-  /** What was kept is there before anything else is: links and clients find it. */
-  #openStore(dataDir: string): void {
-    const file = join(dataDir, STORE_FILE)
-    const store = LmdbStore.open(file)
-    this.#store = store
-    const [clock, log] = [this.#clock, this.#logs.of('store')]
-    const lead = () => this.#broker.journal.lead()
-    const durable = new DurableLinks(store, { clock, log, defer: setImmediate, lead }, this.#broker.fromLinks)
-    this.#durable = durable
-    try {
-      // What a client sent, and that it was taken from it, goes to disk together with what links have of it.
-      this.#broker.open({
-        entries: (table) => store.entries(table),
-        commit: (changes) => durable.carry((own) => store.commit(own.length === 0 ? changes : [...own, ...changes])),
-        get isBusy() {
-          return durable.isCommitting
-        },
-      })
-      this.#users.open(store)
-    } catch (error) {
-      this.#store = this.#durable = undefined
-      void store.close()
-      if (!(error instanceof DamagedRecords)) throw error
-      throw new StoreError('STORE_DAMAGED', `${file}: ${error.message}`, { cause: error })
-    }
-  }
-
-  async #closeStore(): Promise<void> {
-    await this.#broker.journal.flush()
-    await this.#durable?.flush()
-    this.#broker.journal.close()
-    this.#durable?.close()
-    await this.#store?.close()
+  #setLinks(links: readonly LinkConfig[]): void {
+    this.#config = { ...this.#config, cluster: { ...this.#config.cluster, links } }
+    this.#linksOfFile.tellDifferences(links)
   }
 
   async #stop(): Promise<void> {
@@ -664,7 +475,7 @@ export class Node {
     await this.#traces?.close()
     await this.#cluster?.stop()
     await this.#debug?.close()
-    await this.#closeStore()
+    await closeStore(this.#broker, this.#store)
     this.#listening.closed()
     this.#log.info({ node: this.#config.node.name }, 'node_stopped')
   }
@@ -691,14 +502,11 @@ export class Node {
 
   async #reload(after: Config): Promise<readonly ConfigChange[]> {
     if (this.#phase === 'stopped') return []
-    const before = { ...this.#config, cluster: { ...this.#config.cluster, links: this.#fileLinks } }
+    const before = { ...this.#config, cluster: { ...this.#config.cluster, links: this.#linksOfFile.links } }
     const changes = diffConfig(before, after)
     const kept = keepIdentity(this.#config, after)
-    const fileLinks = this.#fileLinks
-    const edits = linkEdits(fileLinks, kept.cluster.links)
-    this.#fileLinks = kept.cluster.links
+    const { edits, own, forget } = this.#linksOfFile.reread(kept.cluster.links)
     // Of a cluster the links that run are those that it shares, which this change is yet to reach.
-    const own = this.#ownLinks?.reread(kept.cluster.links) ?? kept.cluster.links
     const links = this.#cluster === undefined ? own : this.#config.cluster.links
     this.#config = { ...kept, cluster: { ...kept.cluster, links } }
     this.#logs.configure(after.log.levels)
@@ -713,9 +521,8 @@ export class Node {
       if (change.type === 'alarm_changed') this.#alarms.watch.configure(change.after)
     }
     if (this.#phase === 'started') await this.#applyChanges(changes)
-    if (this.#ownLinks !== undefined) this.#tellDifferences()
-    // What was refused is still a change when the file is read again.
-    if (!(await this.#shareLinks(edits))) this.#fileLinks = fileLinks
+    if (this.#linksOfFile.areOwn) this.#linksOfFile.tellDifferences(links)
+    if (!(await this.#shareLinks(edits))) forget()
     return changes
   }
 
@@ -726,17 +533,17 @@ export class Node {
    */
   async changeLinks(decide: DecideLinks): Promise<readonly LinkConfig[]> {
     if (this.#phase !== 'started') throw new Error('the node does not run')
-    if (this.#ownLinks === undefined) {
-      const links = await this.#joined.changeLinks(decide)
-      // What the cluster told us of it waits for its turn.
-      await this.#inTurn(() => Promise.resolve())
-      return links
+    if (this.#linksOfFile.areOwn) {
+      return this.#inTurn(async () => {
+        const links = this.#linksOfFile.changeOwn(decide)
+        await this.#followLinks(links)
+        return links
+      })
     }
-    const own = this.#ownLinks
-    return this.#inTurn(async () => {
-      await this.#followLinks(own.change(decide))
-      return own.links
-    })
+    const links = await this.#joined.changeLinks(decide)
+    // What the cluster told us of it waits for its turn.
+    await this.#inTurn(() => Promise.resolve())
+    return links
   }
 
   /** What was changed in the file of this member runs on all, or nowhere. Returns whether it does. */
@@ -781,7 +588,7 @@ export class Node {
       listeners: this.#listening.addresses,
       api: this.#api?.address,
       connections: this.#server.connectionCount,
-      links: [...this.#links.statuses()].map(([name, status]) => this.#linkOf(name, status)),
+      links: nodeLinks(this.#links, this.#gate),
     }
   }
 
@@ -801,32 +608,5 @@ export class Node {
     this.#links.resetLedger(link)
     this.#gate.resetMessages(link)
     return true
-  }
-
-  #linkOf(name: string, status: LinkStatus): NodeLink {
-    const inbound = this.#gate.inboundStatus(name)
-    const peer = status.peer ?? inbound?.side
-    return {
-      name,
-      ...status,
-      // In a cluster another node may be the one that speaks to the peer.
-      ...(peer === undefined ? {} : { peer }),
-      routes: { ours: this.#links.routeCount(name), peers: inbound?.routes ?? 0 },
-      ledger: this.#links.ledger(name),
-      ...this.#links.senderView(name),
-      peerDialect: this.#gate.dialectOf(name),
-      inbound: inbound?.messages,
-      retained: this.#links.retainedProgress(name),
-      probe: this.#links.probe(name),
-      latency: this.#links.latency(name),
-    }
-  }
-
-  #losses(): ReadonlyMap<string, LossCounts> {
-    const links = [...this.#links.statuses().keys()].map((name) => {
-      const ledger = this.#links.ledger(name)
-      return [`link:${name}`, { ...ledger?.dropped, ...ledger?.failed }] as const
-    })
-    return new Map([['broker', this.#broker.counters.losses()], ...links])
   }
 }
