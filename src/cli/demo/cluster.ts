@@ -74,7 +74,11 @@ async function perform(stage: ClusterStage, show: Show): Promise<Performance> {
     startSubscribers(readers, { probePorts: sendingPorts, keepsSessions: true }),
     failed,
   ])
-  show.say(['', ...clusterInvitation(nodes), ...dashboardLines(stage.dashboards), ''])
+  const dashboards = dashboardLines(
+    stage.dashboards,
+    ' (when its node is killed, a dashboard is away until it is back)',
+  )
+  show.say(['', ...clusterInvitation(nodes), ...dashboards, ''])
 
   const startedMs = performance.now()
   const elapsedMs = (): number => performance.now() - startedMs

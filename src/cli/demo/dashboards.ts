@@ -28,12 +28,12 @@ export function dashboardFile(bind: string, { username, password }: Login): Dash
   return { listeners: { http: { bind } }, default_username: username, default_password: password }
 }
 
-/** What the screen says of them; nothing if there are none. */
-export function dashboardLines(dashboards: readonly Dashboard[]): string[] {
+/** What the screen says of them; nothing if there are none. `remark` is what else there is to know. */
+export function dashboardLines(dashboards: readonly Dashboard[], remark = ''): string[] {
   if (dashboards.length === 0) return []
   return [
     '',
-    'Watch it in a browser:',
+    `Watch it in a browser${remark}:`,
     ...dashboards.map(
       ({ name, address, login }) => `  dashboard of ${name}  http://${address}  ${login.username} / ${login.password}`,
     ),
