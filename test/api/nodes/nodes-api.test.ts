@@ -58,7 +58,15 @@ test('nodes that answer run, and those that do not are stopped, lost or not', as
   const silent = await app(() => Promise.reject(new Error('no answer in 2000 ms')))
   const { json } = await silent.inject('/api/v5/nodes')
   assertHolds(json(), [
-    { node: 'a', node_status: 'running', cluster: 'east', uptime: 5_000, load15: 0.3, slot: 4, event_loop_delay_p99_ms: 1.5 },
+    {
+      node: 'a',
+      node_status: 'running',
+      cluster: 'east',
+      uptime: 5_000,
+      load15: 0.3,
+      slot: 4,
+      event_loop_delay_p99_ms: 1.5,
+    },
     { node: 'b', node_status: 'stopped', error: 'no answer in 2000 ms' },
     { node: 'c', node_status: 'stopped', error: 'nothing was heard of it for 61 s' },
   ])
