@@ -16,6 +16,7 @@ export function crossFindings(raw: unknown): Finding[] {
   return [
     ...clusterNameFindings(raw, links),
     ...linkNameFindings(raw, links),
+    ...links.flatMap(loginFindings),
     ...tlsFindings(links, ['cluster', 'links']),
     ...tlsFindings(listAt(raw, ['authentication']), ['authentication']),
     ...natsFindings(raw),
@@ -51,6 +52,16 @@ function linkNameFindings(raw: unknown, links: readonly unknown[]): Finding[] {
     const message = `${JSON.stringify(name)} is this cluster itself (cluster.name); a link is named after the cluster it leads to`
     return [{ path, value: name, reason: 'link_to_itself', message }]
   })
+}
+
+/** MQTT 5 allows it (3.1.2.9), and MQTT.js refuses to send such a CONNECT. */
+function loginFindings(link: unknown, index: number): Finding[] {
+  const password = valueAt(link, ['password'])
+  if (typeof password !== 'string' || unresolvedIn(password) !== undefined) return []
+  if (valueAt(link, ['username']) !== undefined) return []
+  const message =
+    'cannot be sent without a username; set username ("" sends an empty one), or leave the password out if the peer asks for none'
+  return [{ path: ['cluster', 'links', index, 'password'], reason: 'not_supported', message }]
 }
 
 /** Things that will not be as somebody may think, though nothing is wrong with them. */

@@ -12,7 +12,7 @@ function config(input: ConfigInput): Config {
   return result.config
 }
 
-const link = { name: 'b', server: 'h:1', topics: ['t/#'], password: 's3cret' }
+const link = { name: 'b', server: 'h:1', topics: ['t/#'], username: 'u', password: 's3cret' }
 const base = { cluster: { name: 'a', links: [link] } }
 const withLink = (more: object): ConfigInput => ({ cluster: { name: 'a', links: [{ ...link, ...more }] } })
 const inNats = (nats: NonNullable<NonNullable<ConfigInput['cluster']>['nats']>): ConfigInput => {
@@ -51,8 +51,8 @@ for (const { when, before = base, after, changes } of [
   },
   {
     when: 'a field of a link came',
-    after: withLink({ username: 'u' }),
-    changes: ['link_changed cluster.links.b username'],
+    after: withLink({ clientid: 'c' }),
+    changes: ['link_changed cluster.links.b clientid'],
   },
   {
     when: 'the password changed',

@@ -151,7 +151,7 @@ for (const { password, is } of [
   { password: '" kept "', is: ' kept ' },
 ]) {
   test(`password = ${password} is read`, async () => {
-    const { config } = await good(withLink(`password = ${password}`))
+    const { config } = await good(withLink(`username = u, password = ${password}`))
     assert.equal(config.cluster.links[0]?.password, is)
   })
 }
@@ -214,7 +214,7 @@ test("what EMQX's REST API shows of a link is a good link here", async () => {
 test('a file is read with the names in it counted from its directory; one that lacks is an error', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'isthmus-config-'))
   try {
-    writeFileSync(join(directory, 'link.conf'), 'password = "file://pw"')
+    writeFileSync(join(directory, 'link.conf'), 'username = u, password = "file://pw"')
     writeFileSync(join(directory, 'pw'), 'hidden\n')
     const file = join(directory, 'main.conf')
     writeFileSync(file, withLink('include "link.conf"'))

@@ -180,7 +180,8 @@ const values: readonly Case[] = [
 ]
 
 const texts: readonly Case[] = [
-  inLink('password = "file://nope"', 'file_not_readable', /cannot read "nope": there is no such file/),
+  inLink('password = "s3cret"', 'not_supported', /^cannot be sent without a username; set username/),
+  inLink('password = "file://nope", username = u', 'file_not_readable', /cannot read "nope": there is no such file/),
   {
     text: withLink('ssl.enable = true\nssl.cacertfile = "nope.pem"'),
     key: 'cluster.links[0].ssl.cacertfile',

@@ -42,7 +42,7 @@ test('a link that is written is read as the same one, whatever its limits are', 
 })
 
 test('secrets are not written; names of files and certificates are', () => {
-  const link = { name: 'eu', server: 'h:1', topics: [], password: 'geheim' }
+  const link = { name: 'eu', server: 'h:1', topics: [], username: 'u', password: 'geheim' }
   const both = '-----BEGIN CERTIFICATE-----\nx\n-----BEGIN EC PRIVATE KEY-----\ny\n-----END EC PRIVATE KEY-----'
   const ssl = { keyfile: '/key.pem', certfile: both, cacertfile: '-----BEGIN CERTIFICATE-----\nx' }
   const written = writtenLink(read({ ...link, ssl }))

@@ -205,7 +205,7 @@ test('eight who delete one link at once: one did it, and seven find nothing', as
 
 test('the whole list is replaced, and one link by the name in the body is created or replaced', async () => {
   const { ask } = await nodes('n1')
-  const south = { ...link, name: 'south', password: 'geheim' }
+  const south = { ...link, name: 'south', username: 'u', password: 'geheim' }
   has(await ask('PUT', '/cluster/links', [link, south]), 200, [{ name: 'eu-west' }, { name: 'south' }])
   has(await ask('PUT', '/cluster/links', { ...link, name: 'asia' }), 200, { name: 'asia' })
   has(await ask('PUT', '/cluster/links', { ...link, name: 'asia', enable: false }), 200, { enable: false })
@@ -242,8 +242,13 @@ for (const { what, body, errors } of [
     errors: [{ field: 'ssl.cacertfile', reason: 'file_not_readable' }],
   },
   {
+    what: 'a password without a username',
+    body: { ...link, password: 'geheim' },
+    errors: [{ field: 'password', reason: 'not_supported' }],
+  },
+  {
     what: 'asterisks where no password is kept',
-    body: { ...link, password: '******' },
+    body: { ...link, username: 'u', password: '******' },
     errors: [{ field: 'password', reason: 'nothing_kept' }],
   },
   { what: 'no object', body: [], errors: [{ field: '' }] },
@@ -279,10 +284,10 @@ test('a check says what creating or replacing would say, and changes nothing', a
   const { ask, shared } = await nodes('n1')
   has(await ask('POST', '/cluster/links/check', link), 200, { ok: true, errors: [] })
   assert.deepEqual(shared.links, [])
-  await ask('POST', '/cluster/links', { ...link, password: 'geheim' })
+  await ask('POST', '/cluster/links', { ...link, username: 'u', password: 'geheim' })
   has(await ask('POST', '/cluster/links/check', link), 200, { ok: false, errors: [{ field: 'name' }] })
   const existing = '/cluster/links/check?existing=eu-west'
-  has(await ask('POST', existing, { ...link, password: '******' }), 200, { ok: true })
+  has(await ask('POST', existing, { ...link, username: 'u', password: '******' }), 200, { ok: true })
   has(await ask('POST', existing, { ...link, name: 'other' }), 200, { ok: false, errors: [{ field: 'name' }] })
   has(await ask('POST', existing, { server: 'h:0', topics: [] }), 200, { ok: false, errors: [{ field: 'server' }] })
 })
@@ -308,7 +313,7 @@ test('secrets never come out, and stay when what was shown comes back, with all 
   has(await ask('PUT', '/cluster/links', { ...link, name: 'other', password: '******' }), 400, {
     errors: [{ field: 'password' }],
   })
-  await ask('PUT', west, { ...link, password: 'new' })
+  await ask('PUT', west, { ...link, username: 'u', password: 'new' })
   assert.equal(shared.links[0]?.password, 'new')
   await ask('PUT', west, link)
   assert.ok(shared.links[0] !== undefined && !('password' in shared.links[0]), 'what is left out is gone')

@@ -20,8 +20,8 @@ for (const { when, file, shared, expected } of [
   },
   {
     when: 'a secret, which is not shown',
-    file: links({ password: 'one' }),
-    shared: links({ password: 'two' }),
+    file: links({ username: 'u', password: 'one' }),
+    shared: links({ username: 'u', password: 'two' }),
     expected: [{ key: 'cluster.links.eu.password', file: '******', shared: '******' }],
   },
   {

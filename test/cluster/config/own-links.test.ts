@@ -10,7 +10,13 @@ import type { LinkConfig } from '../../../src/config/config.ts'
 import { resolveConfig } from '../../../src/config/resolve-config.ts'
 
 function links(...named: readonly (readonly [name: string, topic: string])[]): readonly LinkConfig[] {
-  const input = named.map(([name, topic]) => ({ name, server: '127.0.0.1:1', topics: [topic], password: 'secret' }))
+  const input = named.map(([name, topic]) => ({
+    name,
+    server: '127.0.0.1:1',
+    topics: [topic],
+    username: 'u',
+    password: 'secret',
+  }))
   const resolved = resolveConfig({ cluster: { name: 'here', links: input } })
   assert.equal(resolved.type, 'ok')
   return resolved.type === 'ok' ? resolved.config.cluster.links : []

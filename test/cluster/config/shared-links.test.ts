@@ -16,7 +16,13 @@ import { SimulatedNetwork } from '../../sim/simulated-coordination.ts'
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 function links(...named: readonly (readonly [name: string, topic: string])[]): readonly LinkConfig[] {
-  const input = named.map(([name, topic]) => ({ name, server: '127.0.0.1:1', topics: [topic], password: 'secret' }))
+  const input = named.map(([name, topic]) => ({
+    name,
+    server: '127.0.0.1:1',
+    topics: [topic],
+    username: 'u',
+    password: 'secret',
+  }))
   const resolved = resolveConfig({ cluster: { name: 'here', links: input } })
   assert.equal(resolved.type, 'ok')
   return resolved.type === 'ok' ? resolved.config.cluster.links : []
