@@ -26,21 +26,19 @@ import { clusterView } from './debug/cluster-view.ts'
 import type { CoordinationFaults } from './debug/coordination-faults.ts'
 import { nodeView } from './debug/node-view.ts'
 import { openConnection } from './link/connection.ts'
-import { LinkGate } from './link/inbound/link-gate.ts'
-import { LinkRuntime } from './link/link-runtime.ts'
+import type { LinkGate } from './link/inbound/link-gate.ts'
+import type { LinkRuntime } from './link/link-runtime.ts'
 import { PeerCertificates } from './link/peer-certificates.ts'
 import { defaultProbeTerms, type ProbeTerms } from './link/probe/silence.ts'
 import { LossWatch } from './metrics/loss-watch.ts'
 import type { OpenedTraces } from './metrics/traces/open-traces.ts'
 import { NodeFacts } from './metrics/node-facts.ts'
 import { SysTopics } from './metrics/sys-topics.ts'
-import { accountOf } from './node/account-of.ts'
 import type { MemberAnswers } from './node/answer-members.ts'
 import type { NodeForApi } from './node/node-for-api.ts'
 import type { OpenApi } from './node/open-api.ts'
 import { unreadyReasons } from './node/readiness.ts'
 import { ComponentLog } from './node/component-log.ts'
-import { LinksByName } from './node/links-by-name.ts'
 import { NodeAlarms } from './node/watch-alarms.ts'
 import { SharedUsers } from './node/shared-users.ts'
 import { TransitionHistory } from './transitions/transition-history.ts'
@@ -52,7 +50,7 @@ import { LinksOfFile } from './node/links-of-file.ts'
 import { lossesOf, nodeLinks, type NodeStatus } from './node/node-status.ts'
 import { closeStore, damagedStore, type NodeStore, openStore } from './node/node-store.ts'
 import { givenHooks, openHooks } from './node/open-hooks.ts'
-import { markSharing, routeSharing } from './node/sharing-in-cluster.ts'
+import { makeLinks } from './node/make-links.ts'
 
 export type { NodeLink, NodeStatus } from './node/node-status.ts'
 export { ConfigurationError } from './node/configuration-error.ts'
@@ -110,7 +108,6 @@ export class Node {
   readonly #authorizer: RuleAuthorizer
   readonly #server: Server
   readonly #links: LinkRuntime
-  readonly #linksByName = new LinksByName(() => this.#config.cluster.links)
   readonly #gate: LinkGate
   readonly #lossWatch: LossWatch
   readonly #sysTopics: SysTopics
@@ -145,7 +142,7 @@ export class Node {
       this.#logs.tail = new Tail(LOG_LINES_MAX, randomInt(1, 2 ** 40))
     this.#log = this.#logs.of('node')
     this.#linksOfFile = new LinksOfFile(config.cluster.links, this.#logs.of('config'))
-    const [log, linkLog] = [this.#logs.of('broker'), this.#logs.of('link')]
+    const log = this.#logs.of('broker')
     this.#clock = clock
     this.#random = random
     this.#self = { node: config.node.name, boot: randomBytes(8).toString('hex') }
@@ -166,57 +163,23 @@ export class Node {
     this.#history = new TransitionHistory(() => clock.nowMs())
     this.#linkFaults = config.debug?.faults === true ? new LinkFaults(openConnection, clock) : undefined
     this.#incarnations = new NodeIncarnations(config.node.data_dir, () => clock.nowMs())
-    const isMember = config.cluster.nats !== undefined
-    this.#links = new LinkRuntime({
+    const { links, gate } = makeLinks({
+      config: () => this.#config,
+      self: this.#self,
+      joined: () => this.#joined,
       broker: this.#broker,
-      retained: this.#broker,
       clock,
       random,
-      log: linkLog,
-      nodeName: config.node.name,
-      clusterName: config.cluster.name,
-      boot: this.#self.boot,
+      log: this.#logs.of('link'),
       probe: { ...defaultProbeTerms, ...probe },
       nextIncarnation: () => this.#incarnations.nextIncarnation(),
-      outboxEpoch: () => this.#incarnations.nextIncarnation(),
       durable: () => this.#store?.links,
       history: this.#history,
       traces: () => this.#traces?.traces,
-      ...(isMember
-        ? { actorName: config.cluster.name, speaking: { contest: (link) => this.#joined.leases.contest(link) } }
-        : {}),
       open: this.#peerCertificates.watching(this.#linkFaults?.open ?? openConnection),
     })
-    this.#gate = new LinkGate({
-      localCluster: config.cluster.name,
-      self: this.#self,
-      // Leases: a wall clock set back or forward must neither prolong nor end them.
-      clock: { nowMs: () => clock.steadyMs(), after: (ms, call) => clock.after(ms, call) },
-      broker: this.#broker,
-      link: (peer) => this.#linksByName.get(peer),
-      sinkOf: (peer) => this.#links.sinkOf(peer),
-      termBytesMax: () => this.#config.mqtt.max_packet_size,
-      log: linkLog,
-      changed: (peer) => this.#links.setInbound(peer, this.#gate.inboundFact(peer)),
-      heardNative: (peer) => this.#links.peerIsNative(peer),
-      links: () => this.#config.cluster.links.map(({ name }) => name),
-      ledgers: () => this.#store?.links,
-      routes: () => this.#store?.links,
-      keptMarks: () => this.#store?.links.marks,
-      probed: () => this.#links,
-      account: (peer, enquiry) =>
-        accountOf(
-          { config: () => this.#config, broker: this.#broker, links: this.#links, gate: () => this.#gate },
-          peer,
-          enquiry,
-        ),
-      ...(isMember
-        ? {
-            sharing: routeSharing(this.#self, random, () => this.#joined),
-            marks: markSharing(this.#broker, () => this.#joined),
-          }
-        : {}),
-    })
+    this.#links = links
+    this.#gate = gate
     this.#broker.linkInlet = this.#gate
     this.#memoryWatch = new MemoryWatch(this.#broker, config.node.max_memory)
     this.#lossWatch = new LossWatch({ clock, log, read: () => lossesOf(this.#broker, this.#links) })

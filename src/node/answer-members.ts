@@ -7,9 +7,10 @@ import { AuditFile } from '../api/access/audit-file.ts'
 import { alarmsApi } from '../api/alarms/alarms-api.ts'
 import type { ApiPart } from '../api/api-server.ts'
 import { MemberCalls } from '../api/member-calls.ts'
-import { openClients } from './api-of-clients.ts'
+import { clientParts } from './api-of-clients.ts'
 import { openLinks } from './api-of-links.ts'
 import { openLiveAnswers } from './api-of-live.ts'
+import { LoopDelay } from './loop-delay.ts'
 import { membersOf } from './members-of.ts'
 import type { NodeForApi } from './node-for-api.ts'
 
@@ -31,16 +32,17 @@ export function answerMembers(node: NodeForApi): MemberAnswers {
   const calls = new MemberCalls(membersOf(name, cluster))
   const audit = new AuditFile(data_dir, log)
   const links = openLinks(node, calls)
-  const live = openLiveAnswers(node, calls, links.links)
-  const clients = openClients(node, calls)
+  const loop = new LoopDelay()
+  const live = openLiveAnswers(node, calls, { statuses: links.links, loop })
+  const clients = clientParts(node, calls, loop)
   return {
     calls,
-    parts: [...clients.parts, ...links.parts, ...live.parts, alarmsApi(calls, alarms.watch), auditApi(calls, audit)],
+    parts: [...clients, ...links.parts, ...live.parts, alarmsApi(calls, alarms.watch), auditApi(calls, audit)],
     audit,
     followPauses: () => links.followPauses(),
     stop: async () => {
-      clients.stop()
       live.stop()
+      loop.stop()
       links.stop()
       await audit.flush()
     },

@@ -14,26 +14,23 @@ import type { Config } from '../config/config.ts'
 import { lineOfRule } from '../config/authorization/parse-acl.ts'
 import { judgeLinkTopic } from '../link/inbound/judge-link-topic.ts'
 import { NodeView } from './api-of-nodes.ts'
+import type { LoopDelay } from './loop-delay.ts'
 import type { NodeForApi } from './node-for-api.ts'
 
-export type ClientParts = { readonly parts: readonly ApiPart[]; stop(): void }
-
-export function openClients(node: NodeForApi, calls: MemberCalls): ClientParts {
+export function clientParts(node: NodeForApi, calls: MemberCalls, loop: LoopDelay): readonly ApiPart[] {
   const { broker, self, server, cluster, clock, config } = node
   const clients = clientsPort(broker)
   const { node: files, cluster: ours } = config()
-  const view = new NodeView({ self, clusterName: ours.name, dataDir: files.data_dir, broker, server, cluster, clock })
-  return {
-    parts: [
-      nodesApi(calls, view),
-      clientsApi(calls, clients),
-      subscriptionsApi(calls, clients),
-      retainedApi(broker),
-      authorizationTestApi(authorizationPort(node)),
-      usersApi(usersPort(node)),
-    ],
-    stop: () => view.stop(),
-  }
+  const [clusterName, dataDir] = [ours.name, files.data_dir]
+  const view = new NodeView({ self, clusterName, dataDir, broker, server, cluster, clock, loop })
+  return [
+    nodesApi(calls, view),
+    clientsApi(calls, clients),
+    subscriptionsApi(calls, clients),
+    retainedApi(broker),
+    authorizationTestApi(authorizationPort(node)),
+    usersApi(usersPort(node)),
+  ]
 }
 
 function clientsPort(broker: Broker): ClientsPort {

@@ -12,6 +12,7 @@ import { Tail } from '../api/live/tail.ts'
 import type { MemberCalls } from '../api/member-calls.ts'
 import type { ComponentLog } from './component-log.ts'
 import { NodeReadings } from './live-parts.ts'
+import type { LoopDelay } from './loop-delay.ts'
 import type { NodeForApi } from './node-for-api.ts'
 
 /** Transitions of actors that are remembered for those who watch. */
@@ -19,9 +20,14 @@ const TRANSITIONS_MAX = 1_000
 
 export type LiveParts = { readonly parts: readonly ApiPart[]; stop(): void }
 
-export function openLiveAnswers(node: NodeForApi, calls: MemberCalls, statuses: Pick<LinksPort, 'status'>): LiveParts {
+/** @param loop of which each sample of the history ends a window */
+export function openLiveAnswers(
+  node: NodeForApi,
+  calls: MemberCalls,
+  { statuses, loop }: { readonly statuses: Pick<LinksPort, 'status'>; readonly loop: LoopDelay },
+): LiveParts {
   const { broker, links, gate, history: actors, clock, config, logs } = node
-  const readings = new NodeReadings(broker, links, gate, statuses)
+  const readings = new NodeReadings({ broker, links, gate, statuses, loop })
   const charts = new History(readings, clock, setImmediate)
   const life = randomInt(1, 2 ** 40)
   const transitions = new Tail<object>(TRANSITIONS_MAX, life)
@@ -44,7 +50,6 @@ export function openLiveAnswers(node: NodeForApi, calls: MemberCalls, statuses: 
     stop: () => {
       stopWatching()
       charts.stop()
-      readings.stop()
     },
   }
 }

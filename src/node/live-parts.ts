@@ -1,31 +1,33 @@
 /** What the live view reads of a node. */
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { LinksPort } from '../api/links/links-port.ts'
 import type { LinkReading, NodeReading, Readings } from '../api/live/readings.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { LinkGate } from '../link/inbound/link-gate.ts'
 import type { LinkRuntime } from '../link/link-runtime.ts'
+import type { LoopDelay } from './loop-delay.ts'
 
-/** How often the event loop is looked at, milliseconds. */
-const LOOP_RESOLUTION_MS = 50
+export type NodeForReadings = {
+  readonly broker: Broker
+  readonly links: LinkRuntime
+  readonly gate: LinkGate
+  readonly statuses: Pick<LinksPort, 'status'>
+  /** Each reading ends a window of it. */
+  readonly loop: Pick<LoopDelay, 'turn'>
+}
 
 export class NodeReadings implements Readings {
   readonly #broker: Broker
   readonly #links: LinkRuntime
   readonly #gate: LinkGate
   readonly #statuses: Pick<LinksPort, 'status'>
-  readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS })
+  readonly #loop: NodeForReadings['loop']
 
-  constructor(broker: Broker, links: LinkRuntime, gate: LinkGate, statuses: Pick<LinksPort, 'status'>) {
+  constructor({ broker, links, gate, statuses, loop }: NodeForReadings) {
     this.#statuses = statuses
     this.#broker = broker
     this.#links = links
     this.#gate = gate
-    this.#loop.enable()
-  }
-
-  stop(): void {
-    this.#loop.disable()
+    this.#loop = loop
   }
 
   *links(): Iterable<LinkReading> {
@@ -38,16 +40,13 @@ export class NodeReadings implements Readings {
   node(): NodeReading {
     const { counters } = this.#broker
     const { user, system } = process.cpuUsage()
-    const loopDelayMs = this.#loop.count === 0 ? 0 : this.#loop.percentile(99) / 1e6
-    this.#loop.reset()
     return {
       published: counters.published,
       delivered: counters.sent,
       connections: counters.connected.value,
       cpu_ms: (user + system) / 1_000,
       memory: process.memoryUsage.rss(),
-      // What it is late by: the time between two looks is no delay.
-      loop_delay_ms: Math.max(0, loopDelayMs - LOOP_RESOLUTION_MS),
+      loop_delay_ms: this.#loop.turn(),
     }
   }
 
