@@ -17,6 +17,7 @@ import { driftPort, lanesOf, LinkProgress, routesOf } from './link-views.ts'
 import { LinksOfNode } from './links-of.ts'
 import type { NodeForApi } from './node-for-api.ts'
 import { openDoctor } from './open-doctor.ts'
+import { peerAccounts } from './peer-accounts.ts'
 
 export type LinkParts = {
   readonly parts: readonly ApiPart[]
@@ -52,7 +53,7 @@ export function openLinks(node: NodeForApi, calls: MemberCalls): LinkParts {
       dryRunApi(calls, dryRuns, names),
       routesApi(calls, routesOf(runtime, gate), looks, names),
       lanesApi(calls, (link) => lanesOf(runtime, gate, link), names),
-      driftApi(calls, driftPort(config, runtime, gate), names),
+      driftApi(calls, driftPort(config, runtime, gate), names, peerAccounts({ config, links: runtime, clock })),
       progressApi(calls, (link) => progress.of(link), names),
     ],
     followPauses: async () => runtime.holdBack(await pausesOfOthers(calls)),

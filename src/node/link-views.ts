@@ -55,6 +55,8 @@ export function driftPort(config: () => Config, links: LinkRuntime, gate: LinkGa
         cluster: cluster.name,
         peer: name,
         topics: link.topics,
+        enable: link.enable,
+        pausedBy: links.pauseOf(name)?.by,
         routes: { ours: links.routeCount(name), confirmed: links.confirmedRoutes(name) },
         peersRoutes: inbound?.routes ?? 0,
         isAccepted: phase === 'syncing' || phase === 'degraded' || phase === 'bootstrapping',

@@ -43,6 +43,6 @@ export function openDoctor(parts: NodeForDoctor & { readonly clock: Clock }, cal
 }
 
 /** As in the other ClientIDs of a node alone, whose cluster gives it no number. */
-function nodeHash(name: string): string {
+export function nodeHash(name: string): string {
   return createHash('sha1').update(name).digest('hex').slice(0, 8)
 }

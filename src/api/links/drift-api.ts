@@ -4,9 +4,15 @@ import { ApiError } from '../api-error.ts'
 import type { ApiPart } from '../api-server.ts'
 import type { Call, MemberCalls } from '../member-calls.ts'
 import { silentNode, silentOf } from '../paging.ts'
-import { type DriftFacts, type DriftItem, driftOf } from './drift.ts'
+import { type DriftFacts, type DriftItem, driftOf, isOurLike, type PeerAccount } from './drift.ts'
 
-const driftCall: Call<{ link: string }, DriftItem[] | null> = {
+/** With the node of the peer that answered, if one did. */
+type Drift = { readonly items: readonly DriftItem[]; readonly peer_node?: string }
+
+/** Longer than the peer may take for its answer, milliseconds. */
+const DRIFT_WAIT_MS = 7_000
+
+const driftCall: Call<{ link: string }, Drift | null> = {
   name: 'links.drift',
   params: z.object({ link: z.string() }),
 }
@@ -18,6 +24,9 @@ export interface DriftPort {
   speaker(link: string): string | undefined
 }
 
+/** What a peer of our kind says of its link to us; `undefined` if it does not within five seconds. Never rejects. */
+export type AskPeer = (link: string) => Promise<PeerAccount | undefined>
+
 const schema = {
   summary: 'What each side of a link believes of the other',
   tags: ['Links'],
@@ -25,6 +34,7 @@ const schema = {
   response: {
     200: z.object({
       node: z.string().describe('that was asked'),
+      peer_node: z.string().optional().describe('of the peer, that answered; left out if none did, as no EMQX does'),
       data: z.array(
         z.object({
           what: z.string(),
@@ -40,20 +50,29 @@ const schema = {
 }
 
 /** @param links names of the links that are configured */
-export function driftApi(calls: MemberCalls, port: DriftPort, links: () => Iterable<string>): ApiPart {
-  calls.serve(driftCall, ({ link }) => {
+export function driftApi(
+  calls: MemberCalls,
+  port: DriftPort,
+  links: () => Iterable<string>,
+  askPeer: AskPeer,
+): ApiPart {
+  calls.serve(driftCall, async ({ link }) => {
+    const before = port.facts(link)
+    const account = before !== undefined && isOurLike(before) ? await askPeer(link) : undefined
+    // What was counted meanwhile is in both accounts, then.
     const facts = port.facts(link)
-    return facts === undefined ? null : driftOf(facts)
+    if (facts === undefined) return null
+    return { items: driftOf(facts, account), ...(account === undefined ? {} : { peer_node: account.node }) }
   })
   return (app) => {
     for (const path of ['/cluster/links/:name/drift', '/cluster/links/link/:name/drift'])
       app.get(path, { schema }, async ({ params: { name } }) => {
         if (![...links()].includes(name)) throw new ApiError(404, 'NOT_FOUND', 'Cluster link not found')
         const node = port.speaker(name) ?? calls.self
-        const answer = await calls.at(node, driftCall, { link: name })
+        const answer = await calls.at(node, driftCall, { link: name }, DRIFT_WAIT_MS)
         const silent = silentOf([answer])
-        const data = answer.type === 'ok' ? (answer.result ?? []) : []
-        return { node, data, ...(silent.length > 0 ? { silent } : {}) }
+        const { items, ...told } = (answer.type === 'ok' ? answer.result : null) ?? { items: [] }
+        return { node, ...told, data: [...items], ...(silent.length > 0 ? { silent } : {}) }
       })
   }
 }

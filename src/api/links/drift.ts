@@ -1,10 +1,28 @@
-/** What each side of a link believes of the other, side by side. A pure function of what this side knows. */
+/** What each side of a link believes of the other, side by side. A pure function of what this side knows and the other one tells. */
+
+/** What a node of the peer says of itself and its link to us. `Account` satisfies it. */
+export type PeerAccount = {
+  readonly cluster: string
+  readonly node: string
+  /** `null`: it has none. */
+  readonly link: {
+    readonly enable: boolean
+    readonly topics: readonly string[]
+    readonly paused_by?: string | undefined
+    /** By that node. */
+    readonly delivered: number
+    readonly accepted: number
+  } | null
+}
 
 export type DriftFacts = {
   /** Our cluster, and the name of the link: the peer's. */
   readonly cluster: string
   readonly peer: string
   readonly topics: readonly string[]
+  readonly enable: boolean
+  /** Who has paused what we send. */
+  readonly pausedBy: string | undefined
   /** Filters that we want of the peer, and those that it has confirmed; `undefined`: it has not, or can't say. */
   readonly routes: { readonly ours: number; readonly confirmed: number | undefined }
   /** Filters that the peer wants of us. */
@@ -34,24 +52,18 @@ export type DriftItem = {
 const CLOCKS_APART_MS_MAX = 1_000
 const notTold = 'not told by the peer'
 
-export function driftOf(facts: DriftFacts): DriftItem[] {
-  const { cluster, peer, topics, routes, dialect, version, features, frameBytesMax, clockOffsetMs, ledger } = facts
+/** Whether the peer is one that may be asked. */
+export function isOurLike({ dialect, version }: DriftFacts): boolean {
+  return dialect.ours === 'native' || dialect.peers === 'native' || version.peers !== undefined
+}
+
+/** @param account left out for a peer that was not asked, or did not answer */
+export function driftOf(facts: DriftFacts, account?: PeerAccount): DriftItem[] {
+  const { topics, routes, dialect, version, features, frameBytesMax, clockOffsetMs } = facts
   return [
-    item(
-      'our cluster’s name',
-      cluster,
-      facts.isAccepted ? cluster : null,
-      nameNote(facts.isAccepted, 'it has accepted us'),
-    ),
-    item(
-      'the peer’s name',
-      peer,
-      facts.isPeerAccepted ? peer : null,
-      facts.refusal === undefined
-        ? nameNote(facts.isPeerAccepted, 'we have accepted it')
-        : `we turned it away last: ${facts.refusal}`,
-    ),
-    { ...item('topics that we want', topics, null, `${notTold}: it is told routes within them, see below`) },
+    ...(account === undefined ? namesOf(facts) : namesTold(facts, account)),
+    item('topics that we want', topics, null, `${notTold}: it is told routes within them, see below`),
+    ...(account?.link ? sidesTold(facts, account.node, account.link) : []),
     item(
       'routes that we want',
       routes.ours,
@@ -84,9 +96,72 @@ export function driftOf(facts: DriftFacts): DriftItem[] {
       ...item('clock', 0, clockOffsetMs ?? null, 'milliseconds by which the peer is ahead: an estimate of the probe'),
       agrees: clockOffsetMs === undefined ? null : Math.abs(clockOffsetMs) <= CLOCKS_APART_MS_MAX,
     },
-    item('messages that it took of us', ledger.delivered, null, notTold),
-    item('messages that we took of it', ledger.accepted, null, notTold),
+    ...messagesOf(facts, account),
   ]
+}
+
+/** As what each side has let the other do shows. */
+function namesOf(facts: DriftFacts): DriftItem[] {
+  const { cluster, peer } = facts
+  return [
+    item(
+      'our cluster’s name',
+      cluster,
+      facts.isAccepted ? cluster : null,
+      nameNote(facts.isAccepted, 'it has accepted us'),
+    ),
+    item(
+      'the peer’s name',
+      peer,
+      facts.isPeerAccepted ? peer : null,
+      facts.refusal === undefined
+        ? nameNote(facts.isPeerAccepted, 'we have accepted it')
+        : `we turned it away last: ${facts.refusal}`,
+    ),
+  ]
+}
+
+function namesTold({ cluster, peer, refusal }: DriftFacts, { cluster: itsName, node, link }: PeerAccount): DriftItem[] {
+  const says = `${node} says so`
+  const ours = item('our cluster’s name', cluster, cluster, `${node} has a link to it under this name`)
+  return [
+    link === null ? { ...ours, theirs: null, agrees: false, note: `${node} has no link to it` } : ours,
+    item(
+      'the peer’s name',
+      peer,
+      itsName,
+      refusal === undefined ? says : `${says}; we turned it away last: ${refusal}`,
+    ),
+  ]
+}
+
+function sidesTold(facts: DriftFacts, node: string, link: NonNullable<PeerAccount['link']>): DriftItem[] {
+  const pause = item(
+    'who has paused sending',
+    facts.pausedBy ?? 'nobody',
+    link.paused_by ?? 'nobody',
+    `${node} says so`,
+  )
+  return [
+    item('topics that the peer wants', null, link.topics, `${node} says so; we have its routes within them, see below`),
+    item('the link is enabled', facts.enable, link.enable, `${node} says so`),
+    // Each for what it sends itself: that one has and the other has not is no contradiction.
+    { ...pause, agrees: true },
+  ]
+}
+
+function messagesOf({ ledger }: DriftFacts, account: PeerAccount | undefined): DriftItem[] {
+  const link = account?.link ?? undefined
+  const note = account === undefined || link === undefined ? notTold : `counted by this node and by ${account.node}`
+  return [
+    counted('messages that it took of us', ledger.delivered, link?.accepted, note),
+    counted('messages that we took of it', ledger.accepted, link?.delivered, note),
+  ]
+}
+
+/** Nodes count for themselves and since they were reset, and something is always on its way: unequal counts are no contradiction. */
+function counted(what: string, ours: number, theirs: number | undefined, note: string): DriftItem {
+  return { what, ours, theirs: theirs ?? null, agrees: ours === theirs ? true : null, note }
 }
 
 function item(what: string, ours: unknown, theirs: unknown, note: string): DriftItem {

@@ -67,7 +67,7 @@ type Outbox = { nodes: { messages: number; head: { topic: string; qos: number; b
 type Lanes = {
   nodes: { out: { lane: number; unacknowledged: number; waiting: number }[]; in: object[] }[]
 }
-type Drift = { node: string; data: { what: string; theirs: unknown; agrees: boolean | null }[] }
+type Drift = { node: string; peer_node?: string; data: { what: string; theirs: unknown; agrees: boolean | null }[] }
 type LinkAnswer = { status: string; reasons: string[]; node_status: { node: string; paused: boolean }[] }
 
 for (const dialect of ['native', 'emqx'] as const)
@@ -130,7 +130,17 @@ for (const dialect of ['native', 'emqx'] as const)
     const { body: drift } = await us.ask<Drift>('/cluster/links/eu/drift')
     const disagreeing = drift.data.filter(({ agrees }) => agrees === false)
     assert.deepEqual([drift.node, disagreeing], ['n1@127.0.0.1', []])
-    assert.equal(drift.data.find(({ what }) => what === 'the peer’s name')?.theirs, 'eu')
+    const theirs = (name: string): unknown => drift.data.find(({ what }) => what === name)?.theirs
+    assert.equal(theirs('the peer’s name'), 'eu')
+    const isTold = dialect === 'native'
+    assert.equal(drift.peer_node, isTold ? eu.node.status().node : undefined)
+    assert.deepEqual(theirs('topics that the peer wants'), isTold ? ['to/eu/#'] : undefined)
+    assert.equal(theirs('the link is enabled'), isTold ? true : undefined)
+    assert.equal(theirs('who has paused sending'), isTold ? 'nobody' : undefined)
+    assert.deepEqual(
+      ['messages that it took of us', 'messages that we took of it'].map(theirs),
+      isTold ? [5, 0] : [null, null],
+    )
     await us.ask('/cluster/links/eu/resume', { method: 'POST' })
     await publisher.publishAsync('to/eu/x', 'last', { qos: 1 })
     await until(
