@@ -1,56 +1,54 @@
 /** The composition root: the one place that makes the parts of a node and ties them together. */
 import assert from 'node:assert/strict'
 import { randomBytes, randomInt } from 'node:crypto'
+import { Tail } from './api/live/tail.ts'
 import { RuleAuthorizer } from './broker/access/acl/rule-authorizer.ts'
 import { Authentication } from './broker/access/authentication/authentication.ts'
-import { Tail } from './api/live/tail.ts'
 import { UserTable } from './broker/access/authentication/user-table.ts'
 import { Broker } from './broker/broker.ts'
+import { type Clock, systemClock } from './broker/clock.ts'
 import type { HookModule, Hooks } from './broker/hooks/hook.ts'
+import { MemoryWatch } from './broker/limits/memory-watch.ts'
 import { Listening } from './broker/listening.ts'
 import type { Logger } from './broker/logger.ts'
-import { type Clock, systemClock } from './broker/clock.ts'
-import { MemoryWatch } from './broker/limits/memory-watch.ts'
 import { Server } from './broker/server.ts'
 import type { Cluster } from './cluster/cluster.ts'
 import type { DecideLinks, LinkEdit } from './cluster/config/link-edits.ts'
 import type { Sender } from './cluster/coordination.ts'
 import { NodeIncarnations } from './cluster/node-incarnations.ts'
-import type { Config, LinkConfig } from './config/config.ts'
 import type { ConfigInput } from './config/config-schema.ts'
+import type { Config, LinkConfig } from './config/config.ts'
 import { type ConfigChange, describeChange, diffConfig } from './config/diff-config.ts'
 import { productVersion } from './config/version.ts'
-import { DebugSocket } from './debug/debug-socket.ts'
-import { LinkFaults } from './debug/link-faults.ts'
-import { clusterView } from './debug/cluster-view.ts'
 import type { CoordinationFaults } from './debug/coordination-faults.ts'
-import { nodeView } from './debug/node-view.ts'
+import type { DebugSocket } from './debug/debug-socket.ts'
+import { LinkFaults } from './debug/link-faults.ts'
 import { openConnection } from './link/connection.ts'
 import type { LinkGate } from './link/inbound/link-gate.ts'
 import type { LinkRuntime } from './link/link-runtime.ts'
 import { PeerCertificates } from './link/peer-certificates.ts'
 import { defaultProbeTerms, type ProbeTerms } from './link/probe/silence.ts'
 import { LossWatch } from './metrics/loss-watch.ts'
-import type { OpenedTraces } from './metrics/traces/open-traces.ts'
 import { NodeFacts } from './metrics/node-facts.ts'
 import { SysTopics } from './metrics/sys-topics.ts'
-import type { MemberAnswers } from './node/answer-members.ts'
-import type { NodeForApi } from './node/node-for-api.ts'
-import type { OpenApi } from './node/open-api.ts'
-import { unreadyReasons } from './node/readiness.ts'
-import { ComponentLog } from './node/component-log.ts'
-import { NodeAlarms } from './node/watch-alarms.ts'
-import { SharedUsers } from './node/shared-users.ts'
-import { TransitionHistory } from './transitions/transition-history.ts'
+import type { OpenedTraces } from './metrics/traces/open-traces.ts'
 import { awake } from './node/awake.ts'
+import { ComponentLog } from './node/component-log.ts'
 import { enableAuthnOf, isVersioning, keepIdentity } from './node/config-of-node.ts'
 import { resolve } from './node/configuration-error.ts'
 import { connectCluster } from './node/connect-cluster.ts'
+import { debugSocketOf } from './node/debug-of.ts'
 import { LinksOfFile } from './node/links-of-file.ts'
+import { makeLinks } from './node/make-links.ts'
+import type { NodeForApi } from './node/node-for-api.ts'
 import { lossesOf, nodeLinks, type NodeStatus } from './node/node-status.ts'
 import { closeStore, damagedStore, type NodeStore, openStore } from './node/node-store.ts'
 import { givenHooks, openHooks } from './node/open-hooks.ts'
-import { makeLinks } from './node/make-links.ts'
+import { unreadyReasons } from './node/readiness.ts'
+import { serveApi, type ServedApi } from './node/serve-api.ts'
+import { SharedUsers } from './node/shared-users.ts'
+import { NodeAlarms } from './node/watch-alarms.ts'
+import { TransitionHistory } from './transitions/transition-history.ts'
 
 export type { NodeLink, NodeStatus } from './node/node-status.ts'
 export { ConfigurationError } from './node/configuration-error.ts'
@@ -121,8 +119,7 @@ export class Node {
   readonly #linkFaults: LinkFaults | undefined
   #coordinationFaults: CoordinationFaults | undefined
   #debug: DebugSocket | undefined
-  #answers: MemberAnswers | undefined
-  #api: OpenApi | undefined
+  #api: ServedApi | undefined
   readonly #listening: Listening
   #store: NodeStore | undefined
   #phase: 'new' | 'started' | 'stopped' = 'new'
@@ -228,12 +225,12 @@ export class Node {
     try {
       await this.#join()
       this.#alarms.start()
-      const sharedUsers = await this.#shareUsers()
+      const parts = this.#forApi(await this.#shareUsers())
       // Who waits for the node to serve can ask from now on whether it does.
-      await this.#openApi(sharedUsers)
+      await this.#openApi(parts)
       // First the links: a peer that comes as soon as we listen finds them.
       await this.#restoreLinks()
-      await this.#openDebug()
+      await this.#openDebug(parts)
       await this.#authentication.configure(this.#config)
       await this.#listening.start(listeners)
       this.#cluster?.membership.announce()
@@ -282,41 +279,19 @@ export class Node {
     this.#store?.links.dropOthers(new Set(this.#config.cluster.links.map(({ name }) => name)))
   }
 
-  async #openDebug(): Promise<void> {
+  async #openDebug(parts: NodeForApi): Promise<void> {
     const { debug } = this.#config
     if (debug === undefined) return
-    const [history, linkFaults, coordinationFaults] = [this.#history, this.#linkFaults, this.#coordinationFaults]
-    const view = nodeView({
-      history,
-      index: this.#broker.index,
-      links: () => this.status().links,
-      resetLedger: (link) => this.resetLedger(link),
-      cluster: this.#cluster === undefined ? undefined : clusterView(this.#cluster),
-      log: this.#logs,
-      linkFaults,
-      coordinationFaults,
-      steadyMs: () => this.#clock.steadyMs(),
-    })
-    this.#debug = new DebugSocket(debug.socket, view)
+    const [linkFaults, coordinationFaults] = [this.#linkFaults, this.#coordinationFaults]
+    const resetLedger = (link: string) => this.resetLedger(link)
+    this.#debug = debugSocketOf(debug.socket, parts, { resetLedger, linkFaults, coordinationFaults })
     await this.#debug.open()
     this.#logs.of('debug')[debug.faults ? 'warn' : 'info']({ ...debug }, 'debug_socket_opened')
   }
 
-  /** Answers the other members, and whoever asks the API, if there is one. Links are to wait for it: others may hold them back. */
-  async #openApi(sharedUsers: SharedUsers): Promise<void> {
+  async #openApi(parts: NodeForApi): Promise<void> {
     const { dashboard, cluster } = this.#config
-    if (dashboard === undefined && cluster.nats === undefined) return
-    // Loaded when asked for, as in `#connect`.
-    const { answerMembers } = await import('./node/answer-members.ts')
-    const node = this.#forApi(sharedUsers)
-    const answers = answerMembers(node)
-    this.#answers = answers
-    const followed = answers.followPauses()
-    if (dashboard === undefined) return followed
-    const { openApi } = await import('./node/open-api.ts')
-    this.#api = await openApi(dashboard.listeners.http.bind, node, answers)
-    this.#logs.of('api').info({ address: this.#api.address }, 'api_opened')
-    await followed
+    if (dashboard !== undefined || cluster.nats !== undefined) this.#api = await serveApi(parts)
   }
 
   #forApi(sharedUsers: SharedUsers): NodeForApi {
@@ -432,7 +407,6 @@ export class Node {
     await this.#links.stop(LINK_DRAIN_MS)
     // Until now it tells whoever asks that no more clients are to come.
     await this.#api?.close()
-    await this.#answers?.stop()
     this.#gate.stop()
     await this.#broker.hooks?.close()
     await this.#traces?.close()
