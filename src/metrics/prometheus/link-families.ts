@@ -53,7 +53,7 @@ export const linkFamilies: readonly Family<LinkReading>[] = [
     ['link', 'state'],
     'How the link is: 1 for the state that it is in, 0 for the others.',
     ({ link, state }, write) => {
-      for (const one of states) write(one === state ? 1 : 0, link, one)
+      for (const known of states) write(known === state ? 1 : 0, link, known)
     },
   ),
   counter(
@@ -69,143 +69,134 @@ export const linkFamilies: readonly Family<LinkReading>[] = [
     'isthmus_link_messages_pending',
     ['link', 'bucket'],
     'The rest of the ledger: messages that wait to be sent (queued), and those not acknowledged yet (inflight).',
-    ({ link, ledger }, write) => {
-      write(ledger.queued, link, 'queued')
-      write(ledger.inflight, link, 'inflight')
-    },
+    each(({ ledger: { queued, inflight } }) => ({ queued, inflight })),
   ),
   counter(
     'isthmus_link_messages_retried_total',
     ['link'],
     'Times that a message went back into the queue because its connection was lost.',
-    ({ link, ledger }, write) => write(ledger.retried, link),
+    one(({ ledger }) => ledger.retried),
   ),
   counter(
     'isthmus_link_messages_maybe_duplicate_total',
     ['link'],
     'Of the messages received, those that may have come before to a node that could not be asked.',
-    ({ link, inbound }, write) => write(inbound?.maybe_duplicate ?? 0, link),
+    one(({ inbound }) => inbound?.maybe_duplicate ?? 0),
   ),
   counter(
     'isthmus_link_bytes_total',
     ['link', 'direction'],
     'Payloads of the packets that carry messages: those sent to the peer (out), and those that came from it (in).',
-    ({ link, bytes }, write) => {
-      write(bytes.out, link, 'out')
-      write(bytes.in, link, 'in')
-    },
+    each(({ bytes }) => ({ out: bytes.out, in: bytes.in })),
   ),
   gauge(
     'isthmus_link_routes',
     ['link', 'side'],
     'Routes that we told the peer (ours), and those that the peer told us (peers).',
-    ({ link, routes }, write) => {
-      write(routes.ours, link, 'ours')
-      write(routes.peers, link, 'peers')
-    },
+    each(({ routes: { ours, peers } }) => ({ ours, peers })),
   ),
   gauge(
     'isthmus_link_outbox_messages',
     ['link'],
     'Messages in the outbox: those that wait and those in flight.',
-    ({ link, outbox }, write) => write(outbox.messages, link),
+    one(({ outbox }) => outbox.messages),
   ),
-  gauge('isthmus_link_outbox_bytes', ['link'], 'Memory of the outbox in use.', ({ link, outbox }, write) =>
-    write(outbox.bytes, link),
+  gauge(
+    'isthmus_link_outbox_bytes',
+    ['link'],
+    'Memory of the outbox in use.',
+    one(({ outbox }) => outbox.bytes),
   ),
   gauge(
     'isthmus_link_outbox_oldest_seconds',
     ['link'],
     'How long the oldest message of the outbox has waited; 0 if none does.',
-    ({ link, outbox }, write) => write(outbox.oldestMs / 1000, link),
+    one(({ outbox }) => outbox.oldestMs / 1000),
   ),
   gauge(
     'isthmus_link_outbox_fill_ratio',
     ['link'],
     'How full the outbox is by the limit that is nearest: 1 is full.',
-    ({ link, outbox }, write) => write(outbox.fill, link),
+    one(({ outbox }) => outbox.fill),
   ),
   gauge(
     'isthmus_link_outbox_above_mark',
     ['link'],
     '1 while the outbox is above its high-water mark.',
-    ({ link, outbox }, write) => write(Number(outbox.isAboveMark), link),
+    one(({ outbox }) => Number(outbox.isAboveMark)),
   ),
   gauge(
     'isthmus_link_connections',
     ['link', 'state'],
     'Connections that carry messages to the peer: those that are up, and those that are wanted.',
-    ({ link, connections }, write) => {
-      write(connections.up, link, 'up')
-      write(connections.wanted, link, 'wanted')
-    },
+    each(({ connections: { up, wanted } }) => ({ up, wanted })),
   ),
   counter(
     'isthmus_link_reconnects_total',
     ['link'],
     'Connections that carry messages to the peer and were made anew after one was lost.',
-    ({ link, reconnects }, write) => write(reconnects, link),
+    one(({ reconnects }) => reconnects),
   ),
   histogram(
     'isthmus_link_ack_seconds',
     ['link'],
     'From a packet with messages to the acknowledgement of the peer.',
-    ({ link, ack }, write) => {
-      if (ack !== undefined) write(ack, link)
-    },
+    one(({ ack }) => ack),
   ),
   histogram(
     'isthmus_link_probe_round_trip_seconds',
     ['link'],
     'From here to the peer and back, along the way that messages take.',
-    ({ link, probe }, write) => {
-      if (probe !== undefined) write(probe.roundTrip, link)
-    },
+    one(({ probe }) => probe?.roundTrip),
   ),
   histogram(
     'isthmus_link_probe_one_way_seconds',
     ['link'],
     'From here to the peer; of peers that speak the native dialect.',
-    ({ link, probe }, write) => {
-      if (probe !== undefined) write(probe.oneWay, link)
-    },
+    one(({ probe }) => probe?.oneWay),
   ),
   counter(
     'isthmus_link_probes_total',
     ['link', 'result'],
     'Probes by what became of them: sent, and of those answered or lost.',
-    ({ link, probe }, write) => {
-      if (probe === undefined) return
-      write(probe.sent, link, 'sent')
-      write(probe.answered, link, 'answered')
-      write(probe.lost, link, 'lost')
-    },
+    each(({ probe }) => probe && { sent: probe.sent, answered: probe.answered, lost: probe.lost }),
   ),
   gauge(
     'isthmus_link_last_crossed_timestamp_seconds',
     ['link'],
     'When it was last known that something crossed, as a Unix time; 0 if that was never.',
-    ({ link, probe }, write) => {
-      if (probe !== undefined) write((probe.lastCrossedAtMs ?? 0) / 1000, link)
-    },
+    one(({ probe }) => probe && (probe.lastCrossedAtMs ?? 0) / 1000),
   ),
   gauge(
     'isthmus_link_mute',
     ['link'],
     '1 while the link is connected and passes nothing.',
-    ({ link, probe }, write) => {
-      if (probe !== undefined) write(Number(probe.isMute), link)
-    },
+    one(({ probe }) => probe && Number(probe.isMute)),
   ),
   counter(
     'isthmus_link_mute_restarts_total',
     ['link'],
     'Times that the link was restarted because it was connected and passed nothing.',
-    ({ link, probe }, write) => {
-      if (probe !== undefined) write(probe.muteRestarts, link)
-    },
+    one(({ probe }) => probe?.muteRestarts),
   ),
 ]
+
+type Read = Family<LinkReading>['read']
+
+/** One series a link; none where there is no value. */
+function one(valueOf: (reading: LinkReading) => number | HistogramSnapshot | undefined): Read {
+  return (reading, write) => {
+    const value = valueOf(reading)
+    if (value !== undefined) write(value, reading.link)
+  }
+}
+
+/** A series for each value, by the second label. */
+function each(valuesOf: (reading: LinkReading) => Readonly<Record<string, number>> | undefined): Read {
+  return (reading, write) => {
+    for (const [label, value] of Object.entries(valuesOf(reading) ?? {})) write(value, reading.link, label)
+  }
+}
 
 function outgoing(link: string, { matched, delivered, dropped, failed }: LedgerSnapshot, write: WriteSeries): void {
   write(matched, link, 'out', 'matched', '')
