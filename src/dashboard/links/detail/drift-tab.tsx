@@ -9,11 +9,16 @@ type Belief = {
   readonly what: string
   readonly ours: unknown
   readonly theirs: unknown
-  /** `null`: the peer does not say. */
+  /** `null`: the peer does not say, or the two need not be equal. */
   readonly agrees: boolean | null
   readonly note?: string
 }
-type Drift = { readonly node: string; readonly data: readonly Belief[] }
+type Drift = {
+  readonly node: string
+  /** Who of the peer was asked, if it answered. */
+  readonly peer_node?: string
+  readonly data: readonly Belief[]
+}
 
 export function DriftTab({ name }: { readonly name: string }) {
   const { value, fault, loading, reload } = useResource((signal) => linkApi.read<Drift>(name, 'drift', signal), [name])
@@ -22,7 +27,8 @@ export function DriftTab({ name }: { readonly name: string }) {
     <div class="tab-body">
       <div class="toolbar">
         <p class="grow muted">
-          What this cluster and its peer believe of each other, as {value.node} knows it. Where they differ, one of them
+          What this cluster and its peer believe of each other, as {value.node}
+          {value.peer_node === undefined ? ' knows' : ` and ${value.peer_node} know`} it. Where they differ, one of them
           is wrong.
         </p>
         <button type="button" class="button" disabled={loading} onClick={reload}>
@@ -66,14 +72,13 @@ function BeliefRow({ belief: { what, ours, theirs, agrees, note } }: { readonly 
         <Facts value={theirs} />
       </td>
       <td>
-        {agrees === null ? (
-          <Badge tone="off" text="not told" />
-        ) : agrees ? (
-          <Badge tone="good" text="agree" />
-        ) : (
-          <Badge tone="bad" text="differ" />
-        )}
+        <Verdict agrees={agrees} isTold={theirs !== null} />
       </td>
     </tr>
   )
+}
+
+function Verdict({ agrees, isTold }: { readonly agrees: boolean | null; readonly isTold: boolean }) {
+  if (agrees === null) return isTold ? <Badge tone="off" text="need not agree" /> : <Badge tone="off" text="not told" />
+  return agrees ? <Badge tone="good" text="agree" /> : <Badge tone="bad" text="differ" />
 }
