@@ -7,7 +7,7 @@ import { ADMIN, DashboardNode } from './dashboard-node.ts'
 
 const NOBODY = '127.0.0.1:9'
 const links = [
-  { name: 'eu-west', server: NOBODY, topics: ['global/#', 'cluster/+/status'], password: 'a secret' },
+  { name: 'eu-west', server: NOBODY, topics: ['global/#', 'cluster/+/status'], username: 'us', password: 'a secret' },
   { name: 'lab', server: NOBODY, topics: [], enable: false },
 ]
 const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name, exact: true })
@@ -54,6 +54,7 @@ test('a link is made, edited, disabled and deleted', async (t) => {
     await page.getByLabel('Name', { exact: false }).first().fill('eu-west')
     await page.getByLabel('Server').fill(NOBODY)
     await page.getByLabel('Topics we want').fill('global/#\ncluster/+/status')
+    await page.getByLabel('Username').fill('us')
     await page.getByLabel('Password').fill('a secret')
     await button(page, 'Create link').click()
     await heading(page, 'eu-west').waitFor()

@@ -59,7 +59,8 @@ test('a PUBLISH with another context says the same but for that, whatever else i
           properties: {
             ...(contentType === undefined ? {} : { contentType }),
             ...(correlation === undefined ? {} : { correlationData: correlation }),
-            userProperties: grouped,
+            // mqtt-packet writes no packet at all for an object without any.
+            ...(userProperties.length === 0 ? {} : { userProperties: grouped }),
           },
         },
         { protocolVersion: v5 ? 5 : 4 },
