@@ -54,7 +54,7 @@ test('a link is made, edited, disabled and deleted', async (t) => {
     await page.getByLabel('Name', { exact: false }).first().fill('eu-west')
     await page.getByLabel('Server').fill(NOBODY)
     await page.getByLabel('Topics we want').fill('global/#\ncluster/+/status')
-    await page.getByLabel('Username').fill('us')
+    await page.getByLabel('User name', { exact: true }).fill('us')
     await page.getByLabel('Password').fill('a secret')
     await button(page, 'Create link').click()
     await heading(page, 'eu-west').waitFor()
