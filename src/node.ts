@@ -6,7 +6,6 @@ import { RuleAuthorizer } from './broker/access/acl/rule-authorizer.ts'
 import { Authentication } from './broker/access/authentication/authentication.ts'
 import { UserTable } from './broker/access/authentication/user-table.ts'
 import { Broker } from './broker/broker.ts'
-import { type Clock, systemClock } from './broker/clock.ts'
 import type { HookModule, Hooks } from './broker/hooks/hook.ts'
 import { MemoryWatch } from './broker/limits/memory-watch.ts'
 import { Listening } from './broker/listening.ts'
@@ -23,7 +22,6 @@ import { productVersion } from './config/version.ts'
 import type { CoordinationFaults } from './debug/coordination-faults.ts'
 import type { DebugSocket } from './debug/debug-socket.ts'
 import { LinkFaults } from './debug/link-faults.ts'
-import { openConnection } from './link/connection.ts'
 import type { LinkGate } from './link/inbound/link-gate.ts'
 import type { LinkRuntime } from './link/link-runtime.ts'
 import { PeerCertificates } from './link/peer-certificates.ts'
@@ -39,6 +37,7 @@ import { resolve } from './node/configuration-error.ts'
 import { connectCluster } from './node/connect-cluster.ts'
 import { debugSocketOf } from './node/debug-of.ts'
 import { LinksOfFile } from './node/links-of-file.ts'
+import { type Machine, systemMachine } from './node/machine.ts'
 import { makeLinks } from './node/make-links.ts'
 import type { NodeForApi } from './node/node-for-api.ts'
 import { lossesOf, nodeLinks, type NodeStatus } from './node/node-status.ts'
@@ -56,9 +55,8 @@ export { ConfigurationError } from './node/configuration-error.ts'
 export type NodeOptions = {
   /** Where the node reports; a pino logger does. Nothing is logged without it. */
   readonly log?: Logger
-  readonly clock?: Clock
-  /** A number from 0 to below 1. */
-  readonly random?: () => number
+  /** What it has of the machine that it runs on, where that is to be something else. */
+  readonly machine?: Partial<Machine>
   /** Called where something happens, after those of the modules that the configuration names. */
   readonly hooks?: Hooks
   /** How links are probed, where it is to differ from `defaultProbeTerms`. */
@@ -79,9 +77,6 @@ const LINK_DRAIN_MS = 3_000
 /** Lines of the log that are remembered. */
 const LOG_LINES_MAX = 1_000
 
-/** Unforeseeable: what it gives also guards hash tables against chosen topics. */
-const secureRandom = (): number => randomInt(2 ** 32) / 2 ** 32
-
 const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
 export class Node {
@@ -92,8 +87,7 @@ export class Node {
   readonly #linksOfFile: LinksOfFile
   readonly #logs: ComponentLog
   readonly #log: Logger
-  readonly #clock: Clock
-  readonly #random: () => number
+  readonly #machine: Machine
   /** This process among the members of the cluster. */
   readonly #self: Sender
   readonly #incarnations: NodeIncarnations
@@ -128,10 +122,9 @@ export class Node {
   #turn: Promise<unknown> = Promise.resolve()
 
   /** @param config resolved, with every default filled in */
-  constructor(
-    config: Config,
-    { log: sink = silent, clock = systemClock, random = secureRandom, hooks, probe }: NodeOptions = {},
-  ) {
+  constructor(config: Config, { log: sink = silent, machine: given, hooks, probe }: NodeOptions = {}) {
+    const machine = { ...systemMachine, ...given }
+    const { clock, random, files } = machine
     this.#givenHooks = givenHooks(hooks)
     this.#config = config
     this.#logs = new ComponentLog(sink, config.log.levels, () => clock.nowMs())
@@ -140,8 +133,7 @@ export class Node {
     this.#log = this.#logs.of('node')
     this.#linksOfFile = new LinksOfFile(config.cluster.links, this.#logs.of('config'))
     const log = this.#logs.of('broker')
-    this.#clock = clock
-    this.#random = random
+    this.#machine = machine
     this.#self = { node: config.node.name, boot: randomBytes(8).toString('hex') }
     this.failed = new Promise((resolve) => (this.#fail = resolve))
     this.#broker = new Broker({ mqtt: config.mqtt, retainer: config.retainer, clock, random, log })
@@ -155,11 +147,11 @@ export class Node {
     this.#broker.authenticator = this.#authentication
     this.#authorizer = new RuleAuthorizer(config.authorization)
     this.#broker.authorizer = this.#authorizer
-    this.#server = new Server(this.#broker)
+    this.#server = new Server(this.#broker, machine.startListener)
     this.#listening = new Listening(this.#server, log)
     this.#history = new TransitionHistory(() => clock.nowMs())
-    this.#linkFaults = config.debug?.faults === true ? new LinkFaults(openConnection, clock) : undefined
-    this.#incarnations = new NodeIncarnations(config.node.data_dir, () => clock.nowMs())
+    this.#linkFaults = config.debug?.faults === true ? new LinkFaults(machine.openConnection, clock) : undefined
+    this.#incarnations = new NodeIncarnations(config.node.data_dir, () => clock.nowMs(), files)
     const { links, gate } = makeLinks({
       config: () => this.#config,
       self: this.#self,
@@ -173,12 +165,12 @@ export class Node {
       durable: () => this.#store?.links,
       history: this.#history,
       traces: () => this.#traces?.traces,
-      open: this.#peerCertificates.watching(this.#linkFaults?.open ?? openConnection),
+      open: this.#peerCertificates.watching(this.#linkFaults?.open ?? machine.openConnection),
     })
     this.#links = links
     this.#gate = gate
     this.#broker.linkInlet = this.#gate
-    this.#memoryWatch = new MemoryWatch(this.#broker, config.node.max_memory)
+    this.#memoryWatch = new MemoryWatch(this.#broker, config.node.max_memory, machine.memory())
     this.#lossWatch = new LossWatch({ clock, log, read: () => lossesOf(this.#broker, this.#links) })
     this.#sysTopics = new SysTopics(new NodeFacts(this.#broker, config.node.name, productVersion()), config.sys_topics)
     this.#alarms = new NodeAlarms({
@@ -211,9 +203,8 @@ export class Node {
     const { node, cluster, listeners } = this.#config
     await this.#connect()
     try {
-      const [clock, log] = [this.#clock, this.#logs.of('store')]
       // What was kept is there before anything else is: links and clients find it.
-      this.#store = openStore(node.data_dir, this.#broker, this.#users, { clock, log })
+      this.#store = openStore(node.data_dir, this.#broker, this.#users, this.#machine, this.#logs.of('store'))
     } catch (error) {
       await this.#cluster?.stop()
       throw error
@@ -245,7 +236,7 @@ export class Node {
 
   /** Rejects with `ConfigurationError`. */
   async #openHooks(): Promise<void> {
-    const [clock, log] = [this.#clock, this.#logs.of('broker')]
+    const [{ clock }, log] = [this.#machine, this.#logs.of('broker')]
     const sources = { files: this.#config.hooks, given: this.#givenHooks }
     this.#broker.hooks = await openHooks(sources, { clock, log }, () => this.#config.mqtt.max_packet_size)
   }
@@ -254,8 +245,8 @@ export class Node {
     const { opentelemetry, node, cluster } = this.#config
     if (!opentelemetry.traces.enable) return
     const { openTraces } = await import('./metrics/traces/open-traces.ts')
-    const [clock, random, log] = [this.#clock, this.#random, this.#logs.of('node')]
-    const facts = { node: node.name, cluster: cluster.name, version: productVersion(), clock, random, log }
+    const { clock, random } = this.#machine
+    const facts = { node: node.name, cluster: cluster.name, version: productVersion(), clock, random, log: this.#log }
     this.#traces = openTraces(opentelemetry, facts)
     this.#broker.traces = this.#traces.traces
   }
@@ -263,7 +254,7 @@ export class Node {
   /** Throws `ClusterError`. */
   #openOwnLinks(): void {
     if (this.#config.cluster.nats !== undefined) return
-    this.#setLinks(this.#linksOfFile.openOwn(this.#config, this.#log))
+    this.#setLinks(this.#linksOfFile.openOwn(this.#config, this.#log, this.#machine.files))
     this.#broker.isVersioning = isVersioning(this.#config.cluster)
   }
 
@@ -312,7 +303,7 @@ export class Node {
       alarms: this.#alarms,
       spans: () => this.#traces?.counts(),
       unreadyReasons: () => this.#unreadyReasons(),
-      clock: this.#clock,
+      clock: this.#machine.clock,
       log: this.#logs.of('api'),
       logs: this.#logs,
     }
@@ -339,8 +330,7 @@ export class Node {
       config: this.#config,
       self: this.#self,
       broker: this.#broker,
-      clock: this.#clock,
-      random: this.#random,
+      machine: this.#machine,
       log: this.#logs.of('cluster'),
       history: this.#history,
       life: this.#incarnations.nextIncarnation(),
@@ -374,8 +364,8 @@ export class Node {
   #shareUsers(): Promise<SharedUsers> {
     const store = this.#store?.records
     assert(store !== undefined, 'users are shared after the store was opened')
-    const [self, table, cluster, clock, log] = [this.#self, this.#users, this.#cluster, this.#clock, this.#log]
-    return SharedUsers.start({ self, table, store, cluster, clock, log })
+    const [self, table, cluster, log] = [this.#self, this.#users, this.#cluster, this.#log]
+    return SharedUsers.start({ self, table, store, cluster, clock: this.#machine.clock, log })
   }
 
   get #joined(): Cluster {

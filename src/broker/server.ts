@@ -6,7 +6,7 @@ import type { Broker } from './broker.ts'
 import type { Timer } from './clock.ts'
 import { Connection, type Hub } from './connection/connection.ts'
 import { ClientReader } from './listeners/client-reader.ts'
-import { Listener, ListenerLoad } from './listeners/listener.ts'
+import { Listener, ListenerLoad, type ListenerPorts } from './listeners/listener.ts'
 import type { ListenerRates } from './listeners/listener-rates.ts'
 import type { RefusalReason } from './listeners/refusals.ts'
 import type { ServerTransport } from './listeners/server-transport.ts'
@@ -28,9 +28,19 @@ export type ListenerStatus = {
   readonly refused: Readonly<Partial<Record<RefusalReason, number>>>
 }
 
+/** Resolves once it listens. Rejects with `ListenerError`. */
+export type StartListener = (
+  name: string,
+  config: ListenerConfig,
+  ports: ListenerPorts,
+) => Promise<Pick<Listener, 'address' | 'certificates' | 'reconfigure' | 'check' | 'stop'>>
+
+type Listening = Awaited<ReturnType<StartListener>>
+
 export class Server implements Hub {
   readonly broker: Broker
-  readonly #listeners = new Map<string, Listener>()
+  readonly #startListener: StartListener
+  readonly #listeners = new Map<string, Listening>()
   /** By the listener's id; a listener that is started anew goes on counting. */
   readonly #loads = new Map<string, ListenerLoad>()
   readonly #connections = new Map<Connection, ClientReader>()
@@ -38,8 +48,10 @@ export class Server implements Hub {
   #deadlines: Timer | undefined
   #sweptAtMs: number
 
-  constructor(broker: Broker) {
+  /** @param startListener on sockets, if nothing else is given */
+  constructor(broker: Broker, startListener: StartListener = (...listener) => Listener.start(...listener)) {
     this.broker = broker
+    this.#startListener = startListener
     this.#sweptAtMs = broker.clock.steadyMs()
     this.#checkDeadlines()
   }
@@ -58,7 +70,7 @@ export class Server implements Hub {
       arrived: (transport: ServerTransport, terms: ListenerConfig, rates: ListenerRates) =>
         this.#arrived(transport, terms, rates),
     }
-    const listener = await Listener.start(name, config, ports)
+    const listener = await this.#startListener(name, config, ports)
     this.#loads.set(id, load)
     this.#listeners.set(id, listener)
     return listener.address

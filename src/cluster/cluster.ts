@@ -17,6 +17,7 @@ import type { Coordination, Sender } from './coordination.ts'
 import { CopyFile } from './documents/copy-file.ts'
 import { type DocumentKind, SharedDocument } from './documents/shared-document.ts'
 import { type RecordKind, SharedRecords, type SharedRecordsPorts } from './documents/shared-records.ts'
+import type { Files } from './files.ts'
 import type { MemberDelivery } from './lanes/inbound-lanes.ts'
 import { type MarkWaiter, MarkWaiters } from './lanes/mark-waiters.ts'
 import { MemberLanes } from './lanes/member-lanes.ts'
@@ -58,6 +59,8 @@ export type ClusterPorts = {
   readonly life: number
   /** Where each of our listeners really listens. */
   readonly listeners: () => Readonly<Record<string, string>>
+  /** Those of the machine, if nothing else is given. */
+  readonly files?: Files | undefined
   /** Sees the machines of leases. */
   readonly inspect: (inspected: InspectionEvent) => void
   readonly effects: ClusterEffects
@@ -133,18 +136,22 @@ export class Cluster {
     this.leases = new Leases({
       ...shared,
       ttlMs: cluster.lease_ttl,
-      memory: new IncarnationFile(node.data_dir),
+      memory: new IncarnationFile(node.data_dir, ports.files),
       membership: this.membership,
       inspect: ports.inspect,
     })
-    this.#slots = new Slots({ ...shared, memory: new SlotFile(node.data_dir), membership: this.membership })
+    this.#slots = new Slots({
+      ...shared,
+      memory: new SlotFile(node.data_dir, ports.files),
+      membership: this.membership,
+    })
     this.directory = new SessionDirectory({ ...shared, requests: this.requests })
     this.#links = new SharedLinksStore(
       {
         coordination,
         log,
         clusterName: cluster.name,
-        file: new SharedLinksFile(node.data_dir, cluster.name),
+        file: new SharedLinksFile(node.data_dir, cluster.name, ports.files),
         changed: (links) => effects.links(links),
       },
       cluster.links,
@@ -255,8 +262,8 @@ export class Cluster {
     initial: Value,
     changed: (value: Value) => void,
   ): SharedDocument<Value> {
-    const { config, coordination, log } = this.#ports
-    const copy = new CopyFile(config.node.data_dir, file)
+    const { config, coordination, log, files } = this.#ports
+    const copy = new CopyFile(config.node.data_dir, file, files)
     const document = new SharedDocument(kind, { coordination, log, copy, changed }, initial)
     document.start()
     this.#stops.push(() => document.stop())

@@ -3,6 +3,7 @@
  * The addresses of the peer are tried in the order in which they are configured. It goes down by closing TCP, as EMQX's does.
  */
 import { connect as connectTcp } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { MqttClient, type IClientOptions, type StreamBuilder } from 'mqtt'
 import type { ServerAddress } from '../config/config.ts'
@@ -97,10 +98,30 @@ const PACKET_IDS_MAX = 65_535
 /** Name of the User Property by which two of our kind know each other. */
 export const greetingProperty = 'isthmus-link'
 
-/** Starts to connect and returns at once. */
-export const openConnection: OpenConnection = (options, listener) => new MqttLinkConnection(options, listener)
+/** Begins to connect to an address and returns at once; what goes wrong, and the end, come as events, as a socket has them. */
+export type Dial = (address: ServerAddress, options: Pick<ConnectionOptions, 'ssl' | 'tcp' | 'secured'>) => Duplex
+
+/** Each starts to connect and returns at once. */
+export function connectionsOver(dial: Dial): OpenConnection {
+  return (options, listener) => new MqttLinkConnection(dial, options, listener)
+}
+
+/** Over sockets. */
+export const openConnection = connectionsOver(dialSocket)
+
+function dialSocket(
+  address: ServerAddress,
+  { ssl, tcp, secured }: Pick<ConnectionOptions, 'ssl' | 'tcp' | 'secured'>,
+): Duplex {
+  const { host, port } = address
+  if (!address.tls) return connectTcp({ host, port, noDelay: tcp.nodelay, keepAlive: tcp.keepalive })
+  const socket = connectTls(tlsOptions(ssl, address))
+  if (secured !== undefined) socket.once('secureConnect', () => secured(certificateOf(socket)))
+  return socket.setNoDelay(tcp.nodelay).setKeepAlive(tcp.keepalive)
+}
 
 class MqttLinkConnection implements LinkConnection {
+  readonly #dial: Dial
   readonly #options: ConnectionOptions
   readonly #listener: ConnectionListener
   readonly #failures: (readonly [address: string, failure: LinkFailure])[] = []
@@ -108,7 +129,8 @@ class MqttLinkConnection implements LinkConnection {
   #stream: PacketStream | undefined
   #closed = false
 
-  constructor(options: ConnectionOptions, listener: ConnectionListener) {
+  constructor(dial: Dial, options: ConnectionOptions, listener: ConnectionListener) {
+    this.#dial = dial
     this.#options = options
     this.#listener = listener
     // Not within the constructor's call: whoever opens it has no reference yet that a listener could use.
@@ -201,12 +223,7 @@ class MqttLinkConnection implements LinkConnection {
 
   #streamBuilder(address: ServerAddress): StreamBuilder {
     return () => {
-      const { ssl, tcp } = this.#options
-      const { host, port } = address
-      const socket = address.tls
-        ? this.#watched(connectTls(tlsOptions(ssl, address)))
-        : connectTcp({ host, port, noDelay: tcp.nodelay, keepAlive: tcp.keepalive })
-      if (address.tls) socket.setNoDelay(tcp.nodelay).setKeepAlive(tcp.keepalive)
+      const socket = this.#dial(address, this.#options)
       // MQTT.js keeps errors without a code to itself.
       socket.on('error', (error) => this.#client?.emit('error', error))
       socket.on('drain', () => {
@@ -216,11 +233,6 @@ class MqttLinkConnection implements LinkConnection {
       this.#stream = stream
       return stream
     }
-  }
-
-  #watched(socket: TLSSocket): TLSSocket {
-    const { secured } = this.#options
-    return secured === undefined ? socket : socket.once('secureConnect', () => secured(certificateOf(socket)))
   }
 
   /** This address will not do: on to the next. */

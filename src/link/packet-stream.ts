@@ -3,7 +3,6 @@
  * what the peer publishes), but PUBLISH packets are written here, each in one piece, and their PUBACKs are read here. So a batch
  * costs one write and one read.
  */
-import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { Framer, type PacketHandler } from '../packets/framer.ts'
 import { PacketFault, reasonCode } from '../packets/reason-code.ts'
@@ -26,7 +25,7 @@ type Answered = (code: number) => void
 type Done = (error?: Error | null) => void
 
 export class PacketStream extends Duplex implements PacketHandler {
-  readonly #socket: Socket
+  readonly #socket: Duplex
   readonly #framer = new Framer(this, PACKET_BYTES_MAX)
   readonly #broken: (fault: PacketFault) => void
   readonly #unanswered = new Map<number, Answered>()
@@ -38,7 +37,7 @@ export class PacketStream extends Duplex implements PacketHandler {
   #aliased: string | undefined
 
   /** @param broken the peer sent what is no packet: nothing more is read, and the connection is to end */
-  constructor(socket: Socket, broken: (fault: PacketFault) => void) {
+  constructor(socket: Duplex, broken: (fault: PacketFault) => void) {
     super({ allowHalfOpen: false })
     this.#socket = socket
     this.#broken = broken

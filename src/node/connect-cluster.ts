@@ -1,18 +1,18 @@
 /** Connects a node to what its cluster coordinates through. It is no member yet. */
 import { Cluster, type ClusterPorts } from '../cluster/cluster.ts'
 import type { Sender } from '../cluster/coordination.ts'
+import type { Machine } from './machine.ts'
 import type { NatsConfig } from '../config/nats/nats-config.ts'
 import { productVersion } from '../config/version.ts'
 import { leaseActor } from '../debug/cluster-view.ts'
 import { CoordinationFaults } from '../debug/coordination-faults.ts'
-import type { Clock } from '../broker/clock.ts'
 import type { Logger } from '../broker/logger.ts'
 import type { TransitionHistory } from '../transitions/transition-history.ts'
 
-export type NodeForCluster = Pick<ClusterPorts, 'config' | 'broker' | 'random' | 'life' | 'listeners' | 'effects'> & {
+export type NodeForCluster = Pick<ClusterPorts, 'config' | 'broker' | 'life' | 'listeners' | 'effects'> & {
   /** This process among the members of the cluster. */
   readonly self: Sender
-  readonly clock: Clock
+  readonly machine: Pick<Machine, 'clock' | 'random' | 'files' | 'coordinate'>
   readonly log: Logger
   readonly history: TransitionHistory
 }
@@ -24,10 +24,9 @@ export type ConnectedCluster = {
 }
 
 export async function connectCluster(nats: NatsConfig, node: NodeForCluster): Promise<ConnectedCluster> {
-  const { config, self, clock, random, log, history } = node
-  // Loaded when asked for, as whatever is large and not for every node: to load it would be a good part of a start.
-  const { NatsCoordination } = await import('../cluster/nats/nats-coordination.ts')
-  const coordination = new NatsCoordination(nats, { self, clusterName: config.cluster.name, log, clock, random })
+  const { config, self, machine, log, history } = node
+  const { clock, random, files } = machine
+  const coordination = await machine.coordinate(nats, { self, clusterName: config.cluster.name, log, clock, random })
   const faults = config.debug?.faults === true ? new CoordinationFaults(coordination, clock) : undefined
   const cluster = new Cluster({
     config,
@@ -35,6 +34,7 @@ export async function connectCluster(nats: NatsConfig, node: NodeForCluster): Pr
     broker: node.broker,
     clock,
     random,
+    files,
     log,
     defer: setImmediate,
     version: productVersion(),

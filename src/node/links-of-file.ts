@@ -8,6 +8,7 @@ import { type DecideLinks, type LinkEdit, linkEdits } from '../cluster/config/li
 import { linkDifferences } from '../cluster/config/link-differences.ts'
 import { OwnLinks } from '../cluster/config/own-links.ts'
 import { OwnLinksFile } from '../cluster/config/own-links-file.ts'
+import type { Files } from '../cluster/files.ts'
 import type { Config, LinkConfig } from '../config/config.ts'
 
 /** A file that was read again. */
@@ -43,8 +44,8 @@ export class LinksOfFile {
   }
 
   /** What is to run: a node that is alone goes on with what was changed of its links while it ran before. Throws `ClusterError`. */
-  openOwn({ node, cluster }: Config, log: Logger): readonly LinkConfig[] {
-    const file = new OwnLinksFile(node.data_dir, cluster.name)
+  openOwn({ node, cluster }: Config, log: Logger, files: Files): readonly LinkConfig[] {
+    const file = new OwnLinksFile(node.data_dir, cluster.name, files)
     this.#own = new OwnLinks({ file, log }, cluster.links)
     return this.#own.links
   }

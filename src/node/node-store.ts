@@ -2,19 +2,18 @@
 import { join } from 'node:path'
 import type { UserTable } from '../broker/access/authentication/user-table.ts'
 import type { Broker } from '../broker/broker.ts'
-import type { Clock } from '../broker/clock.ts'
 import { DamagedRecords } from '../broker/durable/load.ts'
 import type { Logger } from '../broker/logger.ts'
 import { DurableLinks } from '../link/durable/durable-links.ts'
 import { DamagedOutbox } from '../link/durable/outbox-records.ts'
-import { LmdbStore } from '../store/lmdb-store.ts'
 import { StoreError } from '../store/store-error.ts'
+import type { Machine, Store } from './machine.ts'
 
 /** In `node.data_dir`. */
 export const STORE_FILE = 'store.mdb'
 
 export type NodeStore = {
-  readonly records: LmdbStore
+  readonly records: Store
   /** What links keep in it. */
   readonly links: DurableLinks
 }
@@ -24,9 +23,10 @@ export function openStore(
   dataDir: string,
   broker: Broker,
   users: UserTable,
-  { clock, log }: { readonly clock: Clock; readonly log: Logger },
+  { clock, openStore: open }: Pick<Machine, 'clock' | 'openStore'>,
+  log: Logger,
 ): NodeStore {
-  const records = LmdbStore.open(join(dataDir, STORE_FILE))
+  const records = open(join(dataDir, STORE_FILE))
   const lead = () => broker.journal.lead()
   const links = new DurableLinks(records, { clock, log, defer: setImmediate, lead }, broker.fromLinks)
   try {

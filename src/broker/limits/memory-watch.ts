@@ -37,7 +37,7 @@ export class MemoryWatch {
   #collectedAtMs = Number.NEGATIVE_INFINITY
 
   /** @param maxMemory `node.max_memory`: bytes, a percentage of what there is, or `Infinity` */
-  constructor(broker: Broker, maxMemory: number | string, ports: MemoryPorts = processMemory()) {
+  constructor(broker: Broker, maxMemory: number | string, ports: MemoryPorts) {
     this.#broker = broker
     this.#ports = ports
     this.#ceilingBytes = memoryCeiling(maxMemory, ports.availableBytes)
@@ -108,7 +108,8 @@ function readMemory(): MemoryReading {
   return { rss, heapUsed, external, heapLimit: getHeapStatistics().heap_size_limit }
 }
 
-function processMemory(): MemoryPorts {
+/** Of this process. */
+export function processMemory(): MemoryPorts {
   const constrained = process.constrainedMemory()
   let collect: (() => void) | undefined
   return {

@@ -1,10 +1,9 @@
 /** What a node that is alone keeps of its links in its data directory, from the first change that was not made in its file. */
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LinkConfig } from '../../config/config.ts'
 import { formatConfigError } from '../../config/config-error.ts'
 import { resolveConfig } from '../../config/resolve-config.ts'
-import { ClusterError } from '../cluster-error.ts'
+import { type Files, systemFiles } from '../files.ts'
 
 export type OwnLinksRecord = {
   /** What the configuration file said when it was read last. */
@@ -24,44 +23,30 @@ const FORMAT = 1
 export class OwnLinksFile {
   readonly path: string
   readonly #clusterName: string
+  readonly #files: Files
 
   /** @param dataDir `node.data_dir` */
-  constructor(dataDir: string, clusterName: string) {
+  constructor(dataDir: string, clusterName: string, files: Files = systemFiles) {
     this.path = join(dataDir, FILE)
     this.#clusterName = clusterName
+    this.#files = files
   }
 
   /** `undefined` if nothing is kept. Throws `ClusterError` if the file can't be read. */
   read(): OwnLinksResult | undefined {
-    let text: string
-    try {
-      text = readFileSync(this.path, 'utf8')
-    } catch (cause) {
-      if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined
-      throw unusable('read', this.path, cause)
-    }
-    return decode(text, this.#clusterName)
+    const text = this.#files.read(this.path)?.toString()
+    return text === undefined ? undefined : decode(text, this.#clusterName)
   }
 
-  /** Links have passwords: the file is its owner's alone. A crash leaves the old one or the new one. Throws `ClusterError`. */
+  /** Links have passwords: the file is its owner's alone. Throws `ClusterError`. */
   write({ fileLinks, links }: OwnLinksRecord): void {
-    const draft = `${this.path}.new`
-    try {
-      const text = JSON.stringify({ format: FORMAT, fileLinks, links }, withInfinity, 2)
-      writeFileSync(draft, `${text}\n`, { flush: true, mode: 0o600 })
-      renameSync(draft, this.path)
-    } catch (cause) {
-      throw unusable('write', this.path, cause)
-    }
+    const text = JSON.stringify({ format: FORMAT, fileLinks, links }, withInfinity, 2)
+    this.#files.replace(this.path, `${text}\n`, { isSecret: true })
   }
 
   /** The configuration file says it all again. Throws `ClusterError`. */
   remove(): void {
-    try {
-      rmSync(this.path, { force: true })
-    } catch (cause) {
-      throw unusable('remove', this.path, cause)
-    }
+    this.#files.remove(this.path)
   }
 }
 
@@ -92,9 +77,4 @@ function decode(text: string, clusterName: string): OwnLinksResult {
 
 function malformed(reason: string): OwnLinksResult {
   return { type: 'malformed', reason }
-}
-
-function unusable(what: 'read' | 'write' | 'remove', path: string, cause: unknown): ClusterError {
-  const words = cause instanceof Error ? cause.message : String(cause)
-  return new ClusterError('DATA_DIR_UNUSABLE', `node.data_dir: can't ${what} ${path}: ${words}`, { cause })
 }

@@ -1,5 +1,6 @@
 /** A member's own copy of the links of its cluster: what it starts with when nobody can be asked, and what `conf diff` reads. */
 import { CopyFile } from '../documents/copy-file.ts'
+import type { Files } from '../files.ts'
 import { decodeSharedLinks, type SharedLinksResult } from './shared-links-record.ts'
 
 const FILE = 'cluster-links.bin'
@@ -10,8 +11,8 @@ export class SharedLinksFile {
   readonly #clusterName: string
 
   /** @param dataDir `node.data_dir`, which is there */
-  constructor(dataDir: string, clusterName: string) {
-    this.copy = new CopyFile(dataDir, FILE)
+  constructor(dataDir: string, clusterName: string, files?: Files) {
+    this.copy = new CopyFile(dataDir, FILE, files)
     this.#clusterName = clusterName
   }
 

@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import { ClusterError } from '../cluster-error.ts'
+import { type Files, systemFiles } from '../files.ts'
 import { KeptFile, readKept } from '../kept-file.ts'
 
 const FILE = 'lease-incarnations.json'
@@ -23,10 +24,10 @@ export class IncarnationFile implements IncarnationMemory {
   readonly #highest: Map<string, number>
 
   /** @param dataDir `node.data_dir`, which is there. Throws `ClusterError` if the file can't be read. */
-  constructor(dataDir: string) {
+  constructor(dataDir: string, files: Files = systemFiles) {
     const path = join(dataDir, FILE)
-    this.#file = new KeptFile(path)
-    this.#highest = new Map(Object.entries(readHighest(path)))
+    this.#file = new KeptFile(files, path)
+    this.#highest = new Map(Object.entries(readHighest(files, path)))
   }
 
   recall(name: string): number {
@@ -41,8 +42,8 @@ export class IncarnationFile implements IncarnationMemory {
   }
 }
 
-function readHighest(path: string): Record<string, number> {
-  const kept = readKept(path)
+function readHighest(files: Files, path: string): Record<string, number> {
+  const kept = readKept(files, path)
   if (kept.type === 'none') return {}
   const parsed = kept.type === 'kept' ? schema.safeParse(kept.value) : undefined
   if (parsed?.success === true) return parsed.data

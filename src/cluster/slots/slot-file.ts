@@ -1,6 +1,7 @@
 /** The slot that this node had last, in its data directory: what it starts with when nobody can be asked. */
 import { join } from 'node:path'
 import { z } from 'zod'
+import { type Files, systemFiles } from '../files.ts'
 import { KeptFile, readKept } from '../kept-file.ts'
 import { SLOT_MAX } from './slot-record.ts'
 
@@ -21,10 +22,10 @@ export class SlotFile implements SlotMemory {
    * A damaged file is none: the slot is on record elsewhere.
    * @param dataDir `node.data_dir`, which is there. Throws `ClusterError` if the file can't be read.
    */
-  constructor(dataDir: string) {
+  constructor(dataDir: string, files: Files = systemFiles) {
     const path = join(dataDir, FILE)
-    this.#file = new KeptFile(path)
-    const kept = readKept(path)
+    this.#file = new KeptFile(files, path)
+    const kept = readKept(files, path)
     this.#slot = kept.type === 'kept' ? schema.safeParse(kept.value).data?.slot : undefined
   }
 

@@ -14,7 +14,7 @@ const fast: Clock = { ...systemClock, nowMs: () => systemClock.nowMs() + 60_000 
 test('a clock that is a minute ahead and a coordination that is lost are alarms on the nodes that see them', async (t) => {
   const nats = await startNats(t)
   const cluster = { name: 'east', nats: { servers: [nats.url] } }
-  const two = await nodeWithApi(t, { node: { name: 'n2@127.0.0.1' }, cluster }, { clock: fast })
+  const two = await nodeWithApi(t, { node: { name: 'n2@127.0.0.1' }, cluster }, { machine: { clock: fast } })
   const one = await nodeWithApi(t, { node: { name: 'n1@127.0.0.1' }, cluster })
   const alarms = async (): Promise<string[]> => {
     const { body } = await one.ask<Alarms>('/alarms')

@@ -13,7 +13,11 @@ test('a peer that is not there: the alarm is told to subscribers and callers, an
   // Only alarms and the broker's own timers go by it; sockets don't.
   const clock = new ManualClock()
   const link = { name: 'west', server: '127.0.0.1:1', topics: ['#'] }
-  const { node, url, ask, dataDir } = await nodeWithApi(t, { cluster: { name: 'east', links: [link] } }, { clock })
+  const { node, url, ask, dataDir } = await nodeWithApi(
+    t,
+    { cluster: { name: 'east', links: [link] } },
+    { machine: { clock } },
+  )
   const watcher = await mqtt.connectAsync(`mqtt://${node.status().listeners['tcp:default']}`, { reconnectPeriod: 0 })
   t.after(() => void watcher.end(true))
   await watcher.subscribeAsync('$SYS/brokers/+/alarms/#')
