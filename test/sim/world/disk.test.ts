@@ -89,21 +89,28 @@ for (const [name, kind] of Object.entries({ real, simulated })) {
 test('a disk without room refuses a transaction as a whole, and files; with room it goes on', async () => {
   const { disk, time } = world()
   const store = disk.openStore('data/store.mdb', new PlainProcess())
-  disk.files.makeDirectory('data/a')
-  disk.files.replace('data/a/x', Buffer.from('old'))
+  const files = disk.filesOf(new PlainProcess())
+  files.makeDirectory('data/a')
+  files.replace('data/a/x', 'old')
   disk.fullChance = 1
   const refused = assert.rejects(store.commit([put('a', '1'), put('b', '2')]), (error) => {
     return error instanceof StoreError && error.code === 'STORE_WRITE_FAILED' && error.isFull
   })
   await time.runUntil(100)
   await refused
-  assert.throws(() => disk.files.replace('data/a/x', Buffer.from('new')), { code: 'ENOSPC' })
-  assert.equal(disk.files.read('data/a/x')?.toString(), 'old')
-  disk.heal()
-  const made = store.commit([put('c', '3')])
+  assert.throws(() => files.replace('data/a/x', 'new'), { code: 'DATA_DIR_UNUSABLE', message: /no space left/ })
+  const late = assert.rejects(files.replaceSoon('data/a/x', 'new'), { code: 'DATA_DIR_UNUSABLE' })
   await time.runUntil(200)
+  await late
+  assert.equal(files.read('data/a/x')?.toString(), 'old')
+  disk.heal()
+  const made = Promise.all([store.commit([put('c', '3')]), files.replaceSoon('data/a/x', 'new')])
+  await time.runUntil(300)
   await made
-  assert.deepEqual([contents(store.entries('retained')), disk.failures], ['c=3', 2])
+  assert.deepEqual([contents(store.entries('retained')), disk.failures], ['c=3', 3])
+  assert.equal(files.read('data/a/x')?.toString(), 'new')
+  files.remove('data/a/x')
+  assert.equal(files.read('data/a/x'), undefined)
 })
 
 test('who is killed finds each transaction as a whole or not at all, and what it was promised always', async () => {
@@ -133,6 +140,22 @@ test('who is killed finds each transaction as a whole or not at all, and what it
   for (const way of ['0 of 0', '0 of 1', '3 of 3']) assert.ok(found.has(way), [...found].join(', '))
 })
 
+test('who is killed leaves the old file or the new one', async () => {
+  const found = new Set<string>()
+  for (let killMs = 0; killMs < 5; killMs += 0.1) {
+    const { disk, time } = world()
+    const process = new PlainProcess()
+    const files = disk.filesOf(process)
+    files.replace('x', 'old')
+    let isTold = false
+    void files.replaceSoon('x', 'new').then(() => (isTold = true))
+    time.after(killMs, () => process.kill())
+    await time.runUntil(50)
+    found.add(`${String(files.read('x'))} ${isTold ? 'told' : 'untold'}`)
+  }
+  assert.deepEqual([...found], ['old untold', 'new untold', 'new told'])
+})
+
 test('a stopped process writes nothing, and goes on where it was', async () => {
   const { disk, time } = world()
   const process = new PlainProcess()
@@ -157,12 +180,13 @@ test('a slow disk takes its time; another disk has nothing on it', async () => {
   await time.runUntil(610)
   await made
   process.kill()
-  disk.files.makeDirectory('d')
-  disk.files.replace('d/x', Buffer.from('1'))
+  const files = disk.filesOf(new PlainProcess())
+  files.makeDirectory('d')
+  files.replace('d/x', '1')
   disk.wipe()
   assert.equal(contents(disk.openStore('s', new PlainProcess()).entries('retained')), '')
-  assert.equal(disk.files.read('d/x'), undefined)
-  assert.throws(() => disk.files.replace('d/x', Buffer.from('1')), { code: 'ENOENT' })
+  assert.equal(files.read('d/x'), undefined)
+  assert.throws(() => files.replace('d/x', '1'), /ENOENT/)
 })
 
 test('who reads while something is written goes on behind the last key that it had', async () => {

@@ -3,9 +3,12 @@
  * waiting for is there as a whole or not at all. A disk may be slow, and have no room left for some or for all that is to be written.
  */
 import type { Change, Table } from '../../../src/broker/store-port.ts'
+import type { Files } from '../../../src/cluster/files.ts'
+import type { Store } from '../../../src/node/machine.ts'
 import { StoreError } from '../../../src/store/store-error.ts'
 import type { ProcessTurns } from './process-turns.ts'
 import type { SeededRandom } from './random.ts'
+import { KeptFiles, SimulatedFiles } from './simulated-files.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 /** As a disk of the cloud takes them, with an fsync each. */
@@ -16,18 +19,17 @@ export class SimulatedDisk {
   commitMs: { readonly minMs: number; readonly maxMs: number } = COMMIT_MS
   /** How likely each write finds no room: 0 for none, 1 for every one. */
   fullChance = 0
-  readonly files: SimulatedFiles
   /** Transactions that were made, and those for which there was no room. */
   commits = 0
   failures = 0
   readonly #time: VirtualTime
   readonly #random: SeededRandom
   readonly #stores = new Map<string, KeptTables>()
+  readonly #files = new KeptFiles()
 
   constructor(time: VirtualTime, random: SeededRandom) {
     this.#time = time
     this.#random = random
-    this.files = new SimulatedFiles(() => this.isFullNow())
   }
 
   /** As it comes from the shop. */
@@ -39,7 +41,11 @@ export class SimulatedDisk {
   /** Another disk, with nothing on it. No process may run on it. */
   wipe(): void {
     this.#stores.clear()
-    this.files.wipe()
+    this.#files.wipe()
+  }
+
+  filesOf(process: ProcessTurns): Files {
+    return new SimulatedFiles(this.#files, this, process, this.#time)
   }
 
   /** Throws `StoreError` if another process that lives has it open. */
@@ -62,57 +68,6 @@ export class SimulatedDisk {
   nextCommitMs(): number {
     return this.#random.between(this.commitMs.minMs, this.commitMs.maxMs)
   }
-}
-
-const ROOTS = ['.', '/']
-
-/** Small files, written at once and for good. */
-export class SimulatedFiles {
-  readonly #files = new Map<string, Buffer>()
-  readonly #directories = new Set<string>(ROOTS)
-  readonly #isFull: () => boolean
-
-  constructor(isFull: () => boolean) {
-    this.#isFull = isFull
-  }
-
-  /** `undefined` if it is not there. */
-  read(path: string): Buffer | undefined {
-    const bytes = this.#files.get(path)
-    return bytes === undefined ? undefined : Buffer.from(bytes)
-  }
-
-  /** Throws as Node does: ENOENT without its directory, ENOSPC without room; then the old one is still there. */
-  replace(path: string, bytes: Uint8Array): void {
-    if (!this.#directories.has(directoryOf(path))) throw fileError('ENOENT', 'no such file or directory', path)
-    if (this.#isFull()) throw fileError('ENOSPC', 'no space left on device', path)
-    this.#files.set(path, Buffer.from(bytes))
-  }
-
-  /** What is not there is gone already. */
-  remove(path: string): void {
-    this.#files.delete(path)
-  }
-
-  /** With those above it. */
-  makeDirectory(path: string): void {
-    for (let at = path; !this.#directories.has(at); at = directoryOf(at)) this.#directories.add(at)
-  }
-
-  wipe(): void {
-    this.#files.clear()
-    this.#directories.clear()
-    for (const root of ROOTS) this.#directories.add(root)
-  }
-}
-
-function directoryOf(path: string): string {
-  const slash = path.lastIndexOf('/')
-  return slash < 0 ? '.' : path.slice(0, Math.max(slash, 1))
-}
-
-function fileError(code: string, words: string, path: string): Error {
-  return Object.assign(new Error(`${code}: ${words}, open '${path}'`), { code, syscall: 'open', path })
 }
 
 /** What is on the disk. */
@@ -158,7 +113,7 @@ type StorePorts = {
 }
 
 /** What the store over LMDB is to a real node: transactions one after the other, each as a whole, and what was made is on the disk. */
-export class SimulatedStore {
+export class SimulatedStore implements Store {
   readonly #ports: StorePorts
   readonly #waiting: Transaction[] = []
   #isBusy = false
