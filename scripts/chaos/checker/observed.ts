@@ -21,6 +21,8 @@ export type Published = {
 export type PublisherRecord = {
   readonly name: string
   readonly cluster: string
+  /** Where it connected at first; who connected to the same address is at the same node. */
+  readonly server: string
   readonly topic: string
   readonly qos: QoS
   readonly messages: readonly Published[]
@@ -63,6 +65,7 @@ export type Span = {
 export type SubscriberRecord = {
   readonly name: string
   readonly cluster: string
+  readonly server: string
   readonly filter: string
   readonly qos: QoS
   readonly isDurable: boolean
