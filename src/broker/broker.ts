@@ -1,59 +1,42 @@
-/** The MQTT server of one node: what is published, who gets it, and what links see of both. */
+/** The MQTT server of one node: what is published, who gets it, and what links and other nodes see of both. */
 import type { BrokerPort, InterestChange, LinkInlet, OwnRetained, RouteSink } from '../link/broker-port.ts'
 import type { MqttConfig } from '../config/config.ts'
 import type { RetainerConfig } from '../config/retainer-schema.ts'
-import type { Message, QoS } from '../packets/message.ts'
+import type { Message } from '../packets/message.ts'
 import { encodeMessage, Publication } from '../packets/publication.ts'
 import { reasonCode } from '../packets/reason-code.ts'
-import { hasWildcard, topicNameProblem } from '../topics/topic-filter.ts'
-import { parseSubscription } from '../topics/subscription.ts'
+import { topicNameProblem } from '../topics/topic-filter.ts'
 import type { TopicIndex } from '../topics/topic-index.ts'
 import { type Authenticator, openAuthenticator } from './access/authenticator.ts'
-import { type Authorizer, type ClientAccess, openAuthorizer } from './access/authorizer.ts'
-import type { Identity } from './access/client-info.ts'
+import { type Authorizer, openAuthorizer } from './access/authorizer.ts'
 import type { Clock } from './clock.ts'
 import type { Logger } from './logger.ts'
-import type { ConnectTerms } from './connection/connect.ts'
 import { Counters } from './counters.ts'
 import { Debts } from './durable/debts.ts'
 import { Journal } from './durable/journal.ts'
-import { load, type LoadedSession } from './durable/load.ts'
+import { load } from './durable/load.ts'
 import { restoreBatches } from './durable/restore-batches.ts'
 import type { NodeHooks } from './hooks/node-hooks.ts'
 import { Handovers } from './handover/handovers.ts'
 import { Limits } from './limits/limits.ts'
 import { memoryLevel } from './limits/memory-guard.ts'
-import { type Directive, type Members } from './members-port.ts'
+import type { Directive, Members } from './members-port.ts'
 import { LocalInterest, type LocalInterestChange, type LocalInterestEntry } from './members/local-interest.ts'
 import { MemberRoutes } from './members/member-routes.ts'
-import {
-  type RetainedChange,
-  type RetainedDeletion,
-  type RetainedVersion,
-  SharedRetained,
-} from './members/shared-retained.ts'
 import { FromLinks } from './from-links.ts'
 import { FromMembers } from './members/from-members.ts'
-import { deletionVersion } from './members/retained-version.ts'
 import { Spread } from './members/spread.ts'
 import type { PublishTap } from './publish-tap.ts'
+import { RetainedMessages } from './retained/retained-messages.ts'
+import type { RetainedChange, RetainedDeletion, RetainedVersion } from './retained/shared-retained.ts'
 import { Interest } from './sessions/interest.ts'
 import { Passing } from './sessions/passing.ts'
-import { RetainPolicy } from './limits/retain-policy.ts'
-import { isAlive } from './sessions/retained.ts'
-import { Session } from './sessions/session.ts'
+import { SessionLives } from './sessions/session-lives.ts'
 import { Sessions } from './sessions/sessions.ts'
-import {
-  type Delivery,
-  type Destination,
-  reservedNamespace,
-  type ShareGroup,
-  type SinkRoute,
-  type Subscription,
-  type SubscriptionOptions,
-  type Target,
-} from './sessions/subscription.ts'
+import type { Delivery, Destination, ShareGroup, SinkRoute, Target } from './sessions/subscription.ts'
 import { SubscriptionTable } from './sessions/subscription-table.ts'
+import { Subscriptions } from './sessions/subscriptions.ts'
+import { Wills } from './sessions/wills.ts'
 import type { SessionDirectory } from './session-directory.ts'
 import type { BrokerTraces } from './traces-port.ts'
 import type { StorePort } from './store-port.ts'
@@ -81,9 +64,6 @@ const closedInlet: LinkInlet = {
 
 const nobodyElse: readonly string[] = []
 
-/** How many subscriptions of a session that is over go in one turn of the event loop. */
-const UNSUBSCRIBED_PER_TURN = 500
-
 export class Broker implements BrokerPort, OwnRetained {
   readonly limits: Limits
   #pickMember: ((memberCount: number) => number) | undefined
@@ -92,6 +72,8 @@ export class Broker implements BrokerPort, OwnRetained {
   readonly log: Logger
   readonly counters = new Counters()
   readonly sessions: Sessions
+  readonly sessionLives: SessionLives
+  readonly subscriptions: Subscriptions
   /** Sessions that move between this node and others. */
   readonly handovers: Handovers
   readonly index: TopicIndex<Destination, Delivery>
@@ -106,11 +88,6 @@ export class Broker implements BrokerPort, OwnRetained {
   readonly passing = new Passing()
   /** The publish that does not come from a client: a will, a message from a link. It may happen while the other one passes. */
   readonly #inner = new Passing()
-  /**
-   * Whether of two retained messages of a topic the later one wins, wherever it comes from, and what was cleared is remembered. To be
-   * set where other nodes or clusters have the same messages.
-   */
-  isVersioning = false
   tap: PublishTap | undefined
   /** Follows messages; to be set before anybody connects. */
   traces: BrokerTraces | undefined
@@ -123,8 +100,8 @@ export class Broker implements BrokerPort, OwnRetained {
   isPromiseRefused = false
   /** Hands copies to the other nodes of the cluster. */
   readonly spread: Spread
-  readonly #retained: SharedRetained
-  readonly #retainPolicy: RetainPolicy
+  readonly #retained: RetainedMessages
+  readonly #wills: Wills
   readonly #table: SubscriptionTable
   readonly #interest: Interest
   readonly #localInterest: LocalInterest
@@ -133,73 +110,64 @@ export class Broker implements BrokerPort, OwnRetained {
   readonly fromLinks: FromLinks
   readonly #memberRoutes: MemberRoutes
   readonly #routes = new WeakMap<RouteSink, SinkRoute>()
-  /** Sessions whose wills are due. */
-  #heldWills: Session[] | undefined
 
   constructor(options: BrokerOptions) {
-    this.limits = new Limits(options.mqtt, options.retainer)
-    this.#retainPolicy = new RetainPolicy(options.clock, this.limits, this.counters, options.log)
-    this.clock = options.clock
-    this.random = options.random
-    this.log = options.log
-    this.#interest = new Interest(options.log)
-    this.#localInterest = new LocalInterest(options.log, () => this.#table.all())
+    const { clock, log, random, defer = setImmediate } = options
+    const { counters } = this
+    const limits = new Limits(options.mqtt, options.retainer)
+    this.limits = limits
+    this.clock = clock
+    this.random = random
+    this.log = log
+    this.#interest = new Interest(log)
+    const localInterest = new LocalInterest(log, () => table.all())
+    this.#localInterest = localInterest
     const hashKey = [this.#random32(), this.#random32()] as const
-    this.#table = new SubscriptionTable(hashKey, this.counters, this.#interest, this.#localInterest)
-    this.index = this.#table.index
-    this.#memberRoutes = new MemberRoutes(this.#table, this.#interest)
-    this.spread = new Spread(this.counters, options.log)
-    this.#retained = new SharedRetained({
-      clock: options.clock,
-      log: options.log,
-      record: (topic, publication) => this.journal.retained(topic, publication),
+    const table = new SubscriptionTable(hashKey, counters, this.#interest, localInterest)
+    this.#table = table
+    const { index } = table
+    this.index = index
+    this.#memberRoutes = new MemberRoutes(table, this.#interest)
+    const spread = new Spread(counters, log)
+    this.spread = spread
+    const journal = new Journal({ clock, log, defer, wake: (session) => session.drain(clock.nowMs()) })
+    this.journal = journal
+    const record = (topic: string, publication: Publication | undefined) => journal.retained(topic, publication)
+    const retained = new RetainedMessages({ clock, log, limits, counters, record })
+    this.#retained = retained
+    const parts = { clock, log, counters, limits, journal, spread, table, index, retained }
+    const pickMember = () => this.#pickMember
+    this.#wills = new Wills({
+      ...parts,
+      hooks: () => this.#hooks,
+      publish: (will, hooked) => this.#publishHooked(will, hooked),
     })
-    this.sessions = new Sessions(this.clock, {
-      publishWill: (session) => this.#publishWill(session),
-      ended: (session, isExpired) => this.#endSession(session, isExpired),
+    const sessions = new Sessions(clock, {
+      publishWill: (session) => this.#wills.publish(session),
+      ended: (session, isExpired) => this.sessionLives.end(session, isExpired),
       left: (session) => session.stored?.changed(),
     })
-    this.journal = new Journal({
-      clock: options.clock,
-      log: options.log,
-      defer: options.defer ?? setImmediate,
-      wake: (session) => session.drain(this.clock.nowMs()),
-    })
-    this.#fromMembers = new FromMembers({
-      clock: this.clock,
-      counters: this.counters,
-      journal: this.journal,
-      limits: this.limits,
-      spread: this.spread,
-      table: this.#table,
-      pickMember: () => this.#pickMember,
-      applyRetained: (retained) => this.#applyRetained(retained),
-    })
+    this.sessions = sessions
+    const subscriptions = new Subscriptions({ ...parts, systemTopics: () => this.systemTopics })
+    this.subscriptions = subscriptions
+    this.#fromMembers = new FromMembers({ ...parts, pickMember, applyRetained: (change) => retained.apply(change) })
     this.fromLinks = new FromLinks({
-      clock: this.clock,
-      counters: this.counters,
-      journal: this.journal,
-      limits: this.limits,
-      log: this.log,
-      spread: this.spread,
-      index: this.index,
+      ...parts,
       isPromise: (delivery, retain) => this.isPromise(delivery, retain),
       publish: (passing, delivery) => this.publish(passing, delivery),
     })
-    this.handovers = new Handovers({
-      sessions: this.sessions,
-      table: this.#table,
-      journal: this.journal,
-      limits: this.limits,
-      counters: this.counters,
-      clock: options.clock,
-      log: options.log,
-      defer: options.defer ?? setImmediate,
-      keep: (session) => this.#keep(session),
-      isOwner: (session, username) => this.#isOwner(session, username),
-      unsubscribe: (session, name) => this.unsubscribe(session, name),
-      unsubscribeAll: (session) => this.#unsubscribeAll(session),
+    this.sessionLives = new SessionLives({
+      ...parts,
+      sessions,
+      subscriptions,
+      localInterest,
+      handovers: () => this.handovers,
+      authenticator: () => this.authenticator,
+      authorizer: () => this.authorizer,
+      pickMember,
+      handOn: (publication, group, nowMs) => this.#fromMembers.handOn(publication, group, nobodyElse, nowMs),
     })
+    this.handovers = new Handovers({ ...parts, sessions, subscriptions, lives: this.sessionLives, defer })
     this.configure(options.mqtt)
   }
 
@@ -228,7 +196,7 @@ export class Broker implements BrokerPort, OwnRetained {
     }
     const isForAll = passing.view.retain && this.spread.members !== undefined && this.limits.retainer.enable
     if (passing.view.retain) {
-      const fate = this.#retain(passing)
+      const fate = this.#retained.keep(passing)
       if (fate !== 'delivered') {
         if (fate === 'kept_silently') this.#tellOfRetained(passing, sinks, isForAll)
         return 0
@@ -266,6 +234,15 @@ export class Broker implements BrokerPort, OwnRetained {
       this.limits.drops?.dropped(passing.publication, 'no_subscribers')
     }
     return receivers
+  }
+
+  /** See `RetainedMessages`. */
+  get isVersioning(): boolean {
+    return this.#retained.isVersioning
+  }
+
+  set isVersioning(yes: boolean) {
+    this.#retained.isVersioning = yes
   }
 
   /** What is called when something happens here; `undefined` where there is nothing. To be set before anybody connects. */
@@ -323,14 +300,6 @@ export class Broker implements BrokerPort, OwnRetained {
     return 0
   }
 
-  async #publishWhenHooked(publication: Publication, hooked: Promise<Publication | undefined>): Promise<void> {
-    try {
-      this.#publishHooked(publication, await hooked)
-    } catch (error) {
-      this.log.error({ err: error, clientid: publication.publisher.clientId }, 'will_publish_failed')
-    }
-  }
-
   #publishKept(publication: Publication, nowMs: number): number {
     const delivery = this.index.lookup(publication.topic)
     if (delivery.reserved !== undefined) return 0
@@ -379,32 +348,6 @@ export class Broker implements BrokerPort, OwnRetained {
     return this.#interest.systemSubscriptions > 0
   }
 
-  /** What becomes of a message with the retain flag. `kept_silently`: only who keeps it hears of it. */
-  #retain(passing: Passing): 'delivered' | 'kept_silently' | 'outdated' {
-    const { topic, view, origin, isTold } = passing
-    const { retainer } = this.limits
-    // What a peer tells is for those who don't have it yet: if it is not kept, they would be told it again and again.
-    const ifNotKept = isTold ? 'outdated' : 'delivered'
-    if (!retainer.enable) return ifNotKept
-    const isDeletion = view.payloadStart === view.end
-    if (this.isVersioning && origin === undefined) this.#retained.stamp(passing)
-    else if (this.isVersioning && !this.#retained.isNewerFromFar(passing.borrowed, isDeletion)) return ifNotKept
-    if (isDeletion) {
-      // [MQTT-3.3.1-6]
-      const wasThere = this.#retained.store.has(topic)
-      const versionMs = origin === undefined ? passing.nowMs : passing.borrowed.receivedAtMs
-      if (this.isVersioning) this.#retained.bury(topic, deletionVersion(versionMs), origin)
-      else this.#retained.store.delete(topic)
-      return retainer.stop_publish_clear_msg || (isTold && !wasThere) ? 'kept_silently' : 'delivered'
-    }
-    if (this.#retainPolicy.allows(this.#retained.store, topic, view.end - view.payloadStart)) {
-      this.#retained.store.set(passing.publication)
-      return 'delivered'
-    }
-    passing.isRetainRefused = true
-    return isTold ? 'kept_silently' : 'delivered'
-  }
-
   /** Other nodes and clusters are to keep, or to clear, what subscribers here are not told. */
   #tellOfRetained(passing: Passing, sinks: readonly RouteSink[], isForAll: boolean): void {
     if (passing.origin === undefined) this.#offer(passing, sinks)
@@ -412,36 +355,13 @@ export class Broker implements BrokerPort, OwnRetained {
     if (isForAll) this.spread.send(passing, nobodyElse, true)
   }
 
-  /** Those that new subscribers are told. */
-  #retainedUnder(topicFilter: string): Iterable<Publication> {
-    const { enable, msg_expiry_interval } = this.limits.retainer
-    return enable ? this.#retained.store.under(topicFilter, this.clock.nowMs(), msg_expiry_interval) : []
-  }
-
   /** Wills wait from now on, until it is known who wants them, and which clients have come back to another node. */
   holdWills(): void {
-    this.#heldWills ??= []
+    this.#wills.hold()
   }
 
   releaseWills(): void {
-    const held = this.#heldWills ?? []
-    this.#heldWills = undefined
-    for (const session of held) this.#publishWill(session)
-  }
-
-  #publishWill(session: Session): void {
-    if (this.#heldWills !== undefined) return void this.#heldWills.push(session)
-    const { will } = session
-    session.will = undefined
-    if (will === undefined) return
-    session.stored?.changed()
-    // It is published now: until now its life had not begun (MQTT 5, 3.1.3.2.4).
-    const nowMs = this.clock.nowMs()
-    const { topic, bytes, publisher } = will.publication
-    const publication = Publication.read(topic, bytes, publisher, nowMs, undefined)
-    const hooked = this.#hooks?.publish === undefined ? publication : this.#hooks.publish.run(publication)
-    if (hooked instanceof Promise) void this.#publishWhenHooked(publication, hooked)
-    else this.#publishHooked(publication, hooked)
+    this.#wills.release()
   }
 
   /** Takes over settings that changed; they count for what comes from now on. */
@@ -459,7 +379,7 @@ export class Broker implements BrokerPort, OwnRetained {
   /** To be called about once a minute: lets go of what is out of date and nobody has asked for since. */
   sweep(): void {
     this.index.sweep()
-    this.#retained.sweep()
+    this.#retained.shared.sweep()
   }
 
   get mqtt(): MqttConfig {
@@ -477,95 +397,6 @@ export class Broker implements BrokerPort, OwnRetained {
     this.handovers.join(directory)
   }
 
-  /**
-   * The session of this ClientID: the one that there is, or a new one. Whoever held it before is disconnected
-   * [MQTT-3.1.4-3]. What was subscribed with rights that the client no longer has is not taken up again.
-   */
-  takeSession(
-    terms: ConnectTerms,
-    { peerHost }: Identity,
-    access: ClientAccess,
-  ): { session: Session; isResumed: boolean } {
-    const { sessions } = this
-    this.handovers.returned(terms.clientId)
-    const publisher = { clientId: terms.clientId, username: terms.username, peerHost }
-    if (sessions.get(terms.clientId)?.outlet !== undefined) this.counters.sessionsTakenOver++
-    sessions.get(terms.clientId)?.outlet?.takenOver()
-    const session = sessions.get(terms.clientId)
-    if (session !== undefined && !terms.cleanStart && this.#isOwner(session, terms.username)) {
-      sessions.resume(session)
-      session.publisher = publisher
-      session.expiryIntervalMs = terms.sessionExpiryMs
-      this.#keep(session)
-      this.#withdraw(session, access)
-      this.counters.sessionsResumed++
-      return { session, isResumed: true }
-    }
-    if (session !== undefined) {
-      this.counters.sessionsDiscarded++
-      sessions.end(session)
-    }
-    this.counters.sessionsCreated++
-    this.counters.sessions.add(1)
-    const fresh = new Session(publisher, terms.sessionExpiryMs, this.limits, this.counters)
-    sessions.add(fresh)
-    this.#keep(fresh)
-    return { session: fresh, isResumed: false }
-  }
-
-  /** Sees to it that the session is on disk if it is to outlive its connection, and only then. */
-  #keep(session: Session): void {
-    this.#localInterest.sessionChanged(session)
-    if (session.expiryIntervalMs <= 0) return session.forsake()
-    if (session.stored !== undefined) return session.stored.changed()
-    const stored = this.journal.keep(session)
-    if (stored !== undefined) session.keep(stored)
-  }
-
-  /** Where users are known, one must not read what was kept for another, whatever ClientID it comes with. */
-  #isOwner({ publisher, clientId }: Session, username: string | undefined): boolean {
-    if (this.authenticator.isOpen || publisher.username === username) return true
-    this.log.warn({ clientid: clientId, username, owner: publisher.username }, 'session_of_another_user_discarded')
-    return false
-  }
-
-  #withdraw(session: Session, access: ClientAccess): void {
-    if (this.authorizer.isOpen) return
-    for (const { name, topicFilter, qos } of session.subscriptions.values()) {
-      if (access.maySubscribe(topicFilter, qos)) continue
-      this.unsubscribe(session, name)
-      this.log.info({ clientid: session.clientId, topic_filter: name }, 'subscription_withdrawn')
-    }
-  }
-
-  /** The session is over: nothing is left of it but what other members of its groups inherit. */
-  #endSession(session: Session, isExpired: boolean): void {
-    this.counters.sessions.add(-1)
-    this.counters.sessionsTerminated++
-    if (isExpired) this.counters.sessionsExpired++
-    const held = [...session.heldForGroups()]
-    this.#unsubscribeAll(session)
-    const nowMs = this.clock.nowMs()
-    for (const queued of held) {
-      const member = queued.group?.choose(this.#pickMember)
-      if (member !== undefined) member.session.inherit(queued, member, nowMs)
-      else if (queued.group !== undefined) this.#fromMembers.handOn(queued.publication, queued.group, nobodyElse, nowMs)
-    }
-    session.end()
-    this.handovers.absent(session.clientId)
-  }
-
-  /**
-   * A session may have hundreds of thousands of subscriptions, and nobody else is to wait for them to go: what they still match
-   * meanwhile is dropped. Shares go at once, for others are to have their messages, and so does what is on disk.
-   */
-  #unsubscribeAll(session: Session): void {
-    let left = UNSUBSCRIBED_PER_TURN
-    for (const [name, { group }] of session.subscriptions)
-      if (group !== undefined || session.stored !== undefined || left-- > 0) this.unsubscribe(session, name)
-    if (session.subscriptions.size > 0) this.clock.after(0, () => this.#unsubscribeAll(session))
-  }
-
   // ---- the store
 
   /**
@@ -575,76 +406,11 @@ export class Broker implements BrokerPort, OwnRetained {
   open(store: StorePort): void {
     const { sessions, batches, retained, next } = load(store)
     this.journal.open(store, next)
-    const byNumber = new Map([...sessions].map(([number, loaded]) => [number, this.#restore(loaded)]))
+    const byNumber = new Map([...sessions].map(([number, loaded]) => [number, this.sessionLives.restore(loaded)]))
     restoreBatches(batches, byNumber, this.journal, (key) => this.#table.group(key))
-    for (const publication of retained) this.#retained.restore(publication)
+    for (const publication of retained) this.#retained.shared.restore(publication)
     for (const session of byNumber.values()) this.sessions.restore(session)
     this.log.info({ sessions: byNumber.size, retained: retained.length }, 'store_loaded')
-  }
-
-  #restore(loaded: LoadedSession): Session {
-    const session = new Session(loaded.publisher, loaded.expiryIntervalMs, this.limits, this.counters)
-    const stored = this.journal.restore(loaded.number, session)
-    session.keep(stored)
-    session.leftAtMs = loaded.leftAtMs
-    if (loaded.leftAtMs === undefined) this.handovers.restored(session)
-    session.will = stored.writtenWill = loaded.will
-    for (const packetId of loaded.identifiers.released) session.window.restoreReleased(packetId)
-    for (const packetId of loaded.identifiers.awaitingRel) session.awaitingRel.add(packetId)
-    for (const { name, options } of loaded.subscriptions) {
-      const parsed = parseSubscription(name)
-      if (parsed.type !== 'invalid') this.#table.put(session, name, parsed, options)
-    }
-    this.counters.sessions.add(1)
-    return session
-  }
-
-  // ---- subscriptions
-
-  /**
-   * Adds or replaces one subscription. Retained messages are queued for it; the caller drains the session when its SUBACK
-   * is on its way. Returns the reason code: the granted QoS, or an error.
-   */
-  subscribe(session: Session, name: string, options: SubscriptionOptions): number {
-    const parsed = parseSubscription(name)
-    if (parsed.type === 'invalid') return reasonCode.topicFilterInvalid
-    const { topicFilter } = parsed
-    const isShared = parsed.type === 'shared'
-    if (isShared && !this.mqtt.shared_subscription) return reasonCode.sharedSubscriptionsNotSupported
-    if (hasWildcard(topicFilter) && !this.mqtt.wildcard_subscription)
-      return reasonCode.wildcardSubscriptionsNotSupported
-    if (topicFilter.split('/').length > this.mqtt.max_topic_levels) return reasonCode.topicFilterInvalid
-    // `$LINK/#` never comes here but for a share of it.
-    if (reservedNamespace(topicFilter) === 'link') return reasonCode.notAuthorized
-    const qos = Math.min(options.qos, this.mqtt.max_qos_allowed) as 0 | 1 | 2
-    const before = session.subscriptions.get(name)
-    const isNew = before === undefined
-    if (isNew && session.subscriptions.size >= this.mqtt.max_subscriptions) return reasonCode.quotaExceeded
-    // Many clients subscribe anew to all they have whenever they connect.
-    const isSame = before !== undefined && isAlike(before, options, qos)
-    const subscription = isSame ? before : this.#table.put(session, name, parsed, { ...options, qos })
-    if (!isSame && session.stored !== undefined) this.journal.subscriptionChanged(session.stored, name)
-    if (!isShared && (options.retainHandling === 0 || (options.retainHandling === 1 && isNew)))
-      this.#queueRetained(subscription)
-    return qos
-  }
-
-  /** Returns whether there was such a subscription. */
-  unsubscribe(session: Session, name: string): boolean {
-    const subscription = session.subscriptions.get(name)
-    if (subscription === undefined) return false
-    this.#table.remove(subscription)
-    if (session.stored !== undefined) this.journal.subscriptionChanged(session.stored, name)
-    return true
-  }
-
-  #queueRetained(subscription: Subscription): void {
-    const { topicFilter, session } = subscription
-    const nowMs = this.clock.nowMs()
-    for (const publication of this.#retainedUnder(topicFilter)) session.queueRetained(publication, subscription)
-    if (this.systemTopics === undefined || reservedNamespace(topicFilter) !== 'sys') return
-    for (const { topic, payload } of this.systemTopics.under(topicFilter))
-      session.queueRetained(systemPublication(topic, payload, true, nowMs), subscription)
   }
 
   // ---- the other nodes of the cluster
@@ -657,8 +423,8 @@ export class Broker implements BrokerPort, OwnRetained {
   set members(members: Members | undefined) {
     this.spread.members = members
     if (members === undefined) return
-    this.isVersioning = true
-    this.#retained.track()
+    this.#retained.isVersioning = true
+    this.#retained.shared.track()
   }
 
   /** Another node has ordinary subscribers of this filter, which is a valid one. */
@@ -721,34 +487,29 @@ export class Broker implements BrokerPort, OwnRetained {
 
   /** Each topic with what is retained, or was cleared not long ago. May be gone through bit by bit, while things change. */
   retainedVersions(): Iterable<RetainedVersion> {
-    return this.#retained.versions()
+    return this.#retained.shared.versions()
   }
 
   retainedVersionOf(topic: string): number | undefined {
-    return this.#retained.versionOf(topic)
+    return this.#retained.shared.versionOf(topic)
   }
 
   retainedOriginOf(topic: string): string | undefined {
-    return this.#retained.originOf(topic)
+    return this.#retained.shared.originOf(topic)
   }
 
   retainedMessage(topic: string): Publication | undefined {
-    return this.#retained.store.get(topic)
+    return this.#retained.get(topic)
   }
 
   /** All that is retained and has not expired, in no order. May be gone through bit by bit, while things change. */
-  *retainedMessages(): Iterable<Publication> {
-    for (const publication of this.#retained.store.all()) if (this.#isRetainedAlive(publication)) yield publication
+  retainedMessages(): Iterable<Publication> {
+    return this.#retained.allAlive()
   }
 
   /** That of a topic, if it has not expired. */
   liveRetained(topic: string): Publication | undefined {
-    const publication = this.#retained.store.get(topic)
-    return publication !== undefined && this.#isRetainedAlive(publication) ? publication : undefined
-  }
-
-  #isRetainedAlive(publication: Publication): boolean {
-    return isAlive(publication, this.clock.nowMs(), this.limits.retainer.msg_expiry_interval)
+    return this.#retained.alive(topic)
   }
 
   /** Clears a topic everywhere, as an empty retained message of a client does. Returns false if the disk would not keep that. */
@@ -772,27 +533,12 @@ export class Broker implements BrokerPort, OwnRetained {
 
   /** Called after each change, whoever made it. Returns how to stop it. */
   onRetainedChange(listener: (change: RetainedChange) => void): () => void {
-    return this.#retained.onChange(listener)
+    return this.#retained.shared.onChange(listener)
   }
 
   /** Takes over what another node has, if it is later than what is here. Returns whether it was. Subscribers are not told. */
   applyRetained(retained: Publication | RetainedDeletion): boolean {
     return this.#fromMembers.applyRetained(retained)
-  }
-
-  #applyRetained(retained: Publication | RetainedDeletion): boolean {
-    const { enable, msg_expiry_interval } = this.limits.retainer
-    if (!enable || topicNameProblem(retained.topic) !== undefined) return false
-    if (reservedNamespace(retained.topic) !== undefined) return false
-    if (!(retained instanceof Publication)) return this.#retained.buryIfNewer(retained)
-    const { payloadLength, topic, receivedAtMs } = retained
-    const isDeletion = payloadLength === 0 || !isAlive(retained, this.clock.nowMs(), msg_expiry_interval)
-    if (!this.#retained.isNewer(retained, isDeletion)) return false
-    if (isDeletion) this.#retained.bury(topic, deletionVersion(receivedAtMs), retained.origin)
-    else if (this.#retainPolicy.allows(this.#retained.store, topic, payloadLength))
-      this.#retained.store.set(retained.own())
-    else return false
-    return true
   }
 
   /**
@@ -833,39 +579,22 @@ export class Broker implements BrokerPort, OwnRetained {
   }
 
   get retainedCount(): number {
-    return this.#retained.store.count
+    return this.#retained.count
   }
 
   get retainedBytes(): number {
-    return this.#retained.store.bytes
+    return this.#retained.bytes
   }
 
   *retained(topicFilter: string): Iterable<Message> {
-    for (const publication of this.#retainedUnder(topicFilter)) yield publication.toMessage()
+    for (const publication of this.#retained.under(topicFilter)) yield publication.toMessage()
   }
 
   ownRetained(): ReturnType<OwnRetained['ownRetained']> {
-    return this.limits.retainer.enable ? this.#retained.own() : []
+    return this.#retained.own()
   }
 
   ownRetainedOf(topic: string): Publication | undefined {
-    const { enable, msg_expiry_interval } = this.limits.retainer
-    const publication = enable ? this.#retained.ownOf(topic) : undefined
-    if (publication === undefined || publication.payloadLength === 0) return publication
-    return isAlive(publication, this.clock.nowMs(), msg_expiry_interval) ? publication : undefined
+    return this.#retained.ownOf(topic)
   }
-}
-
-/** Whether a subscription would be the same with these options, but for what they ask at the time of SUBSCRIBE alone. */
-function isAlike(
-  before: Subscription,
-  { noLocal, retainAsPublished, identifier }: SubscriptionOptions,
-  qos: QoS,
-): boolean {
-  return (
-    before.qos === qos &&
-    before.noLocal === noLocal &&
-    before.retainAsPublished === retainAsPublished &&
-    before.identifier === identifier
-  )
 }

@@ -333,7 +333,7 @@ test('a fault of our own closes that connection with 0x80, is logged, and touche
   const broker = await TestBroker.start(t)
   const witness = await broker.subscriber('witness', ['#'])
   const client = await broker.client('a')
-  broker.broker.unsubscribe = () => {
+  broker.broker.subscriptions.remove = () => {
     throw new Error('a fault of our own')
   }
   client.send({ cmd: 'unsubscribe', messageId: 1, unsubscriptions: ['x'] })
@@ -344,5 +344,5 @@ test('a fault of our own closes that connection with 0x80, is logged, and touche
     broker.log.filter(({ level }) => level === 'error').map(({ event }) => event),
     ['connection_crashed'],
   )
-  Reflect.deleteProperty(broker.broker, 'unsubscribe')
+  Reflect.deleteProperty(broker.broker.subscriptions, 'remove')
 })

@@ -46,8 +46,8 @@ test('a match says who gets it, by which filter and why, and which links do not'
   const { broker, client, view } = viewed({
     links: [...links, linkRow({ name: 'mute', routes: { ours: 0, peers: 0 } })],
   })
-  broker.subscribe(client('c1'), 'a/+', { ...options, noLocal: true })
-  broker.subscribe(client('c2'), '$share/g/a/b', options)
+  broker.subscriptions.add(client('c1'), 'a/+', { ...options, noLocal: true })
+  broker.subscriptions.add(client('c2'), '$share/g/a/b', options)
   broker.addRoute('a/#', sink('link:eu'))
   broker.addRoute('x', sink('link:us'))
   const match = await view.match('a/b', 10)
@@ -90,8 +90,8 @@ for (const { topic, notes } of [
 ]) {
   test(`the notes to ${topic}`, async () => {
     const { broker, client, view } = viewed()
-    broker.subscribe(client('c1'), '#', options)
-    broker.subscribe(client('c1'), '+/x', options)
+    broker.subscriptions.add(client('c1'), '#', options)
+    broker.subscriptions.add(client('c1'), '+/x', options)
     const match = await view.match(topic, 10)
     assert.equal(match?.notes.length, notes.length, JSON.stringify(match?.notes))
     for (const [at, note] of notes.entries()) assert.match(match.notes[at]!, note)
@@ -105,7 +105,7 @@ test('what is no topic has no match', async () => {
 
 test('of many destinations the first are told, and how many there are', async () => {
   const { broker, client, view } = viewed()
-  for (let i = 0; i < 30; i += 1) broker.subscribe(client(`c${i}`), 't', options)
+  for (let i = 0; i < 30; i += 1) broker.subscriptions.add(client(`c${i}`), 't', options)
   broker.addRoute('t', sink('link:eu'))
   const match = await view.match('t', 5)
   assert.equal(match?.total, 31)
@@ -120,7 +120,7 @@ test('of many destinations the first are told, and how many there are', async ()
 test('pages together tell every route once, with its destinations', async () => {
   const { broker, client, view } = viewed()
   const filters = Array.from({ length: 250 }, (_, i) => (i % 2 === 0 ? `exact/${i}` : `wild/+/${i}`))
-  for (const filter of filters) broker.subscribe(client(`c ${filter}`), filter, options)
+  for (const filter of filters) broker.subscriptions.add(client(`c ${filter}`), filter, options)
   const told: [string, DestinationRow | undefined][] = []
   for (let cursor: number | null = 0; cursor !== null;) {
     const page = await view.list({ cursor, limit: 7, text: undefined })
@@ -137,7 +137,7 @@ test('pages together tell every route once, with its destinations', async () => 
 
 test('a list of those that hold a text has no others', async () => {
   const { broker, client, view } = viewed()
-  for (const filter of ['a/b', 'b/#', 'c']) broker.subscribe(client('c1'), filter, options)
+  for (const filter of ['a/b', 'b/#', 'c']) broker.subscriptions.add(client('c1'), filter, options)
   const { routes, cursor } = await view.list({ cursor: 0, limit: 10, text: 'b' })
   assert.deepEqual(routes.map(({ topicFilter }) => topicFilter).sort(), ['a/b', 'b/#'])
   assert.equal(cursor, null)

@@ -250,7 +250,7 @@ export class Connection implements InboxOwner, OutletOwner, ClientConnection {
     const { counters, log, systemTopics } = this.#broker
     this.outlet.accept(terms)
     this.#state = 'connected'
-    const { session, isResumed } = this.#broker.takeSession(terms, identity, access)
+    const { session, isResumed } = this.#broker.sessionLives.take(terms, identity, access)
     this.#broker.handovers.present(terms.clientId)
     const client = new Client(this.#broker, this, admission, session, greeted?.peer)
     this.#client = client

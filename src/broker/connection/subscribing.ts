@@ -56,7 +56,7 @@ function subscribeOne(
   const retainHandling = rh as 0 | 1 | 2
   const options = { qos, noLocal: nl || isBridge, retainAsPublished: rap || isBridge, retainHandling, identifier }
   const isNew = !session.subscriptions.has(topic)
-  const code = broker.subscribe(session, topic, options)
+  const code = broker.subscriptions.add(session, topic, options)
   if (code >= 0x80) return code
   broker.systemTopics?.subscribed(client, topic, options, isNew)
   client.tap?.subscribed(topic, options)
@@ -97,7 +97,7 @@ export function* unsubscribe(
 
 function unsubscribeOne(client: Client, name: string): number {
   const { broker, session } = client
-  if (!broker.unsubscribe(session, name)) return reasonCode.noSubscriptionExisted
+  if (!broker.subscriptions.remove(session, name)) return reasonCode.noSubscriptionExisted
   broker.systemTopics?.unsubscribed(client, name)
   client.tap?.unsubscribed(name)
   return reasonCode.success

@@ -17,7 +17,9 @@ import type { Confirmation, SessionDirectory, SessionHost, Successor } from '../
 import type { Queued } from '../sessions/queue.ts'
 import { Session } from '../sessions/session.ts'
 import type { Sessions } from '../sessions/sessions.ts'
+import type { SessionLives } from '../sessions/session-lives.ts'
 import type { SubscriptionTable } from '../sessions/subscription-table.ts'
+import type { Subscriptions } from '../sessions/subscriptions.ts'
 import { Arrivals } from './arrivals.ts'
 import { decodeHandover, decodeLate, encodeHandover, encodeLate } from './handover-record.ts'
 import { handedMessage, handedSession, queuedOf } from './handed.ts'
@@ -33,13 +35,8 @@ export type HandoverPorts = {
   readonly log: Logger
   /** Calls in the next turn of the event loop. */
   readonly defer: (call: () => void) => void
-  /** Sees to it that the session is on disk if it is to outlive its connection. */
-  keep(session: Session): void
-  /** Whether the session is that of this user. */
-  isOwner(session: Session, username: string | undefined): boolean
-  /** All subscriptions of the session go, over some turns. */
-  unsubscribeAll(session: Session): void
-  unsubscribe(session: Session, name: string): void
+  readonly lives: Pick<SessionLives, 'keep' | 'isOwner'>
+  readonly subscriptions: Pick<Subscriptions, 'remove' | 'removeAll'>
 }
 
 /** A connection whose client may have a session elsewhere. */
@@ -220,7 +217,7 @@ export class Handovers implements SessionHost {
     const arrived = session.takeQueue()
     const nowMs = clock.nowMs()
     session.leftAtMs = nowMs
-    this.#ports.keep(session)
+    this.#ports.lives.keep(session)
     for (const packetId of handed.awaitingRel) session.awaitRel(packetId)
     for (const one of handed.unacknowledged) {
       if (one.type === 'pubrel') session.takeOver(one)
@@ -292,7 +289,7 @@ export class Handovers implements SessionHost {
     session.outlet?.takenOver()
     if (sessions.get(clientId) !== session) return undefined
     this.#withdraw(clientId)
-    if (cleanStart || !this.#ports.isOwner(session, username)) {
+    if (cleanStart || !this.#ports.lives.isOwner(session, username)) {
       counters.sessionsDiscarded++
       sessions.end(session)
       return undefined
@@ -339,7 +336,7 @@ export class Handovers implements SessionHost {
     for (const queued of late) session.queue.push(queued)
     this.#forget(session)
     for (const { name, group } of session.subscriptions.values())
-      if (group !== undefined) this.#ports.unsubscribe(session, name)
+      if (group !== undefined) this.#ports.subscriptions.remove(session, name)
     session.takeQueue()
     const directory = this.#directory!
     const lingering = new Lingering(session, node, firstLate, {
@@ -354,7 +351,7 @@ export class Handovers implements SessionHost {
       },
       ended: () => {
         this.#lingering.delete(clientId)
-        this.#ports.unsubscribeAll(session)
+        this.#ports.subscriptions.removeAll(session)
       },
     })
     this.#lingering.set(clientId, lingering)
@@ -424,7 +421,7 @@ export class Handovers implements SessionHost {
   /** Nothing is left of the session, and nobody inherits anything of it. */
   #end(session: Session): void {
     this.#forget(session)
-    this.#ports.unsubscribeAll(session)
+    this.#ports.subscriptions.removeAll(session)
   }
 
   /** Its subscriptions stay, but nothing of it does in the store. */

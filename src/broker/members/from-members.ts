@@ -12,7 +12,7 @@ import { Passing } from '../sessions/passing.ts'
 import type { ShareGroup } from '../sessions/subscription.ts'
 import type { SubscriptionTable } from '../sessions/subscription-table.ts'
 import { type GroupKey, readGroupKey } from './group-key.ts'
-import type { RetainedDeletion } from './shared-retained.ts'
+import type { RetainedDeletion } from '../retained/shared-retained.ts'
 import type { Spread } from './spread.ts'
 
 export type FromMembersPorts = {

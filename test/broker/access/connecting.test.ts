@@ -177,7 +177,7 @@ for (const version of [5, 4] as const)
   test(`a publish without the right is acknowledged, refused, and goes nowhere: level ${version}`, async (t) => {
     const broker = await ruled(t)
     const watcher = await broker.subscriber('watcher', ['open/#'], version)
-    broker.broker.subscribe(broker.broker.sessions.get('watcher')!, '#', {
+    broker.broker.subscriptions.add(broker.broker.sessions.get('watcher')!, '#', {
       qos: 2,
       noLocal: false,
       retainAsPublished: false,

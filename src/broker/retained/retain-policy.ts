@@ -2,9 +2,9 @@
 import type { Logger } from '../logger.ts'
 import type { Clock } from '../clock.ts'
 import type { Counters } from '../counters.ts'
-import type { Limits } from './limits.ts'
-import { memoryLevel } from './memory-guard.ts'
-import type { Retained } from '../sessions/retained.ts'
+import type { Limits } from '../limits/limits.ts'
+import { memoryLevel } from '../limits/memory-guard.ts'
+import type { Retained } from './retained.ts'
 
 /** How often a full store may be searched for what has expired. */
 const SWEEP_MS = 60_000

@@ -7,7 +7,7 @@ import { encodeMessage, Publication } from '../../packets/publication.ts'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../logger.ts'
 import type { Passing } from '../sessions/passing.ts'
-import { Retained } from '../sessions/retained.ts'
+import { Retained } from './retained.ts'
 import { deletionVersion, isVersion, msOf, versionOf, winsTie } from './retained-version.ts'
 
 export type RetainedVersion = {
