@@ -61,6 +61,8 @@ export type NodeOptions = {
   readonly hooks?: Hooks
   /** How links are probed, where it is to differ from `defaultProbeTerms`. */
   readonly probe?: Partial<ProbeTerms>
+  /** Is given, at each start, what the API is built on: all that can be seen of the node from outside. */
+  readonly inspect?: (parts: NodeForApi) => void
 }
 
 /**
@@ -108,6 +110,7 @@ export class Node {
   readonly #memoryWatch: MemoryWatch
   readonly #history: TransitionHistory
   readonly #givenHooks: readonly HookModule[]
+  readonly #inspect: NodeOptions['inspect']
   /** `undefined` unless the configuration asks for traces. */
   #traces: OpenedTraces | undefined
   readonly #linkFaults: LinkFaults | undefined
@@ -122,10 +125,11 @@ export class Node {
   #turn: Promise<unknown> = Promise.resolve()
 
   /** @param config resolved, with every default filled in */
-  constructor(config: Config, { log: sink = silent, machine: given, hooks, probe }: NodeOptions = {}) {
+  constructor(config: Config, { log: sink = silent, machine: given, hooks, probe, inspect }: NodeOptions = {}) {
     const machine = { ...systemMachine, ...given }
     const { clock, random, files } = machine
     this.#givenHooks = givenHooks(hooks)
+    this.#inspect = inspect
     this.#config = config
     this.#logs = new ComponentLog(sink, config.log.levels, () => clock.nowMs())
     if (config.dashboard !== undefined || config.cluster.nats !== undefined)
@@ -217,6 +221,7 @@ export class Node {
       await this.#join()
       this.#alarms.start()
       const parts = this.#forApi(await this.#shareUsers())
+      this.#inspect?.(parts)
       // Who waits for the node to serve can ask from now on whether it does.
       await this.#openApi(parts)
       // First the links: a peer that comes as soon as we listen finds them.

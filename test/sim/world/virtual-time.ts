@@ -15,9 +15,15 @@ export class VirtualTime {
   nowMs = 0
   /** What has happened so far. */
   events = 0
+  /** Called before each event. */
+  readonly #begin: () => void
   #order = 0
   /** A binary heap, the next on top. */
   readonly #heap: Planned[] = []
+
+  constructor(begin: () => void = () => undefined) {
+    this.#begin = begin
+  }
 
   /** Calls once after so many milliseconds; after 0 still in a turn of its own. */
   after(ms: number, call: () => void): Cancellable {
@@ -45,6 +51,7 @@ export class VirtualTime {
       next.call = undefined
       this.nowMs = next.atMs
       this.events += 1
+      this.#begin()
       call()
       await turn()
     }

@@ -1,0 +1,152 @@
+/** A node of the product on a machine of the simulation: the machine and its disk stay, processes come and go. */
+import type { ListenerConfig } from '../../../src/config/listeners/listener-config.ts'
+import type { ListenerPorts } from '../../../src/broker/listeners/listener.ts'
+import { ListenerRates } from '../../../src/broker/listeners/listener-rates.ts'
+import type { StartListener } from '../../../src/broker/server.ts'
+import type { ConfigInput } from '../../../src/config/config-schema.ts'
+import { connectionsOver } from '../../../src/link/connection.ts'
+import { createNode, type Node } from '../../../src/node.ts'
+import type { Machine } from '../../../src/node/machine.ts'
+import { SimulatedDisk } from './disk.ts'
+import type { SimulatedJetStream } from './jetstream/simulated-jetstream.ts'
+import { NodeLog } from './node-log.ts'
+import type { SimulatedNetwork } from './network/simulated-network.ts'
+import type { SeededRandom } from './random.ts'
+import { SimulatedProcess } from './simulated-process.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+export type SimulatedNodePorts = {
+  readonly time: VirtualTime
+  readonly random: SeededRandom
+  readonly network: SimulatedNetwork
+  /** Of its cluster; `undefined` for a node that is alone. */
+  readonly jetStream: SimulatedJetStream | undefined
+}
+
+const MQTT_PORT = 1883
+const GIBIBYTE = 2 ** 30
+
+export class SimulatedNode {
+  /** How others reach it. */
+  readonly host: string
+  readonly disk: SimulatedDisk
+  readonly log = new NodeLog()
+  wallOffsetMs = 0
+  /** What the next process starts with. */
+  config: ConfigInput
+  /** How many processes it has had. */
+  lives = 0
+  readonly #ports: SimulatedNodePorts
+  #running: { readonly node: Node; readonly process: SimulatedProcess } | undefined
+
+  constructor(host: string, config: ConfigInput, ports: SimulatedNodePorts) {
+    this.host = host
+    this.config = config
+    this.#ports = ports
+    this.disk = new SimulatedDisk(ports.time, ports.random.fork(`disk of ${host}`))
+  }
+
+  /** `undefined` while no process runs. */
+  get node(): Node | undefined {
+    return this.#running?.node
+  }
+
+  get process(): SimulatedProcess | undefined {
+    return this.#running?.process
+  }
+
+  /** A new process; what goes wrong with its start stands in the log. Nothing happens if one runs. */
+  start(): void {
+    if (this.#running !== undefined) return
+    this.lives += 1
+    const process = new SimulatedProcess(this.#ports.time, () => this.wallOffsetMs)
+    this.log.begin(process)
+    process.turn(() => {
+      const node = createNode(this.config, { log: this.log.of(process), machine: this.#machine(process) })
+      const running = { node, process }
+      this.#running = running
+      const ended = (error: unknown): void => {
+        this.log.failed(process, error)
+        if (this.#running === running) this.kill()
+      }
+      node.start().catch(ended)
+      void node.failed.then(ended)
+    })
+  }
+
+  /** As SIGTERM does: it may take a while. */
+  stop(): void {
+    const running = this.#running
+    if (running === undefined) return
+    running.process.turn(() => {
+      void running.node.stop().then(() => {
+        if (this.#running === running) this.kill()
+      })
+    })
+  }
+
+  /** As SIGKILL does: its sockets are closed by the kernel. */
+  kill(): void {
+    this.#end()
+    this.#ports.network.processEnded(this.host)
+  }
+
+  /** As when the power fails: nobody is told. */
+  vanish(): void {
+    this.#end()
+    this.#ports.network.hostVanished(this.host)
+  }
+
+  /** Does something within its process, such as an operator's act. */
+  act(work: (node: Node) => void): void {
+    const running = this.#running
+    running?.process.turn(() => work(running.node))
+  }
+
+  #end(): void {
+    this.#running?.process.kill()
+    this.#running = undefined
+  }
+
+  #machine(process: SimulatedProcess): Partial<Machine> {
+    const { network, jetStream, random } = this.#ports
+    const chance = random.fork(`${this.host}, life ${this.lives}`)
+    return {
+      clock: process,
+      random: () => chance.next(),
+      files: this.disk.filesOf(process),
+      openStore: (file) => this.disk.openStore(file, process),
+      openConnection: connectionsOver((address) => network.dial(this.host, process, address)),
+      startListener: this.#startListener(process),
+      coordinate: (_nats, { self }) => {
+        if (jetStream === undefined) throw new Error(`${this.host} has no cluster to join`)
+        return Promise.resolve(jetStream.connect(self, process))
+      },
+      memory: () => ({
+        read: () => ({ rss: 0, heapUsed: 0, external: 0, heapLimit: GIBIBYTE }),
+        collect: () => undefined,
+        availableBytes: GIBIBYTE,
+      }),
+    }
+  }
+
+  /** What lies below MQTT is left out: no TLS, no WebSocket, no rules about addresses. */
+  #startListener(process: SimulatedProcess): StartListener {
+    return (_name, config: ListenerConfig, { load, arrived }: ListenerPorts) => {
+      const rates = new ListenerRates(config, process.steadyMs())
+      const stop = this.#ports.network.listen(this.host, MQTT_PORT, process, (transport) => {
+        load.open += 1
+        load.accepted += 1
+        transport.onceClosed(() => void (load.open -= 1))
+        arrived(transport, config, rates)
+      })
+      return Promise.resolve({
+        address: `${this.host}:${MQTT_PORT}`,
+        certificates: [],
+        reconfigure: () => false,
+        check: () => undefined,
+        stop,
+      })
+    }
+  }
+}
