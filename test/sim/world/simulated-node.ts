@@ -7,6 +7,7 @@ import type { ConfigInput } from '../../../src/config/config-schema.ts'
 import { connectionsOver } from '../../../src/link/connection.ts'
 import { createNode, type Node } from '../../../src/node.ts'
 import type { Machine } from '../../../src/node/machine.ts'
+import type { NodeForApi } from '../../../src/node/node-for-api.ts'
 import { SimulatedDisk } from './disk.ts'
 import type { SimulatedJetStream } from './jetstream/simulated-jetstream.ts'
 import { NodeLog } from './node-log.ts'
@@ -23,6 +24,13 @@ export type SimulatedNodePorts = {
   readonly jetStream: SimulatedJetStream | undefined
 }
 
+type Running = {
+  readonly node: Node
+  readonly process: SimulatedProcess
+  /** Once it has started so far that it can be asked. */
+  parts: NodeForApi | undefined
+}
+
 const MQTT_PORT = 1883
 const GIBIBYTE = 2 ** 30
 
@@ -37,7 +45,7 @@ export class SimulatedNode {
   /** How many processes it has had. */
   lives = 0
   readonly #ports: SimulatedNodePorts
-  #running: { readonly node: Node; readonly process: SimulatedProcess } | undefined
+  #running: Running | undefined
 
   constructor(host: string, config: ConfigInput, ports: SimulatedNodePorts) {
     this.host = host
@@ -51,6 +59,11 @@ export class SimulatedNode {
     return this.#running?.node
   }
 
+  /** What can be asked of it. */
+  get parts(): NodeForApi | undefined {
+    return this.#running?.parts
+  }
+
   get process(): SimulatedProcess | undefined {
     return this.#running?.process
   }
@@ -62,8 +75,10 @@ export class SimulatedNode {
     const process = new SimulatedProcess(this.#ports.time, () => this.wallOffsetMs)
     this.log.begin(process)
     process.turn(() => {
-      const node = createNode(this.config, { log: this.log.of(process), machine: this.#machine(process) })
-      const running = { node, process }
+      const log = this.log.of(process)
+      const inspect = (parts: NodeForApi): void => void (running.parts = parts)
+      const node = createNode(this.config, { log, machine: this.#machine(process), inspect })
+      const running: Running = { node, process, parts: undefined }
       this.#running = running
       const ended = (error: unknown): void => {
         this.log.failed(process, error)

@@ -1,0 +1,61 @@
+/** What a node says of itself to operators, as the oracle wants to have it. */
+import { clusterView } from '../../../src/debug/cluster-view.ts'
+import { routesOf } from '../../../src/node/link-views.ts'
+import type { NodeForApi } from '../../../src/node/node-for-api.ts'
+import { nodeLinks } from '../../../src/node/node-status.ts'
+import type { LinkFacts, NodeFacts, NodePort } from '../oracle/node-facts.ts'
+import type { SimulatedNode } from './simulated-node.ts'
+
+export function nodePort(cluster: string, node: SimulatedNode): NodePort {
+  return {
+    node: node.host,
+    cluster,
+    facts: () => {
+      const { parts, process } = node
+      if (parts === undefined || process === undefined || process.isFrozen) return undefined
+      return factsOf(node, cluster, parts)
+    },
+  }
+}
+
+function factsOf({ host, lives }: SimulatedNode, cluster: string, parts: NodeForApi): NodeFacts {
+  const { broker, alarms } = parts
+  const view = parts.cluster === undefined ? undefined : clusterView(parts.cluster)
+  return {
+    node: host,
+    cluster,
+    life: lives,
+    links: linkFacts(parts),
+    losses: { ...broker.counters.losses() },
+    lanes: view?.lanes() ?? [],
+    leases: (view?.leases() ?? []).map(({ name, state, holder, incarnation }) => ({
+      name,
+      state,
+      holder,
+      incarnation,
+    })),
+    slot: view?.members().find(({ isSelf }) => isSelf)?.slot,
+    alarms: alarms.watch.active().map(({ name }) => name),
+  }
+}
+
+function linkFacts({ links, gate }: NodeForApi): LinkFacts[] {
+  const routes = routesOf(links, gate)
+  return nodeLinks(links, gate).map((link) => {
+    const { name, state, reasons, speaker, dialect, peerDialect, ledger, inbound, outbox } = link
+    return {
+      name,
+      state,
+      reasons,
+      speaker,
+      dialect,
+      peerDialect,
+      ledger,
+      inbound,
+      outbox,
+      peersRoutes: () => routes.peers(name)?.filters ?? [],
+      peersRouteCount: link.routes.peers,
+      ourRoutes: () => routes.ours(name)?.filters ?? [],
+    }
+  })
+}
