@@ -149,7 +149,9 @@ const slopeSchema = z.strictObject({
   /** The middle value of the second half of the samples. */
   median: z.number(),
   perHour: z.number(),
-  /** How much it may grow in an hour. */
+  /** What it grows by at least, with 99 % of confidence: that is held against the bound. */
+  perHourAtLeast: z.number(),
+  /** How much it may grow in an hour. The shorter the run, the more of it is room for what goes up and down. */
   perHourMax: z.number(),
   isFlat: z.boolean(),
 })

@@ -91,6 +91,7 @@ export function madeUpRecords(): Records {
           samples: 60,
           median: 20,
           perHour: 0.5,
+          perHourAtLeast: -0.5,
           perHourMax: 30,
           isFlat: true,
         },
