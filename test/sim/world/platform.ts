@@ -13,6 +13,14 @@ export interface PlatformOfProcess {
   after(ms: number, call: () => void): { cancel(): void }
 }
 
+/** The machine's own, whatever stands in its place later. */
+const setRealImmediate = globalThis.setImmediate
+
+/** All promises that can be kept now are, and what they promise in turn. */
+export function nextRealTurn(): Promise<void> {
+  return new Promise((resolve) => void setRealImmediate(resolve))
+}
+
 /** Whose turn it is. */
 let current: PlatformOfProcess | undefined
 let chance: SeededRandom | undefined

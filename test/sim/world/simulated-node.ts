@@ -25,8 +25,9 @@ export type SimulatedNodePorts = {
 }
 
 type Running = {
-  readonly node: Node
   readonly process: SimulatedProcess
+  /** Once its first turn has come. */
+  node: Node | undefined
   /** Once it has started so far that it can be asked. */
   parts: NodeForApi | undefined
 }
@@ -74,16 +75,17 @@ export class SimulatedNode {
     this.lives += 1
     const process = new SimulatedProcess(this.#ports.time, () => this.wallOffsetMs)
     this.log.begin(process)
-    process.turn(() => {
+    const running: Running = { process, node: undefined, parts: undefined }
+    this.#running = running
+    const ended = (error: unknown): void => {
+      this.log.failed(process, error)
+      if (this.#running === running) this.kill()
+    }
+    this.#soon(process, () => {
       const log = this.log.of(process)
       const inspect = (parts: NodeForApi): void => void (running.parts = parts)
       const node = createNode(this.config, { log, machine: this.#machine(process), inspect })
-      const running: Running = { node, process, parts: undefined }
-      this.#running = running
-      const ended = (error: unknown): void => {
-        this.log.failed(process, error)
-        if (this.#running === running) this.kill()
-      }
+      running.node = node
       node.start().catch(ended)
       void node.failed.then(ended)
     })
@@ -91,10 +93,9 @@ export class SimulatedNode {
 
   /** As SIGTERM does: it may take a while. */
   stop(): void {
-    const running = this.#running
-    if (running === undefined) return
-    running.process.turn(() => {
-      void running.node.stop().then(() => {
+    this.act((node) => {
+      const running = this.#running
+      void node.stop().then(() => {
         if (this.#running === running) this.kill()
       })
     })
@@ -112,10 +113,18 @@ export class SimulatedNode {
     this.#ports.network.hostVanished(this.host)
   }
 
-  /** Does something within its process, such as an operator's act. */
+  /** Does something within its process, such as an operator's act; nothing if it does not run. */
   act(work: (node: Node) => void): void {
     const running = this.#running
-    running?.process.turn(() => work(running.node))
+    if (running === undefined) return
+    this.#soon(running.process, () => {
+      if (running.node !== undefined) work(running.node)
+    })
+  }
+
+  /** In a turn of its own, whoever's turn it is now. */
+  #soon(process: SimulatedProcess, call: () => void): void {
+    this.#ports.time.after(0, () => process.turn(call))
   }
 
   #end(): void {

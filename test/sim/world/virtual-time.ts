@@ -3,12 +3,11 @@
  * which they were planned. Between two events all that was promised happens, so that a run depends on nothing but its plan.
  */
 
+import { nextRealTurn } from './platform.ts'
+
 export type Cancellable = { cancel(): void }
 
 type Planned = { readonly atMs: number; readonly order: number; call: (() => void) | undefined }
-
-/** The machine's own, whatever stands in its place meanwhile. */
-const nextTurn = globalThis.setImmediate
 
 export class VirtualTime {
   /** Milliseconds since the simulation began, with fractions. */
@@ -38,7 +37,7 @@ export class VirtualTime {
    */
   async runUntil(untilMs: number, isOver: () => boolean = () => false): Promise<void> {
     // What was promised before the first event.
-    await turn()
+    await nextRealTurn()
     while (!isOver()) {
       const next = this.#heap[0]
       if (next === undefined || next.atMs > untilMs) {
@@ -53,7 +52,7 @@ export class VirtualTime {
       this.events += 1
       this.#begin()
       call()
-      await turn()
+      await nextRealTurn()
     }
   }
 
@@ -89,9 +88,4 @@ export class VirtualTime {
 
 function isBefore(one: Planned, other: Planned): boolean {
   return one.atMs < other.atMs || (one.atMs === other.atMs && one.order < other.order)
-}
-
-/** All promises that can be kept now are, and what they promise in turn. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => void nextTurn(resolve))
 }
