@@ -1,0 +1,108 @@
+/**
+ * What is lost or came twice, from cluster to cluster, against what the ledgers say. A link's ledger counts a message once however many
+ * want it over there: so what nobody there got was lost on the way, and what only some got was lost among them. Pure.
+ */
+import { groupBy } from './group-by.ts'
+import type { Pair } from './pair.ts'
+import type { Account, Fault, LedgerClaim } from './verdict.ts'
+
+type Sum = { lost: number; crashed: number; doubled: number }
+
+/** Sheds QoS 0 alone, and so accounts for nothing that was acknowledged. */
+const OF_QOS_0 = 'shed_qos0'
+
+export function accountsOf(
+  pairs: readonly Pair[],
+  faults: readonly Fault[],
+  ledgers: readonly LedgerClaim[],
+): Account[] {
+  const sums = new Map<string, Sum & { readonly from: string; readonly to: string }>()
+  const sumOf = (from: string, to: string): Sum => {
+    const key = JSON.stringify([from, to])
+    const sum = sums.get(key) ?? { from, to, lost: 0, crashed: 0, doubled: 0 }
+    sums.set(key, sum)
+    return sum
+  }
+  for (const group of groupBy(pairs, ({ publisher, subscriber }) =>
+    JSON.stringify([publisher.name, subscriber.cluster]),
+  ).values()) {
+    const from = group[0]!.publisher.cluster
+    const to = group[0]!.subscriber.cluster
+    for (const { isEverywhere, isCrashed } of lossesOf(group, faults)) {
+      const sum = sumOf(isEverywhere ? from : to, to)
+      sum.lost += 1
+      if (isCrashed) sum.crashed += 1
+    }
+    for (const { isEverywhere, times } of doublesOf(group)) sumOf(isEverywhere ? from : to, to).doubled += times
+  }
+  for (const { from, to } of ledgers) sumOf(from, to)
+  return [...sums.values()].map((sum) => withClaim(sum, ledgers))
+}
+
+function withClaim(
+  sum: Sum & { readonly from: string; readonly to: string },
+  ledgers: readonly LedgerClaim[],
+): Account {
+  const claims = ledgers.filter(({ from, to }) => from === sum.from && to === sum.to)
+  let claimedDropped = 0
+  let claimedDoubled = 0
+  for (const { dropped, maybeDuplicate } of claims) {
+    claimedDoubled += maybeDuplicate
+    for (const [reason, count] of Object.entries(dropped)) if (reason !== OF_QOS_0) claimedDropped += count
+  }
+  return {
+    ...sum,
+    claimedDropped,
+    claimedDoubled,
+    lostWithoutTrace: Math.max(0, sum.lost - sum.crashed - claimedDropped),
+    doubledWithoutTrace: Math.max(0, sum.doubled - claimedDoubled),
+  }
+}
+
+type Loss = { readonly isEverywhere: boolean; readonly isCrashed: boolean }
+
+/** @param group the pairs of one publisher with the subscribers of one cluster */
+function lossesOf(group: readonly Pair[], faults: readonly Fault[]): Loss[] {
+  const missing = new Map<number, boolean>()
+  for (const pair of group) {
+    if (pair.qos === 0 || pair.lost.length === 0) continue
+    const crashes = crashesOf(pair, faults)
+    for (const { sequence, atMs } of pair.lost) {
+      const isCrashed = crashes.some(({ toMs, highestBefore }) => atMs <= toMs && sequence > highestBefore)
+      missing.set(sequence, isCrashed && missing.get(sequence) !== false)
+    }
+  }
+  if (missing.size === 0) return []
+  const came = new Set(group.flatMap(({ firsts }) => firsts.map(({ sequence }) => sequence)))
+  return [...missing].map(([sequence, isCrashed]) => ({ isEverywhere: !came.has(sequence), isCrashed }))
+}
+
+type Crash = { readonly toMs: number; readonly highestBefore: number }
+
+/**
+ * A process that lost its memory may have held a message: it was published by then, and no later one of its publisher had come before, which
+ * would have shown that it was lost already.
+ */
+function crashesOf({ publisher, subscriber, firsts }: Pair, faults: readonly Fault[]): Crash[] {
+  return faults
+    .filter(({ crashes = [] }) => crashes.includes(publisher.cluster) || crashes.includes(subscriber.cluster))
+    .map(({ fromMs, toMs }) => ({
+      toMs,
+      highestBefore: firsts.reduce((high, { atMs, sequence }) => (atMs < fromMs ? Math.max(high, sequence) : high), 0),
+    }))
+}
+
+function doublesOf(group: readonly Pair[]): { readonly isEverywhere: boolean; readonly times: number }[] {
+  const bySequence = new Map<number, number[]>()
+  for (const [at, { doubled, qos }] of group.entries())
+    if (qos > 0)
+      for (const { sequence } of doubled) {
+        const times = bySequence.get(sequence) ?? group.map(() => 0)
+        times[at]! += 1
+        bySequence.set(sequence, times)
+      }
+  return [...bySequence.values()].map((times) => ({
+    isEverywhere: times.every((count) => count > 0),
+    times: Math.max(...times),
+  }))
+}
