@@ -127,3 +127,14 @@ export class BatchList {
     batch.messages = messages
   }
 }
+
+/** By the order in which they were sealed. */
+export function older(one: QueuedBatch | undefined, other: QueuedBatch | undefined): QueuedBatch | undefined {
+  if (one === undefined || other === undefined) return one ?? other
+  return one.id < other.id ? one : other
+}
+
+export function newer(one: QueuedBatch | undefined, other: QueuedBatch | undefined): QueuedBatch | undefined {
+  if (one === undefined || other === undefined) return one ?? other
+  return one.id > other.id ? one : other
+}

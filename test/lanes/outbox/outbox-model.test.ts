@@ -1,6 +1,6 @@
 import test from 'node:test'
 import fc from 'fast-check'
-import type { OutboxLimits, OverflowPolicy } from '../../../src/lanes/outbox/outbox.ts'
+import type { OutboxLimits, OverflowPolicy } from '../../../src/lanes/outbox/outbox-limits.ts'
 import type { QoS } from '../../../src/packets/message.ts'
 import { World } from './outbox-world.ts'
 
