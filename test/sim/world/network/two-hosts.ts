@@ -13,8 +13,8 @@ export const CLIENT = 'client'
 export class Answered implements TransportReader {
   readonly transport: ServerTransport
   readonly told: string[] = []
-  bytes = Buffer.alloc(0)
   chunks = 0
+  readonly #bytes: Buffer[] = []
 
   constructor(transport: ServerTransport) {
     this.transport = transport
@@ -23,7 +23,11 @@ export class Answered implements TransportReader {
 
   read(chunk: Buffer): void {
     this.chunks += 1
-    this.bytes = Buffer.concat([this.bytes, chunk])
+    this.#bytes.push(chunk)
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.#bytes)
   }
 
   ended(): void {
@@ -40,15 +44,19 @@ export class Answered implements TransportReader {
 export class Dialled {
   readonly socket: SimulatedDialSocket
   readonly told: string[] = []
-  bytes = Buffer.alloc(0)
+  readonly #bytes: Buffer[] = []
 
   constructor(socket: SimulatedDialSocket) {
     this.socket = socket
     socket.on('connect', () => this.told.push('connect'))
-    socket.on('data', (chunk: Buffer) => void (this.bytes = Buffer.concat([this.bytes, chunk])))
+    socket.on('data', (chunk: Buffer) => this.#bytes.push(chunk))
     socket.on('end', () => this.told.push('end'))
     socket.on('error', (error: NodeJS.ErrnoException) => this.told.push(error.code ?? error.message))
     socket.on('close', () => this.told.push('close'))
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.#bytes)
   }
 }
 
@@ -93,7 +101,9 @@ export class TwoHosts {
   }
 }
 
+const numbers = Buffer.from(Array.from({ length: 2_000_000 }, (_, at) => (at + (at >> 8)) & 0xff))
+
 /** Each byte tells where it stands. */
 export function numbered(length: number, from = 0): Buffer {
-  return Buffer.from(Array.from({ length }, (_, at) => (from + at + ((from + at) >> 8)) & 0xff))
+  return Buffer.from(numbers.subarray(from, from + length))
 }
