@@ -18,6 +18,8 @@ export type Plan = {
   readonly quietMs: number
   /** How long everything may take to be well again after that. */
   readonly boundMs: number
+  /** How long it then has to stay so. */
+  readonly settleMs: number
 }
 
 export type PlannedCluster = {
@@ -25,9 +27,11 @@ export type PlannedCluster = {
   readonly nodes: number
   /** One node alone may still coordinate through NATS. Of several all do. */
   readonly isCoordinated: boolean
-  /** Of NATS: 1 or 3. */
-  readonly servers: number
-  /** Latency among its nodes and to NATS, milliseconds. */
+  /** Of NATS. */
+  readonly servers: 1 | 3
+  /** What its nodes are configured with, besides their names, listeners and links. */
+  readonly config: Omit<ConfigInput, 'node' | 'listeners' | 'cluster'>
+  /** Latency among its nodes and clients, milliseconds. */
   readonly latencyMs: Range
 }
 
@@ -106,13 +110,26 @@ export type Deed =
   | { readonly type: 'clock'; readonly node: string; readonly byMs: number }
   | { readonly type: 'disk'; readonly node: string; readonly how: 'slow' | 'full' }
   // ---- what clusters coordinate through
-  /** These nodes do not reach it, nor each other through it. */
-  | { readonly type: 'coordination_cut'; readonly cluster: string; readonly nodes: readonly string[] }
-  /** Its registers do not answer, as while its servers elect a leader; messages pass. */
-  | { readonly type: 'coordination_leaderless'; readonly cluster: string }
-  | { readonly type: 'coordination_restart'; readonly cluster: string; readonly losesState: boolean }
-  /** Answers are lost now and then, although what was asked for was done. */
-  | { readonly type: 'coordination_lossy'; readonly cluster: string; readonly chance: number }
+  /** Between these nodes and these servers, counted from 0; all servers for `null`. */
+  | {
+      readonly type: 'coordination_cut'
+      readonly cluster: string
+      readonly nodes: readonly string[]
+      readonly servers: readonly number[] | null
+      readonly how: 'vanish' | 'reset'
+      readonly direction: 'both' | 'to_servers' | 'from_servers'
+    }
+  /** These servers and the others do not reach each other. */
+  | { readonly type: 'coordination_split'; readonly cluster: string; readonly apart: readonly number[] }
+  | {
+      readonly type: 'coordination_server'
+      readonly cluster: string
+      readonly server: number
+      readonly how: 'kill' | 'freeze'
+    }
+  | { readonly type: 'coordination_slow'; readonly cluster: string; readonly latencyMs: Range }
+  /** All registers are gone. */
+  | { readonly type: 'coordination_wipe'; readonly cluster: string }
   // ---- operators
   /** Fields of the link are others, until the step ends if `isUndone`; deleted for `null`. */
   | {

@@ -55,6 +55,16 @@ export class SimulatedNode {
     this.disk = new SimulatedDisk(ports.time, ports.random.fork(`disk of ${host}`))
   }
 
+  /** `node.name`. */
+  get name(): string {
+    return `isthmus@${this.host}`
+  }
+
+  /** Whether there is a process, whatever it does. */
+  get isRunning(): boolean {
+    return this.#running !== undefined
+  }
+
   /** `undefined` while no process runs. */
   get node(): Node | undefined {
     return this.#running?.node

@@ -13,7 +13,7 @@ export type ClusterSpec = {
   readonly nodes: number
   readonly isCoordinated?: boolean
   /** Of NATS: 1 or 3. */
-  readonly servers?: number
+  readonly servers?: 1 | 3
   /** What all its nodes are configured with, but for their names. */
   readonly config: Omit<ConfigInput, 'node' | 'listeners' | 'cluster'>
   readonly links: NonNullable<NonNullable<ConfigInput['cluster']>['links']>

@@ -1,0 +1,108 @@
+/** Somebody who changes links of a cluster while it runs, over the API of any member, and tries again until it is done. */
+import { deleteLink, putLink } from '../../../src/api/links/link-decisions.ts'
+import type { LinkConfig } from '../../../src/config/config.ts'
+import type { Node } from '../../../src/node.ts'
+import type { LinkTerms } from '../oracle/acts.ts'
+import type { LinkInput } from '../plan/plan.ts'
+import type { SimulatedCluster } from '../world/world.ts'
+import type { VirtualTime } from '../world/virtual-time.ts'
+
+/** How long until somebody tries again what failed, milliseconds. */
+const AGAIN_MS = 1_000
+
+export type OperatorPorts = {
+  readonly time: VirtualTime
+  readonly clusters: ReadonlyMap<string, SimulatedCluster>
+  readonly changed: (cluster: string, peer: string, terms: LinkTerms | undefined) => void
+}
+
+/** A link as its configuration has it, its address included. */
+export type LinkBody = LinkInput & { readonly name: string; readonly server: string }
+
+export class Operator {
+  readonly #ports: OperatorPorts
+  readonly #bodies = new Map<string, LinkBody>()
+  /** Changes that are not done yet, by their link: the last one counts. */
+  readonly #open = new Map<string, object>()
+
+  constructor(ports: OperatorPorts, links: Iterable<{ readonly cluster: string; readonly body: LinkBody }>) {
+    this.#ports = ports
+    for (const { cluster, body } of links) this.#bodies.set(keyOf(cluster, body.name), body)
+  }
+
+  /** Nothing is left to try. */
+  get isDone(): boolean {
+    return this.#open.size === 0
+  }
+
+  /** @param change fields that are to be others; `null` deletes the link. Returns what brings it back to what it was. */
+  change(cluster: string, peer: string, change: LinkInput | null): () => void {
+    const before = this.#bodies.get(keyOf(cluster, peer))
+    if (before === undefined) throw new Error(`no plan has a link of ${cluster} to ${peer}`)
+    const after = change === null ? undefined : { ...before, ...change }
+    this.#set(cluster, peer, after)
+    if (after !== undefined) this.#bodies.set(keyOf(cluster, peer), after)
+    return () => {
+      this.#bodies.set(keyOf(cluster, peer), before)
+      this.#set(cluster, peer, before)
+    }
+  }
+
+  #set(cluster: string, peer: string, body: LinkBody | undefined): void {
+    const attempt = {}
+    const key = keyOf(cluster, peer)
+    this.#open.set(key, attempt)
+    this.#try(cluster, peer, body, () => this.#open.get(key) === attempt)
+  }
+
+  #try(cluster: string, peer: string, body: LinkBody | undefined, isWanted: () => boolean): void {
+    const { time, clusters, changed } = this.#ports
+    if (!isWanted()) return
+    const again = (): void => void time.after(AGAIN_MS, () => this.#try(cluster, peer, body, isWanted))
+    const running = clusters.get(cluster)?.nodes.find(({ parts, process }) => parts !== undefined && !process?.isFrozen)
+    if (running === undefined) return again()
+    running.act((node) => {
+      this.#ask(node, cluster, peer, body).then((terms) => {
+        if (!isWanted()) return
+        this.#open.delete(keyOf(cluster, peer))
+        changed(cluster, peer, terms)
+      }, again)
+    })
+    // A node that dies answers nobody.
+    const { lives } = running
+    time.after(10 * AGAIN_MS, () => {
+      if (isWanted() && running.lives !== lives) again()
+    })
+  }
+
+  async #ask(node: Node, cluster: string, peer: string, body: LinkBody | undefined): Promise<LinkTerms | undefined> {
+    if (body === undefined) {
+      await node.changeLinks((links) => (links.some(({ name }) => name === peer) ? deleteLink(peer)(links) : []))
+      return undefined
+    }
+    const links = await node.changeLinks(putLink(cluster, body))
+    const link = links.find(({ name }) => name === peer)
+    if (link === undefined) throw new Error('somebody deleted it again')
+    return termsOf(link)
+  }
+}
+
+export function termsOf(link: LinkConfig): LinkTerms {
+  const { enable, topics, durable, retained, overflow, dialect, resource_opts, stale_ttl } = link
+  return {
+    enable,
+    topics,
+    durable,
+    retained,
+    overflow,
+    dialect,
+    bufferBytesMax: resource_opts.max_buffer_bytes,
+    bufferMessagesMax: resource_opts.max_buffer_messages,
+    requestTtlMs: resource_opts.request_ttl,
+    staleTtlMs: stale_ttl,
+  }
+}
+
+function keyOf(cluster: string, peer: string): string {
+  return `${cluster} ${peer}`
+}
