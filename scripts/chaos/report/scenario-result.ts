@@ -1,14 +1,6 @@
 /** What a runner tells of one scenario, for the report. Times are those of `Observed`. */
-import type { Fault, Verdict } from '../checker/verdict.ts'
-
-/** Traffic in one step of time: how many messages were published, and how many copies were delivered. */
-export type Rates = {
-  readonly fromMs: number
-  readonly stepMs: number
-  readonly published: readonly number[]
-  /** By `from → to`, the clusters. */
-  readonly delivered: Readonly<Record<string, readonly number[]>>
-}
+import type { Rates } from '../checker/rates.ts'
+import type { Fault, LedgerClaim, Verdict } from '../checker/verdict.ts'
 
 /** From here on a node says this of its link; the runner asks all nodes now and then, and keeps only what changed. */
 export type LinkState = {
@@ -21,6 +13,17 @@ export type LinkState = {
   readonly reasons?: readonly string[]
 }
 
+export type JudgedScenario = {
+  readonly type: 'judged'
+  readonly fromMs: number
+  readonly toMs: number
+  readonly faults: readonly Fault[]
+  readonly verdict: Verdict
+  readonly rates: Rates
+  readonly states: readonly LinkState[]
+  readonly ledgers: readonly LedgerClaim[]
+}
+
 export type ScenarioResult = {
   readonly name: string
   /** What is done to whom, in a sentence. */
@@ -28,15 +31,7 @@ export type ScenarioResult = {
   /** In what it differs from what its file says: a machine that lets nobody make namespaces, a shorter run. */
   readonly notes: readonly string[]
 } & (
-  | {
-      readonly type: 'judged'
-      readonly fromMs: number
-      readonly toMs: number
-      readonly faults: readonly Fault[]
-      readonly verdict: Verdict
-      readonly rates: Rates
-      readonly states: readonly LinkState[]
-    }
+  | JudgedScenario
   /** It could not be run here, or broke off: why. */
   | { readonly type: 'skipped' | 'failed'; readonly reason: string }
 )
