@@ -1,0 +1,35 @@
+/** A seed from its plan to its summary; of one that fails the smallest plan that does. */
+// Loaded in the midst of a start otherwise, which takes as long as the disk does.
+import '../../../src/node/answer-members.ts'
+import type { Violation } from '../oracle/violation.ts'
+import type { Plan } from '../plan/plan.ts'
+import { planOf } from '../plan/plan-of.ts'
+import { shrink } from '../plan/shrink.ts'
+import { storyOf } from '../plan/story.ts'
+import type { SeededRandom } from '../world/random.ts'
+import { runPlan } from './run-plan.ts'
+import { type Summary, summaryOf } from './summary.ts'
+
+type UseChance = (random: SeededRandom) => void
+
+/** @param useChance see `simulatePlatform` */
+export async function runSeed(seed: number, useChance: UseChance): Promise<Summary> {
+  const plan = planOf(seed)
+  const before = process.cpuUsage()
+  const outcome = await runPlan(plan, useChance)
+  const { user, system } = process.cpuUsage(before)
+  return summaryOf(plan, outcome, (user + system) / 1_000)
+}
+
+/** Leaves out what is not needed for the same invariant not to hold. */
+export async function shrinkSeed(
+  seed: number,
+  { invariant }: Violation,
+  useChance: UseChance,
+): Promise<{ readonly plan: Plan; readonly story: string }> {
+  const plan = await shrink(
+    planOf(seed),
+    async (smaller) => (await runPlan(smaller, useChance)).violation?.invariant === invariant,
+  )
+  return { plan, story: storyOf(plan, await runPlan(plan, useChance)) }
+}

@@ -1,0 +1,68 @@
+/** Spreads seeds over processes, one for each core, and passes on what they tell. */
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { Report } from './report.ts'
+
+export type WorkersPlan = {
+  readonly from: number
+  readonly to: number
+  readonly jobs: number
+  /** Whether what fails is made as small as can be. */
+  readonly shrinks: boolean
+  /** Milliseconds since 1970: what is not done by then is left. */
+  readonly untilMs: number
+  readonly told: (report: Report) => void
+  /** Of another build than the one that this is of. */
+  readonly worker?: string
+  /** Ends all workers when it is aborted. */
+  readonly signal?: AbortSignal
+}
+
+const WORKER = fileURLToPath(new URL('worker.js', import.meta.url))
+
+/** Rejects if a worker ends before its seeds are done. */
+export async function runWorkers(plan: WorkersPlan): Promise<void> {
+  const jobs = Math.min(plan.jobs, plan.to - plan.from + 1)
+  await Promise.all(Array.from({ length: jobs }, (_, job) => runWorker(plan, plan.from + job, jobs)))
+}
+
+function runWorker(
+  { to, shrinks, untilMs, told, worker = WORKER, signal }: WorkersPlan,
+  from: number,
+  step: number,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const words = [from, to, step].map(String)
+    const child = spawn(process.execPath, ['--enable-source-maps', worker, ...words, ...(shrinks ? ['shrink'] : [])], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let isOver = false
+    const end = (): void => {
+      isOver = true
+      child.kill('SIGKILL')
+    }
+    const late = Number.isFinite(untilMs) ? setTimeout(end, Math.max(0, untilMs - Date.now())) : undefined
+    signal?.addEventListener('abort', end, { once: true })
+    const errors: Buffer[] = []
+    child.stderr.on('data', (chunk: Buffer) => void errors.push(chunk))
+    let last = 'none'
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (isOver) return
+      const report = JSON.parse(line) as Report
+      if (report.type === 'summary') last = String(report.summary.seed)
+      told(report)
+    })
+    child.on('error', reject)
+    child.on('close', (code, killedBy) => {
+      clearTimeout(late)
+      if (isOver || code === 0) resolve()
+      else
+        reject(
+          new Error(
+            `the simulator ended after seed ${last} (${code ?? killedBy}):\n${Buffer.concat(errors).toString()}`,
+          ),
+        )
+    })
+  })
+}
