@@ -58,6 +58,11 @@ export class Bucket {
     return this.#entries.size
   }
 
+  /** In the order in which they were written last. */
+  registers(): Register[] {
+    return [...this.#entries].map(([key, { value, sequence }]) => ({ key, value, revision: sequence }))
+  }
+
   last(key: string, nowMs: number): Register {
     this.#sweep(key, nowMs)
     const entry = this.#entries.get(key)

@@ -23,6 +23,8 @@ import type { SimulatedJetStream } from './simulated-jetstream.ts'
 export type ClientPorts = {
   readonly clock?: { after(ms: number, call: () => void): { cancel(): void } }
   readonly log?: ClusterLog
+  /** Those that it is told of; of the others it learns from these. All, if left out. */
+  readonly servers?: readonly number[]
 }
 
 type Ports = ClientPorts & { readonly time: VirtualTime; readonly random: SeededRandom }
@@ -52,6 +54,7 @@ export class SimulatedClient implements Coordination, Bus, Registers, LineOwner 
   readonly #connectionListeners = new Set<(isConnected: boolean) => void>()
   /** Who waits for an answer, to be told that none comes. */
   readonly #asking = new Set<() => void>()
+  #knownServers: readonly number[]
   #line: Line | undefined
   #isConnected = false
   #isClosing = false
@@ -62,6 +65,7 @@ export class SimulatedClient implements Coordination, Bus, Registers, LineOwner 
     this.self = self
     this.process = process
     this.#ports = ports
+    this.#knownServers = ports.servers ?? servers.allServers
     this.#reader = new RegisterReader({
       ask: (request) => this.#request(request, this.#deadline()),
       look: (known) => (this.#line === undefined ? 'same' : servers.look(this.#line, known)),
@@ -111,10 +115,7 @@ export class SimulatedClient implements Coordination, Bus, Registers, LineOwner 
   }
 
   #dialRound(): void {
-    const servers = Array.from({ length: this.#servers.serverCount }, (_, server) => ({
-      server,
-      at: this.#ports.random.next(),
-    }))
+    const servers = this.#knownServers.map((server) => ({ server, at: this.#ports.random.next() }))
     this.#dial(servers.toSorted((a, b) => a.at - b.at).map(({ server }) => server))
   }
 
@@ -136,6 +137,7 @@ export class SimulatedClient implements Coordination, Bus, Registers, LineOwner 
 
   #open(line: Line): void {
     this.#line = line
+    this.#knownServers = this.#servers.allServers
     this.#ports.log?.info({ server: String(line.server) }, 'coordination_connected')
     this.#reader.attach()
     this.#setConnected(true)
@@ -162,7 +164,7 @@ export class SimulatedClient implements Coordination, Bus, Registers, LineOwner 
     this.#line = undefined
     this.#silence?.cancel()
     this.#servers.close(line)
-    for (const giveUp of [...this.#asking]) giveUp()
+    for (const giveUp of this.#asking) giveUp()
     this.#reader.detach()
     this.#setConnected(false)
   }

@@ -12,14 +12,14 @@ export class RunningWorld {
 
   /** Time passes until the test is over. */
   constructor(t: TestContext) {
-    let isOver = false
+    const run = { isOver: false }
     const pass = async (): Promise<void> => {
-      while (!isOver) await this.time.runUntil(this.time.nowMs + STEP_MS)
+      while (!run.isOver) await this.time.runUntil(this.time.nowMs + STEP_MS)
     }
     const passed = pass()
     t.after(async () => {
       await Promise.all(this.#closings.map((close) => close()))
-      isOver = true
+      run.isOver = true
       await passed
     })
   }

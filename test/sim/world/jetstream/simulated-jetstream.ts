@@ -56,8 +56,8 @@ export class SimulatedJetStream {
     })
   }
 
-  get serverCount(): number {
-    return this.#servers.length
+  get allServers(): readonly number[] {
+    return [...this.#servers.keys()]
   }
 
   /** Connects from now on, and again for as long as it is not closed. */
@@ -71,14 +71,9 @@ export class SimulatedJetStream {
 
   /** What is in the registers now, for who judges. */
   registers(): ReadonlyMap<string, Register> {
-    const bucket = this.#replicas.bucket
     const found = new Map<string, Register>()
-    for (let sequence = 0; bucket !== undefined;) {
-      const { register } = bucket.next(sequence)
-      if (register === undefined) break
-      sequence = register.revision
+    for (const register of this.#replicas.bucket?.registers() ?? [])
       if (register.value !== undefined) found.set(register.key, register)
-    }
     return found
   }
 
