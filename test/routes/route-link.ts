@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { MapContent } from '../../src/routes/map-content.ts'
+import type { OpsLimits } from '../../src/routes/journal.ts'
 import { LinkRoutes } from '../../src/routes/link-routes.ts'
 import { RouteCopy } from '../../src/routes/route-copy.ts'
 import { decodeRouteFrame, encodeRouteFrame, type RouteFrame } from '../../src/routes/route-frames.ts'
@@ -13,10 +14,14 @@ import type { HashKey } from '../../src/topics/keyed-hash.ts'
 export const cluster = 'eu-west'
 const options = { routesMax: 1_000, answerMs: 900, pullsMax: 3 }
 /** Small, so that everything comes in parts and the journal soon ends. */
-const frame = { opsMax: 3, bytesMax: 200 }
-const journal = { opsMax: 12, bytesMax: 10_000 }
-/** Routes that one change may move at once. */
-const atOnceMax = 2
+const smallLimits = {
+  frame: { opsMax: 3, bytesMax: 200 },
+  journal: { opsMax: 12, bytesMax: 10_000 },
+  atOnceMax: 2,
+}
+
+/** Of the source; those of its frames and its journal, and how many routes one change may move at once. */
+export type RouteLinkLimits = { readonly frame: OpsLimits; readonly journal: OpsLimits; readonly atOnceMax: number }
 
 type Sent = { readonly to: 'sink' | 'source'; readonly bytes: Buffer }
 
@@ -33,6 +38,7 @@ export class RouteLink {
   sentRoutes = 0
   isUp = false
   #topics: readonly string[]
+  readonly #limits: RouteLinkLimits
   #incarnation = 1
   #hashKey: HashKey = [1, 2]
   #source: RouteSource
@@ -40,10 +46,11 @@ export class RouteLink {
   /** A node that spoke for the source's cluster, and does not know that another one does. */
   #former: LinkRoutes | undefined
 
-  constructor(topics: readonly string[]) {
+  constructor(topics: readonly string[], limits: RouteLinkLimits = smallLimits) {
     this.#topics = topics
+    this.#limits = limits
     this.copy = new RouteCopy(options)
-    this.#source = new RouteSource(topics, atOnceMax)
+    this.#source = new RouteSource(topics, limits.atOnceMax)
     this.#routes = this.#routesOf(this.#source)
   }
 
@@ -135,7 +142,7 @@ export class RouteLink {
     this.#former = this.#routes
     this.#incarnation += 1
     this.#hashKey = hashKey
-    this.#source = new RouteSource(this.#topics, atOnceMax)
+    this.#source = new RouteSource(this.#topics, this.#limits.atOnceMax)
     for (const topicFilter of this.interest) this.#source.add(topicFilter)
     this.#routes = this.#routesOf(this.#source)
   }
@@ -187,6 +194,7 @@ export class RouteLink {
   readonly #isWhole = new WeakSet<LinkRoutes>()
 
   #routesOf(source: RouteSource): LinkRoutes {
+    const { frame, journal } = this.#limits
     return new LinkRoutes({ source, cluster, incarnation: this.#incarnation, hashKey: this.#hashKey, frame, journal })
   }
 

@@ -1,0 +1,142 @@
+/** The systems that are explored, how far in the tests and how far otherwise, and the faults planted to show that they would be found. */
+import { explore, type Bounds, type Exploration, type System } from './explore.ts'
+import { fencing } from './fencing.ts'
+import { lanes } from './lanes.ts'
+import { routes } from './routes.ts'
+
+export type Depth = 'tested' | 'deep'
+
+export type Mutant = {
+  readonly name: string
+  /** What the planted fault has to lead to. */
+  readonly says: RegExp
+  readonly explore: () => Promise<Exploration>
+}
+
+export type Model = {
+  readonly name: string
+  /** What is shown to hold, in words. */
+  readonly holds: string
+  /** In words. */
+  readonly bounds: (depth: Depth) => string
+  /** @param depth of the search; as deep as is known to end in a reasonable time, if left out */
+  readonly explore: (how: Depth, depth?: number) => Promise<Exploration>
+  readonly mutants: readonly Mutant[]
+}
+
+type Extent<Scope> = { readonly scope: Scope; readonly bounds: Bounds }
+
+type Plan<Scope> = {
+  readonly name: string
+  readonly holds: string
+  readonly tested: Extent<Scope>
+  readonly deep: Extent<Scope>
+  readonly mutants: readonly { readonly name: string; readonly says: RegExp; readonly scope: Scope }[]
+}
+
+function modelOf<Scope extends object, World>(system: (scope: Scope) => System<World>, plan: Plan<Scope>): Model {
+  const { name, holds, mutants } = plan
+  return {
+    name,
+    holds,
+    bounds: (depth) => wordsOf(plan[depth].scope),
+    explore: (how, depth) => {
+      const { scope, bounds } = plan[how]
+      return explore(system(scope), { ...bounds, depth: depth ?? bounds.depth })
+    },
+    mutants: mutants.map((mutant) => ({
+      name: mutant.name,
+      says: mutant.says,
+      explore: () => explore(system(mutant.scope), { depth: 20, statesMax: 20_000, compareEvery: 0 }),
+    })),
+  }
+}
+
+/** `{ restarts: 2, waits: 1 }` as `2 restarts, 1 waits`. */
+function wordsOf(scope: object): string {
+  return Object.entries(scope)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ')
+}
+
+const fencingScope = { lives: 2, connections: 1, quiets: 1, silences: 1 }
+const lanesScope = { messages: 2, window: 2, faults: 1, restarts: 0, waits: 1 }
+const routesScope = { changes: 1, faults: 1, cuts: 0, restarts: 1, beats: 1 }
+
+export const models: readonly Model[] = [
+  modelOf(fencing, {
+    name: 'fencing',
+    holds:
+      'what a former life of a speaker says late never undoes what a newer one said, and the newest is always believed',
+    tested: { scope: fencingScope, bounds: { depth: 30, settleEvery: 5, compareEvery: 100 } },
+    deep: {
+      scope: { ...fencingScope, lives: 3, connections: 2 },
+      bounds: { depth: 14, settleEvery: 20, compareEvery: 1_000 },
+    },
+    mutants: [
+      {
+        name: 'a life is numbered by the wall clock alone',
+        says: /the newest life is not believed/,
+        scope: { ...fencingScope, mutation: 'wall_clock' },
+      },
+      {
+        name: 'whoever comes last is believed',
+        says: /an older life said actor_init, and its connection lives on/,
+        scope: { ...fencingScope, mutation: 'last_comer' },
+      },
+    ],
+  }),
+  modelOf(lanes, {
+    name: 'lanes',
+    holds:
+      'each message of a lane is delivered once and in order while both ends live, nothing unsafe is acknowledged, the window holds',
+    tested: { scope: { ...lanesScope, restarts: 1 }, bounds: { depth: 9, settleEvery: 5, compareEvery: 100 } },
+    deep: {
+      scope: { messages: 3, window: 2, faults: 2, restarts: 2, waits: 2 },
+      bounds: { depth: 13, settleEvery: 20, compareEvery: 1_000 },
+    },
+    mutants: [
+      {
+        name: 'a batch that comes again is delivered again',
+        says: /was delivered twice/,
+        scope: { ...lanesScope, mutation: 'dedup_off' },
+      },
+      {
+        name: 'a batch is acknowledged before it is safe',
+        says: /is acknowledged, and not safe/,
+        scope: { ...lanesScope, mutation: 'unsafe_ack' },
+      },
+      {
+        name: 'a batch out of turn is delivered',
+        says: /was delivered after|is acknowledged, and not safe/,
+        scope: { ...lanesScope, mutation: 'out_of_turn' },
+      },
+    ],
+  }),
+  modelOf(routes, {
+    name: 'routes',
+    holds: 'the copy of a native link comes to equal its source, and what is wanted throughout never goes',
+    tested: { scope: routesScope, bounds: { depth: 5, settleEvery: 5, compareEvery: 100 } },
+    deep: {
+      scope: { changes: 2, faults: 2, cuts: 1, restarts: 2, beats: 2 },
+      bounds: { depth: 8, settleEvery: 10, compareEvery: 1_000 },
+    },
+    mutants: [
+      {
+        name: 'a new life has the former routes go first',
+        says: /was wanted throughout, and the sink gave it up/,
+        scope: { ...routesScope, mutation: 'wipe_first' },
+      },
+      {
+        name: 'whoever was replaced is heard',
+        says: /wanted throughout|the source wants/,
+        scope: { ...routesScope, beats: 0, mutation: 'ghost_believed' },
+      },
+      {
+        name: 'nothing is compared by digests',
+        says: /the source wants/,
+        scope: { ...routesScope, mutation: 'no_digests' },
+      },
+    ],
+  }),
+]
