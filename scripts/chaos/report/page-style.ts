@@ -39,7 +39,7 @@ figure { margin: 12px 0 0; background: var(--raised); border: 1px solid var(--li
 figure .scroll svg { display: block; width: 100%; min-width: 720px; height: auto; font: 11px system-ui, sans-serif; }
 svg text { fill: var(--ink); } svg .label { font-weight: 600; font-size: 12px; }
 svg .detail, svg .tick { fill: var(--quiet); }
-svg .fault { fill: var(--fault); fill-opacity: var(--fault-tone); } svg .fault-name { fill: var(--fault); }
+svg .fault { fill: var(--fault); fill-opacity: var(--fault-tone); pointer-events: none; } svg .fault-head { fill: var(--fault); fill-opacity: 0.6; } svg .fault-name { fill: var(--fault); }
 svg .due { fill: var(--due); } svg .delivered { fill: none; stroke: var(--accent); stroke-width: 1.4; }
 svg .base { stroke: var(--quiet); stroke-width: 0.6; } svg .grid { stroke: var(--line); stroke-width: 0.6; }
 svg .state { stroke: var(--raised); stroke-width: 0.5; fill: var(--stopped); }

@@ -1,5 +1,5 @@
 /**
- * One scenario over its time, as SVG: faults as bands behind everything; what was due and what was delivered, a panel for each way from
+ * One scenario over its time, as SVG: faults as bands over everything; what was due and what was delivered, a panel for each way from
  * cluster to cluster; below what each node said of its links. Colours are the page's. Pure.
  */
 import type { Way } from '../checker/rates.ts'
@@ -12,8 +12,9 @@ const LEFT = 190
 const PLOT = 880
 const RIGHT = 20
 const WIDTH = LEFT + PLOT + RIGHT
-const FAULTS = 40
+const FAULTS = 44
 const FAULT_ROW = 13
+const HEAD = 10
 const PANEL = 62
 const STRIP = 20
 const GAP = 8
@@ -32,21 +33,26 @@ export function timelineOf(name: string, scenario: JudgedScenario): string {
   const stripsTop = panelsTop + ways.length * (PANEL + GAP) + GAP
   const bottom = stripsTop + strips.length * (STRIP + 4)
   const marks = [
-    ...faults.map((fault) => bandOf(fault, x, bottom)),
     ...labelsOf(faults, x),
     ...ways.flatMap((way, at) => panelOf(way, rates.stepMs, rates.fromMs, panelsTop + at * (PANEL + GAP), x)),
     ...strips.flatMap(([label, own], at) => stripOf(label, own, toMs, stripsTop + at * (STRIP + 4), x)),
     ...axisOf(toMs - fromMs, fromMs, bottom, x),
+    ...faults.map((fault) => bandOf(fault, x, bottom)),
   ]
   const words = `${name} over ${duration(toMs - fromMs)}: ${faults.length} faults, messages due and delivered each second, and the states of links`
   return `<svg viewBox="0 0 ${WIDTH} ${bottom + 26}" role="img" aria-label="${escaped(words)}">${marks.join('')}</svg>`
 }
 
+/** What lies below it can still be pointed at; its own words are at its head. */
 function bandOf({ name, kind, fromMs, toMs }: Fault, x: X, bottom: number): string {
   const left = x(fromMs)
   const width = Math.max(1, x(toMs) - left)
   const words = `${name} (${kind}), ${duration(toMs - fromMs)}`
-  return `<rect class="fault" x="${px(left)}" y="14" width="${px(width)}" height="${bottom - 14}"><title>${escaped(words)}</title></rect>`
+  const across = `x="${px(left)}" width="${px(width)}"`
+  return (
+    `<rect class="fault" ${across} y="${FAULTS - HEAD}" height="${bottom - FAULTS + HEAD}"/>` +
+    `<rect class="fault-head" ${across} y="${FAULTS - HEAD}" height="${HEAD}"><title>${escaped(words)}</title></rect>`
+  )
 }
 
 /** Names of faults, two rows of them, as far as they find room. */
