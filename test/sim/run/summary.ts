@@ -1,4 +1,5 @@
 /** What a run of one plan was like, in numbers. */
+import { createHash } from 'node:crypto'
 import type { Violation } from '../oracle/violation.ts'
 import type { Plan } from '../plan/plan.ts'
 import { nodePort } from '../world/facts-of-node.ts'
@@ -9,6 +10,8 @@ export type Summary = {
   readonly violation: Violation | null
   readonly nodes: number
   readonly events: number
+  /** Of all that clients were told, and when: the same for the same seed. */
+  readonly digest: string
   readonly virtualMs: number
   /** Of the processor, in this process. */
   readonly cpuMs: number
@@ -31,12 +34,22 @@ export function summaryOf(plan: Plan, outcome: Outcome, cpuMs: number): Summary 
     violation: violation ?? null,
     nodes: world.nodes.length,
     events: world.time.events,
+    digest: digestOf(outcome),
     virtualMs: Math.round(world.time.nowMs),
     cpuMs: Math.round(cpuMs),
     healedMs: healedMs === undefined ? null : Math.round(healedMs),
     faults: tally(plan.steps.map(({ deed }) => ('how' in deed ? `${deed.type}_${deed.how}` : deed.type))),
     messages: messagesOf(outcome),
   }
+}
+
+function digestOf({ history, world }: Outcome): string {
+  const hash = createHash('sha256')
+  for (const { number, session, atMs, connection } of history.arrivals)
+    hash.update(`${number} ${session.number} ${connection} ${atMs}\n`)
+  for (const { number, acknowledgedMs } of history.messages) hash.update(`${number} ${acknowledgedMs}\n`)
+  for (const { log, lives } of world.nodes) hash.update(`${lives} ${[...log.counts].join(' ')}\n`)
+  return hash.digest('hex').slice(0, 16)
 }
 
 function messagesOf({ history, world }: Outcome): Summary['messages'] {
