@@ -3,36 +3,31 @@
  * Without a link nothing runs, listens or ticks here.
  */
 import { randomBytes } from 'node:crypto'
-import { createActor, type Actor, type AnyMachineSnapshot } from 'xstate'
-import { linkSupervision, supervisorMachine } from '../../actors/supervisor.ts'
 import type { ChildChanged } from '../../actors/child.ts'
 import type { LinkEvent } from '../../actors/link.ts'
 import type { LinkConfig } from '../config/config.ts'
 import type { LedgerSnapshot } from '../lanes/ledger.ts'
 import type { Message } from '../packets/message.ts'
 import { nextIncarnation } from '../routes/incarnation.ts'
-import { TransitionHistory, type ActorName, type Transition } from '../transitions/transition-history.ts'
-import type { BrokerPort, OwnRetained } from './broker-port.ts'
+import { TransitionHistory, type Transition } from '../transitions/transition-history.ts'
 import type { PeerSink } from './retained/peer-sink.ts'
 import type { RetainedProgress } from './retained/retained-teller.ts'
-import type { Random } from './backoff.ts'
 import { type LinkTraffic, openConnection, type OpenConnection } from './connection.ts'
 import type { DurableLinks } from './durable/durable-links.ts'
 import { encodeLinkMessage, messageId } from './emqx/link-message.ts'
+import { LinkActors } from './link-actors.ts'
 import type { LinkClock } from './link-clock.ts'
-import type { LinkLog } from './link-log.ts'
+import type { LinkPorts } from './link-ports.ts'
 import type { SenderView } from './link-sender.ts'
 import { LinkShell } from './link-shell.ts'
 import type { LaneStanding } from '../lanes/outbox/outbox.ts'
 import type { PeekedMessage } from '../lanes/outbox/peek.ts'
-import type { Pause } from './pause.ts'
+import { AwaitedPauses, type Pause } from './pause.ts'
 import { encodeProbeFrame, type ProbeAnswer } from './probe/probe-frame.ts'
 import type { ProbedLinks } from './probe/probe-inlet.ts'
-import type { CrossingTraces } from './traces-port.ts'
 import type { LinkLatency, Probe, ProbeResult } from './probe/probe-view.ts'
-import type { ProbeTerms } from './probe/silence.ts'
 import { reconcile, type LinkStep } from './reconciler.ts'
-import type { Speaking } from './speaking.ts'
+import { levelOf } from './status-news.ts'
 import {
   failedStatus,
   restartingStatus,
@@ -43,23 +38,7 @@ import {
   type LinkStatus,
 } from './status.ts'
 
-export type LinkRuntimePorts = {
-  readonly broker: Pick<BrokerPort, 'interest' | 'onInterest'>
-  /** For links with `retained = sync`. */
-  readonly retained?: OwnRetained
-  readonly clock: LinkClock
-  readonly random: Random
-  readonly log: LinkLog
-  readonly nodeName: string
-  readonly clusterName: string
-  /** Of this process, for peers that are our like. Left out, we greet nobody. */
-  readonly boot?: string
-  /** A number above all that were given for this peer before, also by earlier processes (`nextIncarnation`). */
-  readonly nextIncarnation: (peer: string) => number
-  /** How the peer is to know the source of our routes: the cluster's name, if there is one. `nodeName`, if nothing else is given. */
-  readonly actorName?: string
-  /** Who of the cluster tells a peer what all want. Left out for a node alone, which speaks always. */
-  readonly speaking?: Speaking
+export type LinkRuntimePorts = LinkPorts & {
   /** This node's number in its cluster, for ClientIDs. With `speaking` and without a slot links wait for `setSlot`. */
   readonly slot?: number
   /** The status of a link is another one now. */
@@ -74,20 +53,14 @@ export type LinkRuntimePorts = {
   readonly outboxEpoch?: () => number
   /** What links keep beyond the process; asked when a link begins. Left out, none keeps anything. */
   readonly durable?: () => Pick<DurableLinks, 'link' | 'settle'> | undefined
-  /** How links are probed (`defaultProbeTerms`); left out, they are not. */
-  readonly probe?: ProbeTerms
   /** Calls after what the event loop has at hand: `setImmediate`, if nothing else is given. */
   readonly defer?: (call: () => void) => void
-  /** Who follows messages; asked when a link begins. Left out, nobody does. */
-  readonly traces?: () => CrossingTraces | undefined
   /** Where the actors of links are seen among those of the node; one of their own, if nothing else is given. */
   readonly history?: TransitionHistory
 }
 
 /** Links that are made or changed in one turn of the event loop: some ten milliseconds. */
 const STEPS_PER_TURN = 40
-/** How long what other nodes hold back may take to be known here, milliseconds: later it may be another link of the same name. */
-const PAUSES_AWAITED_MS = 30_000
 
 type Standing = { readonly shell: LinkShell; started: boolean; status: LinkStatus }
 
@@ -101,12 +74,10 @@ export class LinkRuntime implements ProbedLinks {
   #desired: readonly LinkConfig[] = []
   #steps: readonly LinkStep[] = []
   #reconciled: Promise<void> = Promise.resolve()
-  /** Started with the first link. */
-  #supervisor: Actor<typeof supervisorMachine> | undefined
+  readonly #actors: LinkActors
   #slot: number | undefined
   #coordinationLost = false
-  /** Of links that are not here yet. */
-  #awaitedPauses: { readonly byPeer: Map<string, Pause>; readonly untilMs: number } | undefined
+  readonly #awaitedPauses: AwaitedPauses
   /** Of the outbox that was made last. */
   #outboxEpoch = 0
   #isEnding = false
@@ -128,7 +99,15 @@ export class LinkRuntime implements ProbedLinks {
       encode: emqxEncoder(ports.clock),
       defer: setImmediate,
     }
-    this.#history = ports.history ?? new TransitionHistory(() => ports.clock.nowMs())
+    const { clock, random } = ports
+    this.#awaitedPauses = new AwaitedPauses(() => clock.steadyMs())
+    this.#history = ports.history ?? new TransitionHistory(() => clock.nowMs())
+    this.#actors = new LinkActors({
+      clock,
+      random,
+      history: this.#history,
+      changed: (change) => this.#childChanged(change),
+    })
   }
 
   /** What is to run from now on. Returns at once; what it leads to shows in the status. Of many links only the first begin at once. */
@@ -147,7 +126,7 @@ export class LinkRuntime implements ProbedLinks {
     const standing = this.#links.get(peer)
     if (standing?.started !== true) return
     standing.shell.contest()
-    this.#supervisor?.send({ type: 'restart_child', id: peer })
+    this.#actors.restart(peer)
   }
 
   /** The outbox of a link, for the peer's routes. The same object as long as the link is configured, through all edits. */
@@ -189,7 +168,6 @@ export class LinkRuntime implements ProbedLinks {
     return sender?.aboveHighWaterMark === true ? sender.outbox.fill : undefined
   }
 
-  /** With the latencies. */
   /** Who has paused forwarding to the peer; `undefined` if nobody has. */
   pauseOf(peer: string): Pause | undefined {
     return this.#links.get(peer)?.shell.pause
@@ -197,7 +175,7 @@ export class LinkRuntime implements ProbedLinks {
 
   /** What is for the peer waits from now on, or goes again (`undefined`). Ends with the process. False if there is no such link. */
   setPause(peer: string, pause: Pause | undefined): boolean {
-    this.#awaitedPauses?.byPeer.delete(peer)
+    this.#awaitedPauses.take(peer)
     const shell = this.#links.get(peer)?.shell
     shell?.setPause(pause)
     return shell !== undefined
@@ -206,16 +184,7 @@ export class LinkRuntime implements ProbedLinks {
   /** What other nodes hold back is held back here, too: of links that are not known here yet from their beginning on. */
   holdBack(pauses: ReadonlyMap<string, Pause>): void {
     for (const [peer, pause] of pauses) this.#links.get(peer)?.shell.setPause(pause)
-    const byPeer = new Map([...pauses].filter(([peer]) => !this.#links.has(peer)))
-    this.#awaitedPauses =
-      byPeer.size === 0 ? undefined : { byPeer, untilMs: this.#ports.clock.steadyMs() + PAUSES_AWAITED_MS }
-  }
-
-  #awaitedPause(peer: string): Pause | undefined {
-    const awaited = this.#awaitedPauses
-    const pause = awaited?.byPeer.get(peer)
-    awaited?.byPeer.delete(peer)
-    return awaited !== undefined && this.#ports.clock.steadyMs() < awaited.untilMs ? pause : undefined
+    this.#awaitedPauses.await(new Map([...pauses].filter(([peer]) => !this.#links.has(peer))))
   }
 
   /** The first so many messages that fly or wait; `undefined` if there is no such link. */
@@ -371,7 +340,7 @@ export class LinkRuntime implements ProbedLinks {
     if (this.#stopped) return
     this.#stopped = true
     await this.#drain(drainMs)
-    this.#supervisor?.stop()
+    this.#actors.stopAll()
     for (const { shell } of this.#links.values()) {
       const { queued, inflight } = shell.outbox.ledger
       const fields = { link: shell.name, queued, inflight }
@@ -428,7 +397,7 @@ export class LinkRuntime implements ProbedLinks {
   #create(config: LinkConfig): void {
     const shell = this.#shell(config)
     this.#links.set(config.name, { shell, started: false, status: stoppedStatus })
-    const pause = this.#awaitedPause(config.name)
+    const pause = this.#awaitedPauses.take(config.name)
     if (pause !== undefined) shell.setPause(pause)
   }
 
@@ -456,9 +425,11 @@ export class LinkRuntime implements ProbedLinks {
     if (this.#awaitsSlot) return this.#setStatus(config.name, slotAwaitedStatus(this.#coordinationLost))
     standing.started = true
     shell.contest()
-    this.#runningSupervisor().send({
-      type: 'start_child',
-      spec: { id: config.name, logic: shell.machine(), input: () => shell.input(), release: () => shell.release() },
+    this.#actors.start({
+      id: config.name,
+      logic: shell.machine(),
+      input: () => shell.input(),
+      release: () => shell.release(),
     })
   }
 
@@ -473,7 +444,7 @@ export class LinkRuntime implements ProbedLinks {
     const standing = this.#links.get(name)
     if (standing === undefined) return
     standing.started = false
-    this.#supervisor?.send({ type: 'stop_child', id: name })
+    this.#actors.stop(name)
     // An actor that is stopped runs no exit actions.
     standing.shell.release()
     standing.shell.relinquish()
@@ -489,7 +460,7 @@ export class LinkRuntime implements ProbedLinks {
     const standing = this.#links.get(name)
     if (standing === undefined) return
     standing.shell.sayGoodbye('deleted')
-    this.#supervisor?.send({ type: 'stop_child', id: name })
+    this.#actors.stop(name)
     const { queued, inflight } = standing.shell.outbox.ledger
     standing.shell.remove()
     if (queued + inflight > 0)
@@ -511,21 +482,7 @@ export class LinkRuntime implements ProbedLinks {
   }
 
   #tell(peer: string, event: LinkEvent): void {
-    if (this.#links.get(peer)?.started === true) this.#supervisor?.send({ type: 'tell_child', id: peer, event })
-  }
-
-  #runningSupervisor(): Actor<typeof supervisorMachine> {
-    if (this.#supervisor !== undefined) return this.#supervisor
-    const { clock, random } = this.#ports
-    const machine = supervisorMachine.provide({
-      actions: { childChanged: (_args, change) => this.#childChanged(change) },
-    })
-    this.#supervisor = createActor(machine, {
-      input: { supervision: linkSupervision, random, nowMs: () => clock.steadyMs() },
-      clock: timersOf(clock),
-      inspect: this.#history.inspector(actorName),
-    })
-    return this.#supervisor.start()
+    if (this.#links.get(peer)?.started === true) this.#actors.tell(peer, event)
   }
 
   #childChanged({ id, state, error }: ChildChanged): void {
@@ -569,24 +526,6 @@ export class LinkRuntime implements ProbedLinks {
   }
 }
 
-/** Another state or another reason is news; how many of the pool are down is not, while they go down one by one. */
-function levelOf(status: LinkStatus, before: LinkStatus): 'debug' | 'info' | 'warn' {
-  const { state } = status
-  if (state !== before.state)
-    return (state === 'degraded' && !isLeaveTaking(status)) || state === 'failed' ? 'warn' : 'info'
-  return wordsOf(status) === wordsOf(before) ? 'debug' : 'info'
-}
-
-/** Nothing is the matter but that the peer has closed connections in good order, as one that stops or is taken over does. */
-function isLeaveTaking({ reasons, planes }: LinkStatus): boolean {
-  const failures = [planes?.routeSync.failure, planes?.forwarding.failure].filter((failure) => failure !== undefined)
-  return failures.length === reasons.length && failures.every(({ logLevel }) => logLevel === 'info')
-}
-
-function wordsOf({ reasons }: LinkStatus): string {
-  return reasons.join('\n').replace(/\d+ of \d+ connections lacking|no connection/, '')
-}
-
 /** Ids are those of one process: each message that leaves it has another. */
 function emqxEncoder(clock: LinkClock): (message: Message) => Buffer {
   const source = randomBytes(6)
@@ -594,37 +533,5 @@ function emqxEncoder(clock: LinkClock): (message: Message) => Buffer {
   return (message) => {
     counter = (counter + 1) % 0x1_0000_0000
     return encodeLinkMessage(message, messageId(clock.nowMs(), source, counter))
-  }
-}
-
-/** XState's timers on the clock of the links. */
-function timersOf(clock: LinkClock) {
-  return {
-    setTimeout: (call: () => void, ms: number) => clock.after(ms, call),
-    clearTimeout: (timer: { cancel(): void } | undefined) => timer?.cancel(),
-  }
-}
-
-/** Not a name that a link could have. */
-const supervisorId = 'supervisor:links'
-
-/** The tree: the supervisor, for each link the one who keeps it running, the link, its planes, the members of its pool. */
-function actorName({ machine, context }: AnyMachineSnapshot): ActorName | undefined {
-  const { link, index, spec } = context
-  switch (machine.id) {
-    case 'supervisor':
-      return { id: supervisorId, parent: undefined }
-    case 'child':
-      return { id: `${spec.id}/supervised`, parent: supervisorId }
-    case 'link':
-      return { id: link, parent: `${link}/supervised` }
-    case 'routeSync':
-      return { id: `${link}/route-sync`, parent: link }
-    case 'forwarding':
-      return { id: `${link}/forwarding`, parent: link }
-    case 'member':
-      return { id: `${link}/forwarding/${index}`, parent: `${link}/forwarding` }
-    default:
-      return undefined
   }
 }

@@ -23,14 +23,12 @@ import { Ledger } from '../lanes/ledger.ts'
 import { Outbox } from '../lanes/outbox/outbox.ts'
 import type { Message } from '../packets/message.ts'
 import type { GoodbyeReason } from '../routes/route-frames.ts'
-import type { BrokerPort, OwnRetained } from './broker-port.ts'
-import type { Random } from './backoff.ts'
+import type { OwnRetained } from './broker-port.ts'
 import type { ConnectionOptions, LinkTraffic, OpenConnection } from './connection.ts'
 import type { DurableLink, DurableLinks } from './durable/durable-links.ts'
 import { endingChildren } from './end-children.ts'
-import type { LinkClock } from './link-clock.ts'
 import { crashed, muteLink, turnedNative, type LinkFailure } from './link-failure.ts'
-import type { LinkLog } from './link-log.ts'
+import type { LinkPorts } from './link-ports.ts'
 import { LinkSender, limitsOf } from './link-sender.ts'
 import { encodeGreeting, ourGreeting } from './native/greeting.ts'
 import { TurnWatch } from './native/turn-watch.ts'
@@ -39,21 +37,13 @@ import { toldDirective } from './retained/told-message.ts'
 import type { PeerSink } from './retained/peer-sink.ts'
 import type { Pause } from './pause.ts'
 import { LinkProber } from './probe/link-prober.ts'
-import type { ProbeTerms } from './probe/silence.ts'
 import { RouteLife } from './route-life.ts'
 import { RouteSpeaker, type RouteIdentity } from './route-speaker.ts'
 import { SpeakingClaim } from './speaking-claim.ts'
-import { maySpeak, type Speaking } from './speaking.ts'
-import type { CrossingTraces } from './traces-port.ts'
+import { maySpeak } from './speaking.ts'
 import type { InboundFact, LinkStatus } from './status.ts'
 
-export type LinkShellPorts = {
-  readonly broker: Pick<BrokerPort, 'interest' | 'onInterest'>
-  /** What peers are told of under routes that appear, with `retained = sync`. Left out, there is nothing to tell. */
-  readonly retained?: OwnRetained
-  readonly clock: LinkClock
-  readonly random: Random
-  readonly log: LinkLog
+export type LinkShellPorts = LinkPorts & {
   readonly open: OpenConnection
   readonly correlation: () => string
   readonly encode: (message: Message) => Buffer
@@ -62,23 +52,9 @@ export type LinkShellPorts = {
   readonly outboxEpoch: () => number
   /** What links keep beyond the process; left out, or `undefined`, where there is no store. */
   readonly durable?: () => Pick<DurableLinks, 'link'> | undefined
-  readonly nodeName: string
-  readonly clusterName: string
-  /** Of this process, by which our like tells it from a former one. Left out, we greet nobody. */
-  readonly boot?: string
-  /** How the peer is to know the source of our routes: by one name, whichever node of a cluster speaks. */
-  readonly actorName?: string
-  /** A number above all that were given for this peer before. Asked of a node alone: in a cluster it comes with the right to speak. */
-  readonly nextIncarnation: (peer: string) => number
-  /** Left out for a node alone. */
-  readonly speaking?: Speaking
   /** Of this node in its cluster, for its ClientIDs; `undefined` for a node alone. */
   readonly slotNow: () => number | undefined
   readonly coordinationLost: () => boolean
-  /** Who follows messages; left out, or `undefined`, nobody does. */
-  readonly traces?: () => CrossingTraces | undefined
-  /** How the link is probed; left out, it is not. */
-  readonly probe?: ProbeTerms
   readonly announce: (status: LinkStatus) => void
   /** For the link's actor, if it runs. */
   readonly tell: (event: LinkEvent) => void
