@@ -216,6 +216,11 @@ export class LinkRuntime implements ProbedLinks {
     return this.#ports.probe === undefined ? undefined : this.#links.get(peer)?.shell.prober.view()
   }
 
+  /** Since when nothing crosses although the link is connected, milliseconds since 1970; `undefined` while all is well. */
+  muteSinceMs(peer: string): number | undefined {
+    return this.#links.get(peer)?.shell.prober.muteSinceMs
+  }
+
   /** How long messages to the peer take until they are acknowledged. */
   latency(peer: string): LinkLatency | undefined {
     return this.#links.get(peer)?.shell.prober.latency()

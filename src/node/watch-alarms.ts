@@ -117,12 +117,8 @@ export class NodeAlarms {
       reasons,
       peerLeft: planes?.inbound.state === 'left',
       refusal: refused?.reason,
-      muteSinceMs: muteSinceMs(links.probe(link)?.mute_since),
+      muteSinceMs: links.muteSinceMs(link),
       fillAboveMark: outbox,
     })
   }
-}
-
-function muteSinceMs(since: string | null | undefined): number | undefined {
-  return since === null || since === undefined ? undefined : Date.parse(since)
 }

@@ -234,6 +234,11 @@ export class LinkProber {
     this.#settle()
   }
 
+  /** Since when nothing crosses, by the wall clock; `undefined` while all is well. */
+  get muteSinceMs(): number | undefined {
+    return this.#muteSinceWallMs
+  }
+
   resetCounters(): void {
     for (const histogram of [this.#ackLatency, this.#roundTrip, this.#oneWay, this.#oneWayBack, this.#oneWayMessages])
       histogram.reset()
