@@ -169,7 +169,10 @@ export class SimulatedJetStream {
 
   #open(owner: LineOwner, server: number): Line {
     const line = new Line(owner, server, { time: this.#time, random: this.#random, latencyMs: () => this.#latencyMs() })
-    this.#state(server).lines.add(line)
+    const { lines } = this.#state(server)
+    // Those of processes that are no more: what they had sent has come.
+    for (const old of lines) if (old.owner.process.isDead && old.up.isFlowing) lines.delete(old)
+    lines.add(line)
     const { node } = owner
     line.setSilent(this.#isSilent(node, server, 'to_servers'), this.#isSilent(node, server, 'from_servers'))
     line.knownElsewhereMs = this.#time.nowMs + this.#latencyMs()
