@@ -226,7 +226,7 @@ const NOT_PRODUCT = [':!reliability', ':!RELIABILITY.md']
 export function runHeader<K extends Kind>(kind: K, command: string, minutes = process.uptime() / 60): RunHeader<K> {
   return {
     kind,
-    commit: headCommit(),
+    commit: commitNow(),
     at: new Date().toISOString(),
     command,
     minutes: rounded(minutes),
@@ -282,7 +282,7 @@ export function recordFile(directory: string, kind: Kind): string {
   return join(directory, `${kind}.json`)
 }
 
-export function headCommit(): string {
+export function commitNow(): string {
   const changes = git('status', '--porcelain', '--untracked-files=no', '--', '.', ...NOT_PRODUCT)
   return git('rev-parse', 'HEAD') + (changes === '' ? '' : '-dirty')
 }
