@@ -41,12 +41,39 @@ const demo = command({
   },
 })
 
+const chaos = command({
+  name: 'chaos',
+  summary: 'linked clusters on this machine under faults: each promise is put to the test',
+  about: [
+    'Real processes and real sockets are cut, killed, stopped and filled up; a checker sees what publishers were told and what',
+    'subscribers got. Without SCENARIO all of them are run, which takes most of an hour.',
+  ],
+  arguments: [{ name: 'SCENARIO', many: true, optional: true, hint: '`isthmus chaos --list` names them' }],
+  options: {
+    list: { kind: 'flag', help: 'name the scenarios, and run none' },
+    seed: {
+      kind: 'number',
+      value: 'N',
+      min: 0,
+      max: 2 ** 32 - 1,
+      help: 'where a scenario is made from chance: the same again',
+    },
+    minutes: { kind: 'number', value: 'M', min: 1, max: 10_000, help: 'how long such a scenario takes' },
+    results: { kind: 'text', value: 'DIR', complete: 'directory', help: 'where the report goes' },
+    record: { kind: 'text', value: 'DIR', complete: 'directory', help: 'where the figures for RELIABILITY.md go' },
+  },
+  examples: ['chaos --list', 'chaos link-cut-5s', 'chaos mesh --minutes 30 --seed 7'],
+  run: async ({ options, arguments: { scenario } }) =>
+    (await import('./chaos.ts')).chaos({ ...options, scenarios: scenario }),
+})
+
 export const isthmus: CommandGroup = {
   name: 'isthmus',
   summary: 'cluster linking for MQTT',
   commands: [
     start,
     demo,
+    chaos,
     confGroup,
     linksGroup,
     doctorCommand,

@@ -74,17 +74,22 @@ export type LinkFile = {
 const DEADLINE_MS = 30_000
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url))
 
-/** Starts `isthmus start` in `directory` and resolves when the node serves its clients. `nodeOptions` are Node.js's own. */
+/**
+ * Starts `isthmus start` in `directory` and resolves when the node serves its clients. `nodeOptions` are Node.js's own; `within` is a
+ * command line that runs what follows it in its own place.
+ */
 export async function startNodeProcess(
   config: NodeFile,
   directory: string,
   nodeOptions: readonly string[] = [],
+  within: readonly string[] = [],
 ): Promise<NodeProcess> {
   const name = config.node.name
   const configFile = join(directory, `${config.cluster.name}-${name.replaceAll(/[^a-zA-Z0-9]/g, '-')}.conf`)
   writeFileSync(configFile, JSON.stringify(config, undefined, 2))
   // In a process group of its own: Ctrl-C at the terminal is for the demo, which then ends its nodes in order.
-  const child = spawn(process.execPath, [...nodeOptions, MAIN, 'start', '--config', configFile], {
+  const [program, ...args] = [...within, process.execPath, ...nodeOptions, MAIN, 'start', '--config', configFile]
+  const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   })

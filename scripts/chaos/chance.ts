@@ -1,0 +1,12 @@
+/** Numbers that look like chance and are the same for the same seed (mulberry32: public domain, by Tommy Ettinger). */
+
+/** From 0 to below 1. @param seed a whole number, of which the low 32 bits count */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
