@@ -39,14 +39,15 @@ export async function runPlan(plan: Plan, useChance: (random: SeededRandom) => v
   )
   const history = new History()
   const acts: Act[] = []
-  const oracle = new Oracle(
+  const oracle = new Oracle({
     history,
-    [...world.clusters].flatMap(([name, { nodes }]) => nodes.map((node) => nodePort(name, node))),
-  )
+    nodes: [...world.clusters].flatMap(([name, { nodes }]) => nodes.map((node) => nodePort(name, node))),
+    topics: [...new Set(plan.clients.flatMap(({ publishes }) => publishes.map(({ topic }) => topic)))],
+  })
   const did = (act: Untimed): void => {
     const timed: Act = { ...act, atMs: world.time.nowMs }
     acts.push(timed)
-    oracle.did(timed)
+    oracle.acted(timed)
   }
   const latencyOf = spread(plan, world)
   const flows = new Flows(plan, world, history)
@@ -66,20 +67,20 @@ export async function runPlan(plan: Plan, useChance: (random: SeededRandom) => v
 
   while (world.time.nowMs < plan.quietMs) {
     await world.time.runUntil(Math.min(plan.quietMs, world.time.nowMs + LOOK_MS))
-    const violation = oracle.look(world.time.nowMs)
+    const violation = oracle.step(world.time.nowMs)[0]
     if (violation !== undefined) return outcome(violation)
   }
   did({ type: 'quiet' })
   for (let wellMs: number | undefined; ;) {
     await world.time.runUntil(world.time.nowMs + LOOK_MS)
     const { nowMs } = world.time
-    const violation = oracle.look(nowMs)
+    const violation = oracle.step(nowMs)[0]
     if (violation !== undefined) return outcome(violation)
-    if (!flows.isDone || !operator.isDone || !oracle.isWell(nowMs)) wellMs = undefined
+    if (!flows.isDone || !operator.isDone || !oracle.isSettled(nowMs)) wellMs = undefined
     else wellMs ??= nowMs
     if (wellMs !== undefined && nowMs - wellMs >= plan.settleMs)
-      return outcome(oracle.end(nowMs), wellMs - plan.quietMs)
-    if (nowMs >= plan.quietMs + plan.boundMs) return outcome(oracle.end(nowMs))
+      return outcome(oracle.end(nowMs)[0], wellMs - plan.quietMs)
+    if (nowMs >= plan.quietMs + plan.boundMs) return outcome(oracle.end(nowMs)[0])
   }
 }
 
