@@ -164,10 +164,10 @@ test('what a broker does wrong is kept as it was', async (t) => {
 
 test('a plan that can not be followed says who could not', async (t) => {
   const url = await liar(t, () => undefined)
-  const gone = { ...subscriber('mqtt://127.0.0.1:9', 'gone', false) }
+  const gone = subscriber('mqtt://127.0.0.1:9', 'gone', false)
   await assert.rejects(
-    startTraffic({ publishers: [publisher(url, 1)], subscribers: [gone] }, 300),
-    /not connected or subscribed: gone \(.*ECONNREFUSED/,
+    startTraffic({ publishers: [], subscribers: [gone] }, 300),
+    /not connected or subscribed: gone \(.+\)/,
   )
   await assert.rejects(
     startTraffic({ publishers: [publisher(url, 1), publisher(url, 1)], subscribers: [] }),
