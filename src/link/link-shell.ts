@@ -24,10 +24,12 @@ import { Outbox } from '../lanes/outbox/outbox.ts'
 import type { Message } from '../packets/message.ts'
 import type { GoodbyeReason } from '../routes/route-frames.ts'
 import type { OwnRetained } from './broker-port.ts'
+import { clientIdOf } from './client-id.ts'
 import type { ConnectionOptions, LinkTraffic, OpenConnection } from './connection.ts'
 import type { DurableLink, DurableLinks } from './durable/durable-links.ts'
 import { endingChildren } from './end-children.ts'
-import { crashed, muteLink, turnedNative, type LinkFailure } from './link-failure.ts'
+import { FailureLog } from './failure-log.ts'
+import { crashed, muteLink, turnedNative } from './link-failure.ts'
 import type { LinkPorts } from './link-ports.ts'
 import { LinkSender, limitsOf } from './link-sender.ts'
 import { encodeGreeting, ourGreeting } from './native/greeting.ts'
@@ -60,8 +62,6 @@ export type LinkShellPorts = LinkPorts & {
   readonly tell: (event: LinkEvent) => void
 }
 
-/** Different failures of one connection in a row that are worth a line each: a peer that is away fails in two ways or three. */
-const failuresLoggedMax = 8
 /** Nothing more is told of old while so many messages wait behind live ones, or so much of the outbox is in use. */
 const toldWaitingMax = 1_000
 const toldFillMax = 0.5
@@ -77,10 +77,7 @@ export class LinkShell {
   readonly #connectedBefore = new Set<number>()
   #config: LinkConfig
   readonly #ports: LinkShellPorts
-  /** The failures that were logged since the last success, by who had them. */
-  readonly #logged = new Map<string, Set<string>>()
-  /** Why the peer is not spoken to in our own dialect, as it was logged last. */
-  #disagreement: string | undefined
+  readonly #failures: FailureLog
   readonly #claim: SpeakingClaim
   readonly #turn: TurnWatch
   readonly #teller: RetainedTeller | undefined
@@ -92,6 +89,7 @@ export class LinkShell {
     this.name = config.name
     this.#config = config
     this.#ports = ports
+    this.#failures = new FailureLog(config.name, ports.log, () => this.inbound)
     this.prober = this.#newProber()
     this.sender = this.#newSender()
     this.#turn = this.#newTurnWatch()
@@ -299,7 +297,7 @@ export class LinkShell {
       return undefined
     }
     const { open, log, correlation, clock } = this.#ports
-    const connection = this.#connectionOptions(this.#clientIdSuffix('routes'))
+    const connection = this.#connectionOptions('routes')
     const speaker = new RouteSpeaker(
       { open, log, correlation, clock },
       this.#routeIdentity,
@@ -386,16 +384,13 @@ export class LinkShell {
       encode,
       defer,
       open: (index, listener) =>
-        open(
-          { ...this.#connectionOptions(this.#clientIdSuffix(index)), ...this.#greeting, traffic: this.traffic },
-          listener,
-        ),
+        open({ ...this.#connectionOptions(index), ...this.#greeting, traffic: this.traffic }, listener),
       crossedMark: (aboveHighWaterMark) => tell({ type: 'outbox_changed', outbox: { aboveHighWaterMark } }),
-      disagreed: (reason) => this.#logDisagreed(reason),
+      disagreed: (reason) => this.#failures.disagreed(reason),
       connected: (index) => {
         if (this.#connectedBefore.has(index)) this.traffic.reconnects += 1
         this.#connectedBefore.add(index)
-        this.#logged.delete(`member ${index}`)
+        this.#failures.succeeded(`member ${index}`)
         this.#teller?.wake()
         this.#turn.connected()
       },
@@ -442,11 +437,13 @@ export class LinkShell {
     return { greeting: encodeGreeting({ ...ourGreeting(clusterName, nodeName, boot), unusedEpoch }) }
   }
 
-  #connectionOptions(suffix: string): ConnectionOptions {
+  /** @param of the connection for routes, or one of the pool by its number */
+  #connectionOptions(of: 'routes' | number): ConnectionOptions {
+    const { slotNow, nodeName } = this.#ports
     const { clientid, server, ssl, username, password, tcp_opts, resource_opts } = this.#config
     return {
       link: this.name,
-      clientId: `${clientid}:${suffix}`,
+      clientId: clientIdOf(clientid, of, { slot: slotNow(), nodeName }),
       addresses: parseServers(server, ssl),
       username,
       password,
@@ -456,42 +453,15 @@ export class LinkShell {
     }
   }
 
-  /**
-   * Nodes of a cluster are told apart by their slots; one alone says who it is as EMQX's do.
-   * @param of the connection for routes, or one of the pool by its number
-   */
-  #clientIdSuffix(of: 'routes' | number): string {
-    const slot = this.#ports.slotNow()
-    if (slot !== undefined) return of === 'routes' ? `${slot}:route` : `${slot}:msg:${of}`
-    const nodeHash = createHash('sha1').update(this.#ports.nodeName).digest('hex').slice(0, 8)
-    return of === 'routes' ? `routesync:${nodeHash}` : `msg:${nodeHash}:${of}`
-  }
-
   #logRoutes({ event, failure }: RouteSyncLog): void {
-    if (failure !== undefined) return this.#logFailure('routes', event, {}, failure)
-    if (event === 'cluster_link_routerepl_online') this.#logged.delete('routes')
+    if (failure !== undefined) return this.#failures.failed('routes', event, {}, failure)
+    if (event === 'cluster_link_routerepl_online') this.#failures.succeeded('routes')
     // A peer that lets us connect only to refuse us is no news each time.
-    const level = this.#logged.has('routes') ? 'debug' : 'info'
+    const level = this.#failures.isFailing('routes') ? 'debug' : 'info'
     this.#ports.log[level]({ link: this.name, routes: this.routeCount }, event)
   }
 
   #logForwarding({ event, index, failure }: ForwardingLog): void {
-    this.#logFailure(`member ${index}`, event, { index }, failure)
-  }
-
-  #logDisagreed(reason: string): void {
-    if (this.#disagreement === reason) return
-    this.#disagreement = reason
-    this.#ports.log.warn({ link: this.name, reason }, 'cluster_link_not_native')
-  }
-
-  /** The same failure again is of no news to anybody: a peer that is away all night is one line, not thousands. */
-  #logFailure(who: string, event: string, fields: object, { cause, reason, reasonCode, logLevel }: LinkFailure): void {
-    const known = this.#logged.get(who) ?? new Set()
-    const again = known.has(reason) || known.size >= failuresLoggedMax
-    if (!again) this.#logged.set(who, known.add(reason))
-    // That a peer which took its leave is not to be reached is what it said.
-    const level = again ? 'debug' : this.inbound.state === 'left' ? 'info' : logLevel
-    this.#ports.log[level]({ link: this.name, ...fields, cause, reason, reason_code: reasonCode }, event)
+    this.#failures.failed(`member ${index}`, event, { index }, failure)
   }
 }
