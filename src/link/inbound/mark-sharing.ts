@@ -3,7 +3,6 @@
  * each of them ends its own connections of that sender first, so that it takes nothing more.
  */
 import type { LaneMark } from '../../lanes/high-water-marks.ts'
-import type { InboundPorts } from './inbound-ports.ts'
 
 /** What the accepting side needs of the other nodes for it. */
 export interface MarkSharing {
@@ -21,7 +20,7 @@ export interface MarkSharing {
   whenSafe(call: () => void): void
 }
 
-type Clock = InboundPorts['clock']
+type Clock = { after(ms: number, call: () => void): { cancel(): void } }
 
 export type MarkQuestion = { readonly cluster: string; readonly node: string }
 

@@ -7,20 +7,8 @@ import { reasonCode } from '../../packets/reason-code.ts'
 import type { LinkClient } from '../broker-port.ts'
 import { answerTopic } from '../inbound/link-topic.ts'
 import type { MaySpeak, NativeSpeakers } from '../inbound/native-speakers.ts'
-import { decodeProbeFrame, type ProbeAnswer } from './probe-frame.ts'
-
-/** What probes are to the outbound half of links: `LinkRuntime` satisfies it. */
-export interface ProbedLinks {
-  /**
-   * A node of a peer asks. Returns the answer, to be sent over the connection that it came on; `undefined` if it goes over our own
-   * connection to that node.
-   */
-  probeAsked(peer: string, node: string, id: number): Buffer | undefined
-  /** A node of a peer answers. */
-  probeAnswered(peer: string, node: string, answer: ProbeAnswer): void
-  /** A node of a peer sent a batch. @param sentAtMs by its wall clock */
-  batchReceived(peer: string, node: string, sentAtMs: number): void
-}
+import { decodeProbeFrame } from './probe-frame.ts'
+import type { ProbedLinks } from './probed-links.ts'
 
 export class ProbeInlet {
   readonly #links: () => ProbedLinks | undefined
