@@ -1,7 +1,7 @@
 /**
  * What the nodes of a cluster coordinate through: messages that may get lost, and registers that are changed by compare and set.
- * NATS gives both (`nats/`), a node alone gives them to itself (`solo/`), and the simulator has its own. Everything else about a
- * cluster is built on this and knows none of them.
+ * NATS gives both (`nats/`), and the simulator has its own. Everything else about a cluster is built on this and knows neither. A node
+ * alone has none: it makes do without a cluster.
  */
 
 /** One process of a node. A node that starts anew is another sender. */

@@ -1,4 +1,4 @@
-/** What a node may rely on, whatever its cluster coordinates through: run for NATS, for a node alone and for the simulated network. */
+/** What a node may rely on, whatever its cluster coordinates through: run for NATS and for the simulated networks. */
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import fc from 'fast-check'
@@ -9,8 +9,6 @@ export type CoordinationKind = {
   readonly name: string
   /** A process of a node that is connected; closed when the test is over. All of one test meet. */
   readonly join: (t: TestContext, node: string, boot: string) => Promise<Coordination>
-  /** Whether more than one node can meet; else there is one, `a`. */
-  readonly isShared: boolean
   /** Waits until this is true, and lets time pass meanwhile. Rejects after long. */
   readonly until: (isTrue: () => boolean, what: string) => Promise<void>
   /** Lets pass the time in which what was sent would have arrived. */
@@ -58,7 +56,7 @@ const written = async (result: Promise<{ readonly type: string }>): Promise<numb
   return rest.revision
 }
 
-export function coordinationSuite({ name, join, isShared, until, settle }: CoordinationKind): void {
+export function coordinationSuite({ name, join, until, settle }: CoordinationKind): void {
   test(`${name}: a register that was never written is there, empty, with revision 0`, async (t) => {
     const { registers } = await join(t, 'a', '1')
     assert.deepEqual(await registers.read('nothing'), { key: 'nothing', value: undefined, revision: 0 })
@@ -205,7 +203,7 @@ export function coordinationSuite({ name, join, isShared, until, settle }: Coord
     await coordination.close()
   })
 
-  if (isShared) sharedSuite({ name, join, isShared, until, settle })
+  sharedSuite({ name, join, until, settle })
 }
 
 function sharedSuite({ name, join, until, settle }: CoordinationKind): void {

@@ -26,7 +26,6 @@ async function pass(isOver: (turn: number) => boolean): Promise<void> {
 
 const simulated: CoordinationKind = {
   name: 'simulated',
-  isShared: true,
   join: async (t, node, boot) => {
     const coordination = worldOf(t).network.join(node, boot)
     const timer = setInterval(() => current?.clock.advance(1), 1)

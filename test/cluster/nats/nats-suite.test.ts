@@ -26,7 +26,6 @@ function clusterOf(t: TestContext): string {
 
 coordinationSuite({
   name: 'nats',
-  isShared: true,
   join: async (t, node, boot) => {
     const ports = { clusterName: clusterOf(t), self: { node, boot } }
     const { coordination } = await connectedNats(t, natsConfig([server.url]), node, ports)

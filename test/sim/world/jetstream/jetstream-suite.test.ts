@@ -21,7 +21,6 @@ function simulated(serverCount: 1 | 3): CoordinationKind {
   }
   return {
     name: serverCount === 1 ? 'simulated JetStream' : 'simulated JetStream on three servers',
-    isShared: true,
     join: async (t, node, boot) => {
       const { running, servers } = worldOf(t)
       const client = servers.connect({ node, boot }, new PlainProcess())
