@@ -9,7 +9,7 @@ import type { LinkState } from '../../../src/link/status.ts'
 export type NodeFacts = {
   readonly node: string
   readonly cluster: string
-  /** Counts the processes that the node has had: counters begin anew with each. The world knows it. */
+  /** Which process of the node this is, counted from 0: counters begin anew with each. The oracle sets it by the acts that it was told. */
   readonly life: number
   readonly links: readonly LinkFacts[]
   /** `broker.counters.losses()`, as `messages_lost` and the alarm `messages_dropped:broker` tell: copies for clients that were given up. */

@@ -1,0 +1,66 @@
+/**
+ * 3. Exactly once on native links while both ends live. A copy too many must have been counted by who took it (`maybe_duplicate`), in
+ * EMQX's dialect by who sent it again (`retried`), or come out of a broker that died while it had it.
+ */
+import { allot, type Excuse } from './allot.ts'
+import { type TooMany, tooMany, tooManyWords } from './copies.ts'
+import type { Evidence } from './evidence.ts'
+import type { Violation } from './violation.ts'
+
+export function exactlyOnce(evidence: Evidence): Violation[] {
+  const extra = [...tooMany(evidence)].filter(
+    ({ message, session }) => message.publisher.cluster !== session.client.cluster,
+  )
+  if (extra.length === 0) return []
+  // One copy too many over the link is one too many for all who want it there: counted once.
+  const crossings = new Map<string, TooMany>()
+  for (const one of extra) {
+    const key = `${one.message.number}>${one.session.client.cluster}`
+    const known = crossings.get(key)
+    if (known === undefined || known.extra < one.extra) crossings.set(key, one)
+  }
+  const items = [...crossings.values()].flatMap((one) => Array.from({ length: one.extra }, () => one))
+  const { unexcused } = allot(items, excusesOf(evidence))
+  const ways = new Map<string, TooMany[]>()
+  for (const one of unexcused) {
+    const way = `${one.message.publisher.cluster} to ${one.session.client.cluster}`
+    ways.set(way, [...(ways.get(way) ?? []), one])
+  }
+  return [...ways].map(([way, list]) => ({
+    invariant: 'exactly_once',
+    atMs: Math.max(...list.map(({ arrivals }) => arrivals.at(-1)?.atMs ?? 0)),
+    subject: `copies from ${way}`,
+    words: `${list.length} copies too many from ${way}: ${list.slice(0, 3).map(tooManyWords).join('; ')}`,
+  }))
+}
+
+function excusesOf({ accounts, chronicle, nowMs }: Evidence): Excuse<TooMany>[] {
+  const excuses: Excuse<TooMany>[] = []
+  for (const account of accounts.links) {
+    const { node, peer, inbound, retried, spokeEmqx } = account
+    const cluster = chronicle.clusterOf(node)
+    const comesHere = ({ message, session }: TooMany): boolean =>
+      session.client.cluster === cluster && message.publisher.cluster === peer
+    const atMost = inbound.maybe_duplicate.sum
+    excuses.push({ words: `${node} counted maybe_duplicate`, atMost, covers: comesHere })
+    if (!spokeEmqx) continue
+    const goesFromHere = ({ message, session }: TooMany): boolean =>
+      session.client.cluster === peer && message.publisher.cluster === cluster
+    excuses.push({ words: `${node} sent again in EMQX's dialect`, atMost: retried.sum, covers: goesFromHere })
+  }
+  for (const node of chronicle.nodes) {
+    const cluster = chronicle.clusterOf(node)
+    for (const { atMs } of chronicle.endsIn(cluster, 0, nowMs).filter((end) => end.node === node)) {
+      // It had it, and died before it could write down that it had: what its disk and its peers know of it comes again.
+      excuses.push({
+        words: `${node} ended`,
+        atMost: Infinity,
+        covers: ({ message, session, arrivals }) =>
+          session.client.cluster === cluster &&
+          (message.sends[0]?.atMs ?? 0) <= atMs &&
+          (arrivals.at(-1)?.atMs ?? 0) >= atMs,
+      })
+    }
+  }
+  return excuses
+}
