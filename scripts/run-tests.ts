@@ -44,17 +44,24 @@ if (files.length === 0) {
 
 /** Tests of whole clusters wait much of the time, for a node to be missed, say: others compute meanwhile. */
 const isWaiting = (file: string): boolean => file.includes(join('e2e', 'cluster'))
+/** Takes minutes and hardly computes: it begins first, and has a place of its own. */
+const isLong = (file: string): boolean => file === join('test', 'soak', 'soak.test.js')
 const isTogether = (file: string): boolean =>
   SHARING.some((folder) => file.startsWith(folder)) && !ALONE.some((name) => file.includes(name))
 
 // The files' processes take it from ours.
 process.execArgv.push('--enable-source-maps')
-const processes = mixed(files.filter(isWaiting).map(compiled), [
-  ...files.filter((file) => !isWaiting(file) && !isTogether(file)).map(compiled),
-  ...together(files.filter(isTogether)),
-])
+const long = files.filter(isLong).map(compiled)
+const processes = [
+  ...long,
+  ...mixed(files.filter(isWaiting).map(compiled), [
+    ...files.filter((file) => !isLong(file) && !isWaiting(file) && !isTogether(file)).map(compiled),
+    ...together(files.filter(isTogether)),
+  ]),
+]
 // One more than can compute, for those that wait.
-const stream = run({ files: processes, concurrency: availableParallelism() + 1, timeout: TIMEOUT_MS })
+const concurrency = availableParallelism() + 1 + long.length
+const stream = run({ files: processes, concurrency, timeout: TIMEOUT_MS })
 const isWatched = process.stdout.isTTY
 const report = new TestReport(stream, processes, (text) => isWatched || process.stdout.write(text))
 const shown = isWatched ? stream.compose(new spec()) : stream

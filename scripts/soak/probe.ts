@@ -10,8 +10,8 @@ import type { ProcessSample } from './judge.ts'
 
 /** The loop's own pace, which is no delay. */
 const RESOLUTION_MS = 20
-/** To walk over all objects takes some ten times as long as to collect. */
-const TIMERS_EVERY = 4
+/** To walk over all objects takes longer than to collect. */
+const TIMERS_EVERY = 2
 
 // A worker inherits the options of its process.
 if (isMainThread) start(Number(new URL(import.meta.url).searchParams.get('everyMs')))
