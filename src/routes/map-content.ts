@@ -4,7 +4,7 @@
  */
 import type { HashKey } from '../topics/keyed-hash.ts'
 import { emptyDigest, RunningDigest, type Digest } from './digest.ts'
-import { bucketCount, EntryHash } from './entry-hash.ts'
+import { EntryHash } from './entry-hash.ts'
 import { PackedEntries } from './packed-entries.ts'
 import type { TouchedBuckets } from './touched-buckets.ts'
 
@@ -85,7 +85,10 @@ export class MapContent {
 
   /** Goes on through changes made meanwhile: what is there throughout comes once, what came or went may come or not. */
   *entries(): Generator<readonly [string, number]> {
-    for (let bucket = 0; bucket < bucketCount; bucket += 1) yield* Array.from(this.bucketEntries(bucket))
+    for (let at = 0; at < this.#buckets.length; at += 1) {
+      const bucket = this.#buckets[at]
+      if (bucket !== undefined) yield* Array.from(bucket.entries.entries(0))
+    }
   }
 
   /** Of the key that was hashed last. */

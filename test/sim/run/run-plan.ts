@@ -25,7 +25,7 @@ export type Outcome = {
 }
 
 /** How often the oracle looks, virtual milliseconds. */
-const LOOK_MS = 250
+const LOOK_MS = 500
 /** Between hosts of which no plan says more. */
 const NEAR_MS: Range = { minMs: 0.1, maxMs: 1 }
 
