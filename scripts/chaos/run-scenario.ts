@@ -1,4 +1,5 @@
 /** One scenario from its file to its verdict. */
+import { type BulkFilters, subscribeBulk } from './bulk-filters.ts'
 import type { PublisherPlan, SubscriberPlan, TrafficPlan } from './checker/plan.ts'
 import { judge } from './checker/judge.ts'
 import { ratesOf } from './checker/rates.ts'
@@ -8,6 +9,7 @@ import { passed } from './passed.ts'
 import type { ScenarioResult } from './report/scenario-result.ts'
 import type { Scenario, Step } from './scenarios/scenario.ts'
 import { whenCalm } from './stage/calm.ts'
+import { NotHere } from './stage/command.ts'
 import { openStage, type Stage } from './stage/chaos-stage.ts'
 import { begin, type Begun, kindOf } from './stage/troubles.ts'
 import { watchLinks } from './stage/watch-links.ts'
@@ -29,15 +31,16 @@ const SETTLE_MS = 3_000
 export async function runScenario(scenario: Scenario, options: RunOptions): Promise<ScenarioResult> {
   const { name, about } = scenario
   try {
-    const stage = await openStage(scenario)
+    const stage = await openStage(scenario, options.random)
     try {
       const result = await perform(scenario, stage, options)
-      return { ...result, notes: stage.notes, name, about }
+      return { ...result, notes: [...stage.notes], name, about }
     } finally {
       for (const words of await stage.close()) options.say(`  ${words}`)
     }
   } catch (error) {
-    return { type: 'failed', name, about, notes: [], reason: error instanceof Error ? error.message : String(error) }
+    const type = error instanceof NotHere ? 'skipped' : 'failed'
+    return { type, name, about, notes: [], reason: error instanceof Error ? error.message : String(error) }
   }
 }
 
@@ -51,9 +54,13 @@ async function perform(scenario: Scenario, stage: Stage, { random, minutes, say,
   const unlessBroken = <T>(done: Promise<T>): Promise<T> => Promise.race([done, stage.failed, stopped])
 
   const watch = watchLinks(stage.nodes)
+  let bulk: BulkFilters | undefined
   try {
-    const before = await unlessBroken(whenCalm(stage, CALM_MS))
-    if (before.length > 0) throw new Error(`the stage did not become calm: ${before.join('; ')}`)
+    await unlessBroken(calmOrThrow(stage))
+    if (scenario.bulkFilters !== undefined) {
+      bulk = await unlessBroken(subscribeBulk(stage, scenario.bulkFilters))
+      await unlessBroken(calmOrThrow(stage))
+    }
     const traffic = await unlessBroken(startTraffic(trafficPlan(scenario, stage)))
     const crossings = stage.crossings()
     let isStopped = false
@@ -83,8 +90,14 @@ async function perform(scenario: Scenario, stage: Stage, { random, minutes, say,
       if (!isStopped) await traffic.stop({ quietMs: 0, patienceMs: 0, boundMs: 0 })
     }
   } finally {
+    await bulk?.close()
     await watch.stop()
   }
+}
+
+async function calmOrThrow(stage: Stage): Promise<void> {
+  const unwell = await whenCalm(stage, CALM_MS)
+  if (unwell.length > 0) throw new Error(`the stage did not become calm: ${unwell.join('; ')}`)
 }
 
 /** Links that do not come back are a finding, whatever crossed. */
@@ -149,7 +162,8 @@ function trafficPlan({ traffic = {} }: Scenario, { clusters }: Stage): TrafficPl
         name: `${node.name}-of-${source.name}`,
         cluster: cluster.name,
         url: node.url,
-        filter: `${source.name}/#`,
+        // Leaves out what stands deeper, so that many filters there are many routes.
+        filter: `${source.name}/+/+`,
         qos: 2,
         isDurable: true,
       }

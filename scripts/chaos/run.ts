@@ -2,6 +2,7 @@
  * Runs scenarios, judges each, writes the report. `isthmus chaos` is its front and hands over what it was asked as JSON:
  * `node run.js '{"scenarios":["link-cut-5s"],…}'`. Exit code: 0 if everything held, 1 if not, 2 for what there is not.
  */
+import { setMaxListeners } from 'node:events'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -66,6 +67,8 @@ function verdictLines(result: ScenarioResult): readonly string[] {
 /** Aborted at the first Ctrl-C, SIGTERM or SIGHUP, or when the front is gone; a second signal ends this process, and its nodes with it. */
 function onInterruption(): AbortSignal {
   const interruption = new AbortController()
+  // Each step of a timeline listens to it.
+  setMaxListeners(0, interruption.signal)
   const interrupt = (): void => {
     if (interruption.signal.aborted) process.exit(1)
     interruption.abort()

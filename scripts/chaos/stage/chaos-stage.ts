@@ -9,17 +9,11 @@ import type { Crossing, LedgerClaim } from '../checker/verdict.ts'
 import { passed } from '../passed.ts'
 import { type FaultyProxy, startProxy } from '../proxy.ts'
 import type { ClusterPlan, Nodes, Scenario } from '../scenarios/scenario.ts'
-import { ChaosNode } from './chaos-node.ts'
-import { nodeFile } from './node-file.ts'
-import { type ProxiedNats, startProxiedNats } from './proxied-nats.ts'
-
-export type StageCluster = {
-  readonly name: string
-  readonly nodes: readonly ChaosNode[]
-  readonly nats: ProxiedNats | undefined
-  /** Before NATS, one for each node. */
-  readonly doors: readonly FaultyProxy[]
-}
+import { buildCluster, closeCluster, HOST, type Seat, type StageCluster } from './build-cluster.ts'
+import { type Certificates, makeCertificates, untilShown } from './certificates.ts'
+import type { ChaosNode } from './chaos-node.ts'
+import { NotHere } from './command.ts'
+import { makeNamespaces, type Namespaces } from './namespaces.ts'
 
 /** The connections that nodes of one cluster make to one node of another. */
 export type LinkWay = { readonly from: string; readonly to: string; readonly proxy: FaultyProxy }
@@ -27,9 +21,11 @@ export type LinkWay = { readonly from: string; readonly to: string; readonly pro
 export type Stage = {
   readonly clusters: readonly StageCluster[]
   readonly nodes: readonly ChaosNode[]
+  /** None between clusters that stand in namespaces. */
   readonly ways: readonly LinkWay[]
-  /** What could not be staged as the scenario wants it, and what is done instead. */
-  readonly notes: readonly string[]
+  readonly namespaces: Namespaces | undefined
+  /** In what it differs from what the scenario says. */
+  readonly notes: Set<string>
   /** Rejects if a node ends by itself. */
   readonly failed: Promise<never>
   clusterOf(name: string): StageCluster
@@ -38,56 +34,56 @@ export type Stage = {
   crossings(): readonly Crossing[]
   /** What the nodes that live say of what was lost and what may be double. */
   ledgers(): Promise<readonly LedgerClaim[]>
+  /** Resolves when every listener shows its new certificate. */
+  renewCertificates(): Promise<void>
   /** Ends everything and removes what it wrote. Resolves with words of each node that did not end well. */
   close(): Promise<readonly string[]>
 }
 
-const HOST = '127.0.0.1'
-
-/** Resolves when every node serves clients. Throws if this machine lacks something. */
-export async function openStage({ clusters: plans }: Scenario): Promise<Stage> {
-  if (plans.some(({ nats }) => nats !== undefined)) findNatsServer()
+/** Resolves when every node serves clients. Throws `NotHere` if this machine lacks something. */
+export async function openStage(
+  { clusters: plans, tls, namespaces: isApart }: Scenario,
+  random: () => number,
+): Promise<Stage> {
+  if (plans.some(({ nats }) => nats !== undefined)) requireNats()
   const directory = mkdtempSync(join(tmpdir(), 'isthmus-chaos-'))
   const clusters: StageCluster[] = []
   const ways: LinkWay[] = []
+  let namespaces: Namespaces | undefined
   const failures = new EventEmitter()
   const failed = once(failures, 'failed').then(([error]) => Promise.reject(error))
   // Whether or not anybody looks at it.
   failed.catch(() => undefined)
-  const fail = (error: Error): void => void failures.emit('failed', error)
-  const nodes = (): ChaosNode[] => clusters.flatMap((cluster) => cluster.nodes)
 
   const close = async (): Promise<string[]> => {
-    const all = nodes()
-    // A frozen one takes no other signal.
-    for (const node of all) node.thaw()
-    const ends = await Promise.all(all.map((node) => node.stop()))
-    await Promise.all(clusters.map(({ nats }) => nats?.close() ?? Promise.resolve()))
-    const proxies = [...ways.map(({ proxy }) => proxy), ...clusters.flatMap(({ doors }) => doors)]
-    await Promise.all(proxies.map((proxy) => proxy.close()))
+    const words = await Promise.all(clusters.map(closeCluster))
+    await Promise.all(ways.map(({ proxy }) => proxy.close()))
+    await namespaces?.remove()
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
-    return ends.flatMap((end, index) => (end === 0 ? [] : [`${all[index]!.name} ended with ${end}`]))
+    return words.flat()
   }
-
+  const seats = await seatsOf(plans, tls === true)
+  let certificates: Certificates | undefined
   try {
-    const ports = await portsOf(plans)
-    for (const to of plans)
-      for (const from of plans)
-        if (from !== to)
-          for (const port of ports.get(to.name)!)
-            ways.push({
-              from: from.name,
-              to: to.name,
-              proxy: await startProxy({ target: () => ({ host: HOST, port }) }),
-            })
-    for (const plan of plans)
-      clusters.push(await buildCluster({ plan, plans, ports: ports.get(plan.name)!, ways, directory, fail }))
-    await Promise.all(nodes().map((node) => node.start()))
+    if (tls === true) certificates = await makeCertificates(join(directory, 'certificates'))
+    if (isApart === true) namespaces = await makeNamespaces(plans.length, random)
+    else ways.push(...(await proxiesBetween(plans, seats)))
+    const grounds = {
+      plans,
+      directory,
+      seats,
+      serverOf: (from: string, to: string) => serverOf({ from, to, plans, seats, ways, namespaces }),
+      certificates,
+      namespaces,
+      onFailure: (error: Error) => void failures.emit('failed', error),
+    }
+    for (const plan of plans) clusters.push(await buildCluster(plan, grounds))
+    await Promise.all(clusters.flatMap(({ nodes }) => nodes).map((node) => node.start()))
   } catch (error) {
     await close()
     throw error
   }
-
+  const nodes = clusters.flatMap((cluster) => cluster.nodes)
   const clusterOf = (name: string): StageCluster => {
     const found = clusters.find((cluster) => cluster.name === name)
     if (found === undefined) throw new Error(`the scenario has no cluster ${name}`)
@@ -95,11 +91,10 @@ export async function openStage({ clusters: plans }: Scenario): Promise<Stage> {
   }
   return {
     clusters,
-    get nodes() {
-      return nodes()
-    },
+    nodes,
     ways,
-    notes: [],
+    namespaces,
+    notes: new Set(),
     failed,
     clusterOf,
     find: async ({ cluster, which }) => {
@@ -112,60 +107,73 @@ export async function openStage({ clusters: plans }: Scenario): Promise<Stage> {
         plans.filter((to) => to !== from).map((to) => ({ from: from.name, to: to.name, topics: [`${from.name}/#`] })),
       ),
     ledgers: () => ledgersOf(clusters),
+    renewCertificates: async () => {
+      if (certificates === undefined) throw new Error('the scenario has no certificates')
+      const renewed = certificates
+      for (const { name } of nodes) await renewed.issue(name)
+      const listening = [...seats.values()].flat()
+      await Promise.all(listening.map(({ name, tlsPort }) => untilShown(tlsPort!, name, renewed)))
+    },
     close,
   }
 }
 
-async function portsOf(plans: readonly ClusterPlan[]): Promise<ReadonlyMap<string, readonly number[]>> {
-  const counts = plans.map(({ nodes = 1 }) => nodes)
-  const ports = await freePorts(counts.reduce((sum, count) => sum + count, 0))
-  let taken = 0
-  return new Map(plans.map(({ name }, index) => [name, ports.slice(taken, (taken += counts[index]!))]))
-}
-
-type Building = {
-  readonly plan: ClusterPlan
-  readonly plans: readonly ClusterPlan[]
-  readonly ports: readonly number[]
-  readonly ways: readonly LinkWay[]
-  readonly directory: string
-  readonly fail: (error: Error) => void
-}
-
-async function buildCluster({ plan, plans, ports, ways, directory, fail }: Building): Promise<StageCluster> {
-  const nats = plan.nats === undefined ? undefined : await startProxiedNats(plan.nats)
-  const doors: FaultyProxy[] = []
-  const nodes: ChaosNode[] = []
-  for (const [index, port] of ports.entries()) {
-    const name = `${plan.name}${index + 1}`
-    const own = join(directory, name)
-    const server = nats?.servers[index % nats.servers.length]
-    if (server !== undefined) doors.push(await startProxy({ target: () => ({ host: HOST, port: server.port }) }))
-    const links = plans
-      .filter((peer) => peer !== plan)
-      .map((peer) => ({
-        name: peer.name,
-        server: ways
-          .filter(({ from, to }) => from === plan.name && to === peer.name)
-          .map(({ proxy }) => `${HOST}:${proxy.port}`)
-          .join(','),
-        topics: [`${peer.name}/#`],
-        ...plan.link,
-      }))
-    const file = nodeFile({
-      name,
-      cluster: plan.name,
-      port,
-      directory: own,
-      links,
-      nats: doors[index] === undefined ? undefined : `nats://${HOST}:${doors[index].port}`,
-      more: plan.config ?? {},
-    })
-    nodes.push(
-      new ChaosNode({ name, cluster: plan.name, file, directory: own, url: `mqtt://${HOST}:${port}`, onFailure: fail }),
-    )
+function requireNats(): void {
+  try {
+    findNatsServer()
+  } catch (error) {
+    throw new NotHere(error instanceof Error ? error.message : String(error), { cause: error })
   }
-  return { name: plan.name, nodes, nats, doors }
+}
+
+async function seatsOf(plans: readonly ClusterPlan[], isTls: boolean): Promise<ReadonlyMap<string, readonly Seat[]>> {
+  const names = plans.flatMap(({ name, nodes = 1 }) =>
+    Array.from({ length: nodes }, (_, index) => ({ cluster: name, name: `${name}${index + 1}` })),
+  )
+  const ports = await freePorts(names.length * 2)
+  const all = names.map(({ cluster, name }, index) => ({
+    cluster,
+    name,
+    port: ports[index]!,
+    tlsPort: isTls ? ports[names.length + index] : undefined,
+  }))
+  return new Map(plans.map(({ name }) => [name, all.filter(({ cluster }) => cluster === name)]))
+}
+
+/** From each cluster to each node of each other. */
+async function proxiesBetween(
+  plans: readonly ClusterPlan[],
+  seats: ReadonlyMap<string, readonly Seat[]>,
+): Promise<LinkWay[]> {
+  const pairs = plans.flatMap((from) =>
+    plans.filter((to) => to !== from).map((to) => ({ from: from.name, to: to.name })),
+  )
+  return Promise.all(
+    pairs.flatMap(({ from, to }) =>
+      seats.get(to)!.map(async ({ port, tlsPort = port }) => {
+        const proxy = await startProxy({ target: () => ({ host: HOST, port: tlsPort }) })
+        return { from, to, proxy }
+      }),
+    ),
+  )
+}
+
+type Way = {
+  readonly from: string
+  readonly to: string
+  readonly plans: readonly ClusterPlan[]
+  readonly seats: ReadonlyMap<string, readonly Seat[]>
+  readonly ways: readonly LinkWay[]
+  readonly namespaces: Namespaces | undefined
+}
+
+function serverOf({ from, to, plans, seats, ways, namespaces }: Way): string {
+  const at = plans.findIndex(({ name }) => name === to)
+  const addresses =
+    namespaces === undefined
+      ? ways.filter((way) => way.from === from && way.to === to).map(({ proxy }) => `${HOST}:${proxy.port}`)
+      : seats.get(to)!.map(({ port }) => `${namespaces.addressOf(at)}:${port}`)
+  return addresses.join(',')
 }
 
 const SPEAKER_DEADLINE_MS = 20_000

@@ -64,9 +64,12 @@ export async function begin(stage: Stage, trouble: Trouble): Promise<Begun> {
       }
     }
     case 'disk_full':
+      return fillDisks(stage, await stage.find(trouble.nodes))
     case 'renew_certificates':
+      await stage.renewCertificates()
+      return { whom: 'all', end: async () => {} }
     case 'packets':
-      throw new Error(`${trouble.type}: not on this stage`)
+      return dropPackets(stage, trouble)
   }
 }
 
@@ -155,6 +158,33 @@ async function rollingRestart(
     await node.start()
   }
   return { whom: `the nodes of ${cluster}`, end: async () => {} }
+}
+
+function fillDisks(stage: Stage, nodes: readonly ChaosNode[]): Begun {
+  const filled = nodes.map((node) => {
+    const { nodes: all, disks } = stage.clusterOf(node.cluster)
+    const disk = disks[all.indexOf(node)]
+    if (disk === undefined) throw new Error(`${node.name} has no disk of its own`)
+    return disk.fill()
+  })
+  return {
+    whom: namesOf(nodes),
+    end: async () => {
+      for (const disk of filled) disk.free()
+    },
+  }
+}
+
+async function dropPackets(
+  stage: Stage,
+  { to, percent }: Extract<Trouble, { readonly type: 'packets' }>,
+): Promise<Begun> {
+  const { namespaces, clusters, notes } = stage
+  if (namespaces === undefined) throw new Error('the scenario has no namespaces')
+  const at = clusters.findIndex(({ name }) => name === to)
+  const dropping = await namespaces.drop(at, percent)
+  if (dropping.remark !== undefined) notes.add(dropping.remark)
+  return { whom: `${percent} % to ${to}`, end: () => dropping.end() }
 }
 
 const namesOf = (nodes: readonly ChaosNode[]): string => nodes.map(({ name }) => name).join(', ')
