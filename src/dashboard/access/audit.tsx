@@ -3,14 +3,13 @@ import { useState } from 'preact/hooks'
 import { request } from '../api/request.ts'
 import { DataTable } from '../controls/data-table.tsx'
 import { Dialog } from '../controls/dialog.tsx'
-import { Reading } from '../controls/empty.tsx'
 import { Facts } from '../controls/facts.tsx'
-import { Pager, Silent, type Page } from '../controls/paged.tsx'
+import { Paged, pageQuery, type Page } from '../controls/paged.tsx'
 import { Search } from '../controls/search.tsx'
 import { Badge } from '../controls/status-badge.tsx'
 import { clock } from '../format/number.ts'
+import { usePagedSearch } from '../live/use-paged-search.ts'
 import { usePolled } from '../live/use-polled.ts'
-import { useSettled } from '../live/use-settled.ts'
 
 type Entry = {
   readonly at: string
@@ -30,15 +29,12 @@ const LIMIT = 50
 const EVERY_MS = 5_000
 
 export function Audit() {
-  const [search, setSearch] = useState('')
-  const [page, setPage] = useState(1)
+  const { text, wanted, page, onSearch, onPage } = usePagedSearch()
   const [opened, setOpened] = useState<Entry | undefined>()
-  const wanted = useSettled(search.trim())
-  const { value, fault, reload } = usePolled(
+  const read = usePolled(
     (signal) => {
-      const query = new URLSearchParams({ page: String(page), limit: String(LIMIT) })
-      if (wanted !== '') query.set('search', wanted)
-      return request<Page<Entry>>('GET', `audit?${query.toString()}`, { signal })
+      const query = pageQuery(page, LIMIT, { search: wanted })
+      return request<Page<Entry>>('GET', `audit?${query}`, { signal })
     },
     [wanted, page],
     EVERY_MS,
@@ -46,24 +42,13 @@ export function Audit() {
   return (
     <div class="tab-body">
       <div class="toolbar">
-        <Search
-          label="Part of the path"
-          placeholder="cluster/links   ( / )"
-          value={search}
-          onSearch={(text) => {
-            setSearch(text)
-            setPage(1)
-          }}
-        />
+        <Search label="Part of the path" placeholder="cluster/links   ( / )" value={text} onSearch={onSearch} />
       </div>
-      {value === undefined ? (
-        <Reading fault={fault} onRetry={reload} />
-      ) : (
-        <>
-          <Silent nodes={value.meta.silent} />
+      <Paged read={read} onPage={onPage}>
+        {(rows) => (
           <DataTable
             label="Changes, the latest first"
-            rows={value.data}
+            rows={rows}
             keyOf={({ at, node, path, method }) => `${at} ${node} ${method} ${path}`}
             empty="Nothing was changed."
             columns={[
@@ -86,9 +71,8 @@ export function Audit() {
               { title: 'Node', cell: ({ node }) => node },
             ]}
           />
-          <Pager meta={value.meta} onPage={setPage} />
-        </>
-      )}
+        )}
+      </Paged>
       {opened !== undefined && (
         <Dialog title={`${opened.method} ${opened.path}`} onClose={() => setOpened(undefined)} wide>
           <Facts value={opened} />

@@ -1,8 +1,6 @@
 /** A few fields in a dialog, sent as a whole; what the node has against them stands below. */
 import type { ComponentChildren } from 'preact'
-import { useState } from 'preact/hooks'
-import { wordsOfFault } from '../api/request.ts'
-import { Dialog } from '../controls/dialog.tsx'
+import { FormDialog } from '../controls/form-dialog.tsx'
 
 export type EditDialogProps = {
   readonly title: string
@@ -14,37 +12,10 @@ export type EditDialogProps = {
 }
 
 export function EditDialog({ title, action, onSave, onClose, children }: EditDialogProps) {
-  const [fault, setFault] = useState('')
-  const [busy, setBusy] = useState(false)
-  const submit = async (event: SubmitEvent): Promise<void> => {
-    event.preventDefault()
-    const typed = typedIn(event.currentTarget as HTMLFormElement)
-    setBusy(true)
-    setFault('')
-    try {
-      await onSave(typed)
-    } catch (error) {
-      setFault(wordsOfFault(error))
-    }
-    setBusy(false)
-  }
   return (
-    <Dialog title={title} onClose={onClose}>
-      <form onSubmit={(event) => void submit(event)}>
-        <div class="dialog-body">{children}</div>
-        <p class="fault" role="alert">
-          {fault}
-        </p>
-        <div class="dialog-actions">
-          <button type="button" class="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="button primary" disabled={busy}>
-            {action}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title={title} action={action} onClose={onClose} onSubmit={(form) => onSave(typedIn(form))}>
+      <div class="dialog-body">{children}</div>
+    </FormDialog>
   )
 }
 

@@ -1,17 +1,17 @@
 /** Users of the built-in database: who may connect over MQTT. */
-import { useState } from 'preact/hooks'
 import { request, segment } from '../api/request.ts'
 import { mayChange } from '../api/session.ts'
 import { Confirm } from '../controls/confirm.tsx'
 import { DataTable } from '../controls/data-table.tsx'
-import { Empty, Reading } from '../controls/empty.tsx'
-import { tell } from '../controls/notice.ts'
-import { Pager, type Page } from '../controls/paged.tsx'
+import { Empty } from '../controls/empty.tsx'
+import { Paged, pageQuery, type Page } from '../controls/paged.tsx'
 import { Search } from '../controls/search.tsx'
 import { Badge } from '../controls/status-badge.tsx'
+import { usePagedSearch } from '../live/use-paged-search.ts'
 import { useResource } from '../live/use-resource.ts'
-import { useSettled } from '../live/use-settled.ts'
+import { useAsked } from './asked.ts'
 import { EditDialog, SelectField, TextField } from './edit-dialog.tsx'
+import { RowActions } from './row-actions.tsx'
 
 type User = { readonly user_id: string; readonly is_superuser: boolean }
 type Asked = { readonly what: 'new' } | { readonly what: 'edit' | 'delete'; readonly user: User }
@@ -24,18 +24,16 @@ const RIGHTS = [
 ] as const
 
 export function MqttUsers() {
-  const [search, setSearch] = useState('')
-  const [page, setPage] = useState(1)
-  const wanted = useSettled(search.trim())
-  const [asked, setAsked] = useState<Asked | undefined>()
-  const { value, fault, reload } = useResource(
+  const { text, wanted, page, onSearch, onPage } = usePagedSearch()
+  const read = useResource(
     (signal) => {
-      const query = new URLSearchParams({ page: String(page), limit: String(LIMIT) })
-      if (wanted !== '') query.set('like_user_id', wanted)
-      return request<Page<User>>('GET', `${PATH}?${query.toString()}`, { signal })
+      const query = pageQuery(page, LIMIT, { like_user_id: wanted })
+      return request<Page<User>>('GET', `${PATH}?${query}`, { signal })
     },
     [wanted, page],
   )
+  const { fault, reload } = read
+  const { asked, ask, done, close } = useAsked<Asked>(reload)
   if (fault.startsWith('no authenticator')) {
     return (
       <Empty title="There is no database of users">
@@ -43,36 +41,21 @@ export function MqttUsers() {
       </Empty>
     )
   }
-  const close = (): void => setAsked(undefined)
-  const done = (text: string): void => {
-    tell(text)
-    close()
-    reload()
-  }
   return (
     <div class="tab-body">
       <div class="toolbar">
-        <Search
-          label="Part of the user name"
-          value={search}
-          onSearch={(text) => {
-            setSearch(text)
-            setPage(1)
-          }}
-        />
+        <Search label="Part of the user name" value={text} onSearch={onSearch} />
         {mayChange() && (
-          <button type="button" class="button primary" onClick={() => setAsked({ what: 'new' })}>
+          <button type="button" class="button primary" onClick={() => ask({ what: 'new' })}>
             New MQTT user
           </button>
         )}
       </div>
-      {value === undefined ? (
-        <Reading fault={fault} onRetry={reload} />
-      ) : (
-        <>
+      <Paged read={read} onPage={onPage}>
+        {(rows) => (
           <DataTable
             label="MQTT users"
-            rows={value.data}
+            rows={rows}
             keyOf={({ user_id: id }) => id}
             empty="No user fits."
             columns={[
@@ -86,27 +69,18 @@ export function MqttUsers() {
                     {
                       title: 'Change',
                       cell: (user: User) => (
-                        <div class="row-actions">
-                          <button type="button" class="button" onClick={() => setAsked({ what: 'edit', user })}>
-                            Edit
-                          </button>
-                          <button
-                            type="button"
-                            class="button danger-quiet"
-                            onClick={() => setAsked({ what: 'delete', user })}
-                          >
-                            Delete
-                          </button>
-                        </div>
+                        <RowActions
+                          actions={[{ title: 'Edit', onClick: () => ask({ what: 'edit', user }) }]}
+                          onDelete={() => ask({ what: 'delete', user })}
+                        />
                       ),
                     },
                   ]
                 : []),
             ]}
           />
-          <Pager meta={value.meta} onPage={setPage} />
-        </>
-      )}
+        )}
+      </Paged>
       {asked !== undefined && <Asked asked={asked} onDone={done} onClose={close} />}
     </div>
   )

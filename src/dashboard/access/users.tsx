@@ -1,33 +1,27 @@
 /** Who may log in here. */
-import { useState } from 'preact/hooks'
 import { request, segment } from '../api/request.ts'
 import { session, type Role } from '../api/session.ts'
 import { Confirm } from '../controls/confirm.tsx'
 import { DataTable } from '../controls/data-table.tsx'
 import { Reading } from '../controls/empty.tsx'
-import { tell } from '../controls/notice.ts'
 import { Badge } from '../controls/status-badge.tsx'
 import { useResource } from '../live/use-resource.ts'
+import { useAsked } from './asked.ts'
 import { EditDialog, PASSWORD_HINT, ROLES, SelectField, TextField } from './edit-dialog.tsx'
+import { RowActions } from './row-actions.tsx'
 
 type User = { readonly username: string; readonly description: string; readonly role: Role }
 type Asked = { readonly what: 'new' } | { readonly what: 'edit' | 'password' | 'delete'; readonly user: User }
 
 export function Users() {
   const { value, fault, reload } = useResource((signal) => request<readonly User[]>('GET', 'users', { signal }), [])
-  const [asked, setAsked] = useState<Asked | undefined>()
+  const { asked, ask, done, close } = useAsked<Asked>(reload)
   if (value === undefined) return <Reading fault={fault} onRetry={reload} />
-  const close = (): void => setAsked(undefined)
-  const done = (text: string): void => {
-    tell(text)
-    close()
-    reload()
-  }
   return (
     <div class="tab-body">
       <div class="toolbar">
         <p class="grow muted">Those who may log in to the dashboard of any node of this cluster.</p>
-        <button type="button" class="button primary" onClick={() => setAsked({ what: 'new' })}>
+        <button type="button" class="button primary" onClick={() => ask({ what: 'new' })}>
           New user
         </button>
       </div>
@@ -45,33 +39,20 @@ export function Users() {
           { title: 'Description', wide: true, cell: ({ description }) => description || '–' },
           {
             title: 'Change',
-            cell: (user) => (
-              <div class="row-actions">
-                <button type="button" class="button" onClick={() => setAsked({ what: 'edit', user })}>
-                  Edit
-                </button>
-                {user.username !== session.value?.username && (
-                  <>
-                    <button type="button" class="button" onClick={() => setAsked({ what: 'password', user })}>
-                      New password
-                    </button>
-                    <button
-                      type="button"
-                      class="button danger-quiet"
-                      onClick={() => setAsked({ what: 'delete', user })}
-                    >
-                      Delete
-                    </button>
-                  </>
-                )}
-              </div>
-            ),
+            cell: (user) => <Actions user={user} ask={ask} />,
           },
         ]}
       />
       {asked !== undefined && <Asked asked={asked} onDone={done} onClose={close} />}
     </div>
   )
+}
+
+function Actions({ user, ask }: { readonly user: User; readonly ask: (asked: Asked) => void }) {
+  const edit = { title: 'Edit', onClick: () => ask({ what: 'edit', user }) }
+  if (user.username === session.value?.username) return <RowActions actions={[edit]} />
+  const password = { title: 'New password', onClick: () => ask({ what: 'password', user }) }
+  return <RowActions actions={[edit, password]} onDelete={() => ask({ what: 'delete', user })} />
 }
 
 type AskedProps = { readonly asked: Asked; readonly onDone: (text: string) => void; readonly onClose: () => void }

@@ -4,8 +4,7 @@ import { protocolName, type Client } from '../api/client.ts'
 import { request } from '../api/request.ts'
 import { Choices, Pick } from '../controls/choices.tsx'
 import { DataTable, type Column } from '../controls/data-table.tsx'
-import { Reading } from '../controls/empty.tsx'
-import { Pager, Silent, type Page } from '../controls/paged.tsx'
+import { Paged, type Page } from '../controls/paged.tsx'
 import { Search } from '../controls/search.tsx'
 import { Badge } from '../controls/status-badge.tsx'
 import { ago, compact, count } from '../format/number.ts'
@@ -41,11 +40,12 @@ export function ClientList() {
   const [state, setState] = useState<State>('all')
   const [page, setPage] = useState(1)
   const query = useSettled(queryOf(filters, state))
-  const { value, fault, reload } = usePolled(
+  const read = usePolled(
     (signal) => request<Page<Client>>('GET', `clients?${query}&page=${page}&limit=${LIMIT}`, { signal }),
     [query, page],
     EVERY_MS,
   )
+  const { value, fault } = read
   const set = (change: Partial<Filters>): void => {
     setFilters({ ...filters, ...change })
     setPage(1)
@@ -96,7 +96,9 @@ export function ClientList() {
         <Part label="Address" value={filters.ip_address} onType={(text) => set({ ip_address: text })} />
       </div>
       {fault !== '' && value !== undefined && <p class="remark warn">{fault}</p>}
-      {value === undefined ? <Reading fault={fault} onRetry={reload} /> : <Found page={value} onPage={setPage} />}
+      <Paged read={read} onPage={setPage}>
+        {(rows) => <Found clients={rows} />}
+      </Paged>
     </section>
   )
 }
@@ -122,20 +124,16 @@ function queryOf(filters: Filters, state: State): string {
   ).toString()
 }
 
-function Found({ page, onPage }: { readonly page: Page<Client>; readonly onPage: (page: number) => void }) {
+function Found({ clients }: { readonly clients: readonly Client[] }) {
   const nowMs = useNow()
   return (
-    <>
-      <Silent nodes={page.meta.silent} />
-      <DataTable
-        label="Clients"
-        columns={columnsAt(nowMs)}
-        rows={page.data}
-        keyOf={({ clientid, node }) => `${clientid} ${node}`}
-        empty="No client fits."
-      />
-      <Pager meta={page.meta} onPage={onPage} />
-    </>
+    <DataTable
+      label="Clients"
+      columns={columnsAt(nowMs)}
+      rows={clients}
+      keyOf={({ clientid, node }) => `${clientid} ${node}`}
+      empty="No client fits."
+    />
   )
 }
 

@@ -26,7 +26,18 @@ const HEIGHT = 150
 const SHOWN_SECONDS_MIN = 300
 const BINARY_STEPS = Array.from({ length: 45 }, (_, power) => 2 ** power)
 
-export function Chart(props: ChartProps) {
+/** Several of them, over the same time. */
+export function Charts({ label, charts }: { readonly label: string; readonly charts: readonly ChartProps[] }) {
+  return (
+    <section class="charts" aria-label={label}>
+      {charts.map((chart) => (
+        <Chart key={chart.title} {...chart} />
+      ))}
+    </section>
+  )
+}
+
+function Chart(props: ChartProps) {
   const { title, at, lines, format } = props
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | undefined>(undefined)

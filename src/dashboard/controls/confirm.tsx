@@ -1,8 +1,7 @@
 /** Asks before something is done that can't be taken back. */
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import { wordsOfFault } from '../api/request.ts'
-import { Dialog } from './dialog.tsx'
+import { FormDialog } from './form-dialog.tsx'
 
 export type ConfirmProps = {
   readonly title: string
@@ -18,51 +17,33 @@ export type ConfirmProps = {
 
 export function Confirm({ title, action, typed, danger = false, onConfirm, onClose, children }: ConfirmProps) {
   const [text, setText] = useState('')
-  const [busy, setBusy] = useState(false)
-  const [fault, setFault] = useState('')
-  const ready = typed === undefined || text === typed
-  const submit = async (event: SubmitEvent): Promise<void> => {
-    event.preventDefault()
-    if (!ready || busy) return
-    setBusy(true)
-    try {
-      await onConfirm()
-      onClose()
-    } catch (error) {
-      setFault(wordsOfFault(error))
-      setBusy(false)
-    }
-  }
   return (
-    <Dialog title={title} onClose={onClose}>
-      <form onSubmit={(event) => void submit(event)}>
-        <div class="dialog-body">{children}</div>
-        {typed !== undefined && (
-          <label class="stacked">
-            <span>
-              Type <code>{typed}</code> to go on
-            </span>
-            <input
-              name="typed"
-              value={text}
-              onInput={(event) => setText(event.currentTarget.value)}
-              autocomplete="off"
-              spellcheck={false}
-            />
-          </label>
-        )}
-        <p class="fault" role="alert">
-          {fault}
-        </p>
-        <div class="dialog-actions">
-          <button type="button" class="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class={danger ? 'button danger' : 'button primary'} disabled={!ready || busy}>
-            {action}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={title}
+      action={action}
+      danger={danger}
+      ready={typed === undefined || text === typed}
+      onClose={onClose}
+      onSubmit={async () => {
+        await onConfirm()
+        onClose()
+      }}
+    >
+      <div class="dialog-body">{children}</div>
+      {typed !== undefined && (
+        <label class="stacked">
+          <span>
+            Type <code>{typed}</code> to go on
+          </span>
+          <input
+            name="typed"
+            value={text}
+            onInput={(event) => setText(event.currentTarget.value)}
+            autocomplete="off"
+            spellcheck={false}
+          />
+        </label>
+      )}
+    </FormDialog>
   )
 }

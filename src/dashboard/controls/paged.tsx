@@ -1,5 +1,8 @@
-/** From page to page of a list that the node cuts. */
+/** A list that the node cuts in pages: one of them, and the way to the others. */
+import type { ComponentChildren } from 'preact'
 import { count } from '../format/number.ts'
+import type { Resource } from '../live/use-resource.ts'
+import { Reading } from './empty.tsx'
 
 export type PageMeta = {
   readonly page: number
@@ -10,6 +13,31 @@ export type PageMeta = {
 }
 export type SilentNode = { readonly node: string; readonly reason: string }
 export type Page<Item> = { readonly data: readonly Item[]; readonly meta: PageMeta }
+
+export type PagedProps<Item> = {
+  readonly read: Resource<Page<Item>>
+  readonly onPage: (page: number) => void
+  /** The rows of a page. */
+  readonly children: (rows: readonly Item[]) => ComponentChildren
+}
+
+/** A page as it was read; until then, that it is. */
+export function Paged<Item>({ read: { value, fault, reload }, onPage, children }: PagedProps<Item>) {
+  if (value === undefined) return <Reading fault={fault} onRetry={reload} />
+  return (
+    <>
+      <Silent nodes={value.meta.silent} />
+      {children(value.data)}
+      <Pager meta={value.meta} onPage={onPage} />
+    </>
+  )
+}
+
+/** What the node is asked for a page: what is empty is left out. */
+export function pageQuery(page: number, limit: number, wanted: Readonly<Record<string, string>>): string {
+  const asked = Object.entries(wanted).filter(([, value]) => value !== '')
+  return new URLSearchParams([...asked, ['page', String(page)], ['limit', String(limit)]]).toString()
+}
 
 export function Pager({ meta, onPage }: { readonly meta: PageMeta; readonly onPage: (page: number) => void }) {
   const first = meta.count === 0 ? 0 : (meta.page - 1) * meta.limit + 1

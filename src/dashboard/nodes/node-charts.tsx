@@ -1,18 +1,12 @@
 /** The last hour of a node, or of all together. */
 import { useMemo } from 'preact/hooks'
 import type { NodeSeries } from '../api/cluster-node.ts'
-import { Chart, type ChartProps } from '../controls/chart.tsx'
+import { Charts, type ChartProps } from '../controls/chart.tsx'
 import { bytes, compact, duration } from '../format/number.ts'
 
 export function NodeCharts({ series }: { readonly series: NodeSeries }) {
   const charts = useMemo(() => chartsOf(series), [series])
-  return (
-    <section class="charts" aria-label="The last hour">
-      {charts.map((chart) => (
-        <Chart key={chart.title} {...chart} />
-      ))}
-    </section>
-  )
+  return <Charts label="The last hour" charts={charts} />
 }
 
 const percent = (value: number): string => `${compact(value)} %`

@@ -1,13 +1,11 @@
 /** Retained messages, found by a topic filter. */
-import { useState } from 'preact/hooks'
 import { request } from '../api/request.ts'
 import { DataTable, type Column } from '../controls/data-table.tsx'
-import { Reading } from '../controls/empty.tsx'
-import { Pager, Silent, type Page } from '../controls/paged.tsx'
+import { Paged, pageQuery, type Page } from '../controls/paged.tsx'
 import { Search } from '../controls/search.tsx'
 import { bytes, clock, count } from '../format/number.ts'
+import { usePagedSearch } from '../live/use-paged-search.ts'
 import { usePolled } from '../live/use-polled.ts'
-import { useSettled } from '../live/use-settled.ts'
 import { hashOf } from '../shell/route.ts'
 
 export type Retained = {
@@ -43,18 +41,16 @@ const columns: readonly Column<Retained>[] = [
 ]
 
 export function RetainedList() {
-  const [filter, setFilter] = useState('')
-  const [page, setPage] = useState(1)
-  const wanted = useSettled(filter.trim())
-  const { value, fault, reload } = usePolled(
+  const { text, wanted, page, onSearch, onPage } = usePagedSearch()
+  const read = usePolled(
     (signal) => {
-      const query = new URLSearchParams({ page: String(page), limit: String(LIMIT) })
-      if (wanted !== '') query.set('topic', wanted)
-      return request<Page<Retained>>('GET', `mqtt/retainer/messages?${query.toString()}`, { signal })
+      const query = pageQuery(page, LIMIT, { topic: wanted })
+      return request<Page<Retained>>('GET', `mqtt/retainer/messages?${query}`, { signal })
     },
     [wanted, page],
     EVERY_MS,
   )
+  const { value, fault } = read
   return (
     <section class="page" aria-labelledby="retained-title">
       <header class="page-head">
@@ -62,32 +58,20 @@ export function RetainedList() {
         {value !== undefined && <span class="muted">{count(value.meta.count)} fit</span>}
       </header>
       <div class="toolbar">
-        <Search
-          label="A topic filter"
-          placeholder="plant/+/state   ( / )"
-          value={filter}
-          onSearch={(text) => {
-            setFilter(text)
-            setPage(1)
-          }}
-        />
+        <Search label="A topic filter" placeholder="plant/+/state   ( / )" value={text} onSearch={onSearch} />
       </div>
       {fault !== '' && value !== undefined && <p class="remark warn">{fault}</p>}
-      {value === undefined ? (
-        <Reading fault={fault} onRetry={reload} />
-      ) : (
-        <>
-          <Silent nodes={value.meta.silent} />
+      <Paged read={read} onPage={onPage}>
+        {(rows) => (
           <DataTable
             label="Retained messages"
             columns={columns}
-            rows={value.data}
+            rows={rows}
             keyOf={({ topic }) => topic}
             empty="Nothing is retained there."
           />
-          <Pager meta={value.meta} onPage={setPage} />
-        </>
-      )}
+        )}
+      </Paged>
     </section>
   )
 }

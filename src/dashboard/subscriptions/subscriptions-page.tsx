@@ -5,8 +5,7 @@ import { request } from '../api/request.ts'
 import { clientHash } from '../clients/client-address.ts'
 import { Choices, Pick } from '../controls/choices.tsx'
 import { DataTable, type Column } from '../controls/data-table.tsx'
-import { Reading } from '../controls/empty.tsx'
-import { Pager, Silent, type Page } from '../controls/paged.tsx'
+import { Paged, type Page } from '../controls/paged.tsx'
 import { Search } from '../controls/search.tsx'
 import { count } from '../format/number.ts'
 import { usePolled } from '../live/use-polled.ts'
@@ -41,11 +40,12 @@ export function SubscriptionsPage() {
   const [page, setPage] = useState(1)
   const wanted = Object.entries({ [by]: text.trim(), node, qos }).filter(([, value]) => value !== '')
   const query = useSettled(new URLSearchParams(wanted).toString())
-  const { value, fault, reload } = usePolled(
+  const read = usePolled(
     (signal) => request<Page<Subscription>>('GET', `subscriptions?${query}&page=${page}&limit=${LIMIT}`, { signal }),
     [query, page],
     EVERY_MS,
   )
+  const { value, fault } = read
   const first = <Value,>(set: (value: Value) => void) => {
     return (value: Value): void => {
       set(value)
@@ -85,21 +85,17 @@ export function SubscriptionsPage() {
         />
       </div>
       {fault !== '' && value !== undefined && <p class="remark warn">{fault}</p>}
-      {value === undefined ? (
-        <Reading fault={fault} onRetry={reload} />
-      ) : (
-        <>
-          <Silent nodes={value.meta.silent} />
+      <Paged read={read} onPage={setPage}>
+        {(rows) => (
           <DataTable
             label="Subscriptions"
             columns={columns}
-            rows={value.data}
+            rows={rows}
             keyOf={({ clientid, topic }) => `${clientid} ${topic}`}
             empty="No subscription fits."
           />
-          <Pager meta={value.meta} onPage={setPage} />
-        </>
-      )}
+        )}
+      </Paged>
     </section>
   )
 }

@@ -1,6 +1,7 @@
 /** What each side believes of the other, line by line. */
 import { Reading } from '../../controls/empty.tsx'
 import { Facts } from '../../controls/facts.tsx'
+import { ScrolledTable } from '../../controls/scrolled-table.tsx'
 import { Badge } from '../../controls/status-badge.tsx'
 import { useResource } from '../../live/use-resource.ts'
 import { linkApi } from '../link-api.ts'
@@ -36,27 +37,17 @@ export function DriftTab({ name }: { readonly name: string }) {
         </button>
       </div>
       <section class="panel" aria-label="Beliefs">
-        <div class="scroll-x" tabIndex={0} role="region" aria-label="Beliefs, by row">
-          <table class="table">
-            <thead>
-              <tr>
-                <th scope="col">What</th>
-                <th scope="col">Here</th>
-                <th scope="col">At the peer</th>
-                <th scope="col">Verdict</th>
-              </tr>
-            </thead>
-            <tbody>
-              {value.data.map((belief) => (
-                <BeliefRow key={belief.what} belief={belief} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <ScrolledTable label="Beliefs" columns={COLUMNS}>
+          {value.data.map((belief) => (
+            <BeliefRow key={belief.what} belief={belief} />
+          ))}
+        </ScrolledTable>
       </section>
     </div>
   )
 }
+
+const COLUMNS = [{ title: 'What' }, { title: 'Here' }, { title: 'At the peer' }, { title: 'Verdict' }]
 
 function BeliefRow({ belief: { what, ours, theirs, agrees, note } }: { readonly belief: Belief }) {
   return (

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { LinkRow } from '../../api/link.ts'
 import type { History, HistorySeries } from '../../api/link-metrics.ts'
-import { Chart, type ChartProps } from '../../controls/chart.tsx'
+import { Charts, type ChartProps } from '../../controls/chart.tsx'
 import { Reading } from '../../controls/empty.tsx'
 import { bytes, compact, duration } from '../../format/number.ts'
 import { liveState } from '../../live/live-stream.ts'
@@ -25,53 +25,30 @@ export function HourCharts({ name, row }: HourChartsProps) {
   const columns = useMemo(() => joined(value, points), [value, points])
   const charts = useMemo(() => (columns === undefined ? [] : chartsOf(columns)), [columns])
   if (columns === undefined) return <Reading fault={fault} onRetry={reload} />
-  return (
-    <section class="charts" aria-label="The last hour">
-      {charts.map((chart) => (
-        <Chart key={chart.title} {...chart} />
-      ))}
-    </section>
-  )
+  return <Charts label="The last hour" charts={charts} />
 }
 
 function chartsOf(columns: Columns): readonly ChartProps[] {
   // Times are never unknown.
   const at = columns.at as readonly number[]
+  const chart = (
+    title: string,
+    format: ChartProps['format'],
+    ...lines: readonly (readonly [title: string, color: string, series: HistorySeries])[]
+  ): ChartProps => ({
+    title,
+    at,
+    format,
+    lines: lines.map(([line, color, series]) => ({ title: line, color, values: columns[series] })),
+  })
   return [
+    chart('Messages per second', compact, ['out', '--flow-out', 'out'], ['in', '--flow-in', 'in']),
     {
-      title: 'Messages per second',
-      at,
-      format: compact,
-      lines: [
-        { title: 'out', color: '--flow-out', values: columns.out },
-        { title: 'in', color: '--flow-in', values: columns.in },
-      ],
-    },
-    {
-      title: 'Bytes per second',
-      at,
-      format: bytes,
+      ...chart('Bytes per second', bytes, ['out', '--flow-out', 'bytes_out'], ['in', '--flow-in', 'bytes_in']),
       binary: true,
-      lines: [
-        { title: 'out', color: '--flow-out', values: columns.bytes_out },
-        { title: 'in', color: '--flow-in', values: columns.bytes_in },
-      ],
     },
-    {
-      title: 'Acknowledged in',
-      at,
-      format: duration,
-      lines: [
-        { title: 'p99', color: '--warn', values: columns.p99_ms },
-        { title: 'p50', color: '--flow-out', values: columns.p50_ms },
-      ],
-    },
-    {
-      title: 'Messages in the outbox',
-      at,
-      format: compact,
-      lines: [{ title: 'waiting', color: '--wait', values: columns.outbox }],
-    },
+    chart('Acknowledged in', duration, ['p99', '--warn', 'p99_ms'], ['p50', '--flow-out', 'p50_ms']),
+    chart('Messages in the outbox', compact, ['waiting', '--wait', 'outbox']),
   ]
 }
 

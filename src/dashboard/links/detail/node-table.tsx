@@ -1,9 +1,21 @@
 /** The link on each node: how its planes are, and what it did there. */
 import type { Link, NodeStatus, Plane } from '../../api/link.ts'
 import type { NodeMetrics } from '../../api/link-metrics.ts'
+import { ScrolledTable } from '../../controls/scrolled-table.tsx'
 import { Badge, StatusBadge } from '../../controls/status-badge.tsx'
 import type { Tone } from '../../controls/tone.ts'
 import { compact, count, words } from '../../format/number.ts'
+
+const COLUMNS = [
+  { title: 'Node' },
+  { title: 'Status' },
+  { title: 'Routes' },
+  { title: 'Forwarding' },
+  { title: 'Inbound' },
+  { title: 'Out', number: true },
+  { title: 'In', number: true },
+  { title: 'Outbox', number: true },
+]
 
 export type NodeTableProps = { readonly link: Link; readonly nodes: readonly NodeMetrics[] }
 
@@ -14,33 +26,11 @@ export function NodeTable({ link, nodes }: NodeTableProps) {
         <h3>Nodes</h3>
         {link.speaker !== undefined && <span class="muted">{link.speaker} speaks for the cluster</span>}
       </header>
-      <div class="scroll-x" tabIndex={0} role="region" aria-label="Nodes, by row">
-        <table class="table">
-          <thead>
-            <tr>
-              <th scope="col">Node</th>
-              <th scope="col">Status</th>
-              <th scope="col">Routes</th>
-              <th scope="col">Forwarding</th>
-              <th scope="col">Inbound</th>
-              <th scope="col" class="number">
-                Out
-              </th>
-              <th scope="col" class="number">
-                In
-              </th>
-              <th scope="col" class="number">
-                Outbox
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {link.node_status.map((status) => (
-              <NodeRow key={status.node} status={status} numbers={nodes.find(({ node }) => node === status.node)} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <ScrolledTable label="Nodes" columns={COLUMNS}>
+        {link.node_status.map((status) => (
+          <NodeRow key={status.node} status={status} numbers={nodes.find(({ node }) => node === status.node)} />
+        ))}
+      </ScrolledTable>
     </section>
   )
 }

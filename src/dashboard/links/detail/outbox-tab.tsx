@@ -5,6 +5,7 @@ import { Confirm } from '../../controls/confirm.tsx'
 import { Reading } from '../../controls/empty.tsx'
 import { Silent, type SilentNode } from '../../controls/paged.tsx'
 import { tell } from '../../controls/notice.ts'
+import { ScrolledTable } from '../../controls/scrolled-table.tsx'
 import { bytes, count, duration } from '../../format/number.ts'
 import { useResource } from '../../live/use-resource.ts'
 import { linkApi } from '../link-api.ts'
@@ -70,6 +71,15 @@ export function OutboxTab({ name }: { readonly name: string }) {
   )
 }
 
+const COLUMNS = [
+  { title: 'Topic' },
+  { title: 'QoS' },
+  { title: 'State' },
+  { title: 'Lane' },
+  { title: 'Size', number: true },
+  { title: 'Age', number: true },
+]
+
 function NodePart({ node }: { readonly node: NodeOutbox }) {
   return (
     <section class="panel" aria-label={node.node}>
@@ -83,39 +93,21 @@ function NodePart({ node }: { readonly node: NodeOutbox }) {
       {node.head.length === 0 ? (
         <p class="muted">Nothing waits here.</p>
       ) : (
-        <div class="scroll-x" tabIndex={0} role="region" aria-label={`Outbox of ${node.node}, by row`}>
-          <table class="table">
-            <thead>
-              <tr>
-                <th scope="col">Topic</th>
-                <th scope="col">QoS</th>
-                <th scope="col">State</th>
-                <th scope="col">Lane</th>
-                <th scope="col" class="number">
-                  Size
-                </th>
-                <th scope="col" class="number">
-                  Age
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {node.head.map(({ topic, qos, retain, bytes: size, age_ms: ageMs, lane, state }, at) => (
-                <tr key={at}>
-                  <td class="mono">{topic}</td>
-                  <td>
-                    {qos}
-                    {retain ? ' retained' : ''}
-                  </td>
-                  <td>{state}</td>
-                  <td>{lane === 0 ? 'live' : 'backlog'}</td>
-                  <td class="number">{bytes(size)}</td>
-                  <td class="number">{duration(ageMs)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <ScrolledTable label={`Outbox of ${node.node}`} columns={COLUMNS}>
+          {node.head.map(({ topic, qos, retain, bytes: size, age_ms: ageMs, lane, state }, at) => (
+            <tr key={at}>
+              <td class="mono">{topic}</td>
+              <td>
+                {qos}
+                {retain ? ' retained' : ''}
+              </td>
+              <td>{state}</td>
+              <td>{lane === 0 ? 'live' : 'backlog'}</td>
+              <td class="number">{bytes(size)}</td>
+              <td class="number">{duration(ageMs)}</td>
+            </tr>
+          ))}
+        </ScrolledTable>
       )}
     </section>
   )

@@ -1,11 +1,10 @@
 /** The routes of a link, both ways: page by page, searched on the node. */
 import { useState } from 'preact/hooks'
-import { Reading } from '../../controls/empty.tsx'
 import { Choices } from '../../controls/choices.tsx'
-import { Pager, Silent, type Page } from '../../controls/paged.tsx'
+import { Paged, pageQuery, type Page } from '../../controls/paged.tsx'
 import { Search } from '../../controls/search.tsx'
+import { usePagedSearch } from '../../live/use-paged-search.ts'
 import { useResource } from '../../live/use-resource.ts'
-import { useSettled } from '../../live/use-settled.ts'
 import { linkApi } from '../link-api.ts'
 
 type RouteLine = { readonly filter: string; readonly [fact: string]: unknown }
@@ -15,13 +14,11 @@ const LIMIT = 100
 
 export function RoutesTab({ name }: { readonly name: string }) {
   const [direction, setDirection] = useState<Direction>('peers')
-  const [search, setSearch] = useState('')
-  const [page, setPage] = useState(1)
-  const wanted = useSettled(search)
-  const { value, fault, reload } = useResource(
+  const { text, wanted, page, onSearch, onPage } = usePagedSearch()
+  const read = useResource(
     (signal) => {
-      const query = new URLSearchParams({ direction, search: wanted, page: String(page), limit: String(LIMIT) })
-      return linkApi.read<Page<RouteLine>>(name, `routes?${query.toString()}`, signal)
+      const query = pageQuery(page, LIMIT, { direction, search: wanted })
+      return linkApi.read<Page<RouteLine>>(name, `routes?${query}`, signal)
     },
     [name, direction, wanted, page],
   )
@@ -37,36 +34,26 @@ export function RoutesTab({ name }: { readonly name: string }) {
           ]}
           onPick={(way) => {
             setDirection(way)
-            setPage(1)
+            onPage(1)
           }}
         />
-        <Search
-          label="Search in the filters"
-          placeholder="Search filters   ( / )"
-          value={search}
-          onSearch={(text) => {
-            setSearch(text)
-            setPage(1)
-          }}
-        />
+        <Search label="Search in the filters" placeholder="Search filters   ( / )" value={text} onSearch={onSearch} />
       </div>
-      {value === undefined ? (
-        <Reading fault={fault} onRetry={reload} />
-      ) : (
-        <>
-          <Silent nodes={value.meta.silent} />
-          <ul class="filters mono">
-            {value.data.map(({ filter, ...facts }) => (
-              <li key={filter}>
-                <span>{filter}</span>
-                <span class="muted">{factsOf(facts)}</span>
-              </li>
-            ))}
-          </ul>
-          {value.data.length === 0 && <p class="muted">{noRoutes(direction, wanted)}</p>}
-          <Pager meta={value.meta} onPage={setPage} />
-        </>
-      )}
+      <Paged read={read} onPage={onPage}>
+        {(routes) => (
+          <>
+            <ul class="filters mono">
+              {routes.map(({ filter, ...facts }) => (
+                <li key={filter}>
+                  <span>{filter}</span>
+                  <span class="muted">{factsOf(facts)}</span>
+                </li>
+              ))}
+            </ul>
+            {routes.length === 0 && <p class="muted">{noRoutes(direction, wanted)}</p>}
+          </>
+        )}
+      </Paged>
     </div>
   )
 }
