@@ -145,7 +145,7 @@ export class Broker implements BrokerPort, OwnRetained {
     const sessions = new Sessions(clock, {
       publishWill: (session) => this.#wills.publish(session),
       ended: (session, isExpired) => this.sessionLives.end(session, isExpired),
-      left: (session) => session.stored?.changed(),
+      left: (session) => session.stored?.left(),
     })
     this.sessions = sessions
     const subscriptions = new Subscriptions({ ...parts, systemTopics: () => this.systemTopics })

@@ -146,6 +146,12 @@ export class Journal {
     this.#changed(delivery.wasSent ? SENT_MS : 0)
   }
 
+  /** That it was sent is worth a record of its own. */
+  sent({ batch }: StoredDelivery): void {
+    // What is yet to be written says so itself.
+    if (batch.isWritten) this.#batchChanged(batch)
+  }
+
   settled(delivery: StoredDelivery): void {
     const { batch } = delivery
     batch.remove(delivery)

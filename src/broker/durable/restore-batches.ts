@@ -50,6 +50,7 @@ function restoreDelivery(
       ? new StoredDelivery(publication, qos, retain, subscriptionIdentifiers, group, owner, n, batch)
       : new ImportedDelivery({ publication, qos, retain, subscriptionIdentifiers, group }, packetId, owner, n, batch)
   delivery.committed()
-  if (wasSent) delivery.sent()
+  // A client that was there when the process died may have been sent it since it was written: DUP says that it may [MQTT-3.3.1-1].
+  if (wasSent || session.leftAtMs === undefined) delivery.sent()
   return delivery
 }

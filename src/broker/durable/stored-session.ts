@@ -72,6 +72,14 @@ export class StoredSession {
     this.#journal.sessionChanged(this)
   }
 
+  /** Its client is gone: what it was sent and has not acknowledged is sent again as such, after a crash too [MQTT-3.3.1-1]. */
+  left(): void {
+    for (const unacknowledged of this.session.window.unacknowledged())
+      if (unacknowledged.type === 'publish' && unacknowledged.queued instanceof StoredDelivery)
+        this.#journal.sent(unacknowledged.queued)
+    this.changed()
+  }
+
   /** The session is over. */
   end(): void {
     this.isEnded = true

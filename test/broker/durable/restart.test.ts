@@ -99,6 +99,47 @@ test('a message that the client took before the end is not sent again', async (t
   await again.nothingMore()
 })
 
+for (const { when, leaves } of [
+  { when: 'while its client was there', leaves: false },
+  { when: 'after its client had left', leaves: true },
+])
+  test(`what waited, was sent and not acknowledged before a crash ${when} comes with DUP [MQTT-3.3.1-1]`, async (t) => {
+    const store = new MemoryStore()
+    const before = await start(t, store)
+    const subscriber = await before.subscriber('s', ['a'], 5, kept)
+    await subscriber.destroy()
+    const publisher = await before.client('p')
+    publisher.send(publish('a', 'x', { qos: 1, messageId: 1 }))
+    // It is on disk as one that waits.
+    await publisher.next('puback')
+    await before.connections(1)
+    const there = await before.client('s', 5, kept)
+    assert.equal((await there.next('publish')).dup, false)
+    if (leaves) {
+      await there.destroy()
+      await before.connections(1)
+    }
+    await before.broker.journal.flush()
+    const after = await start(t, crash(before, store))
+    const again = await after.client('s', 5, kept)
+    const { dup, payload } = await again.next('publish')
+    assert.deepEqual([payload.toString(), dup], ['x', true])
+  })
+
+test('what waited for a client that was away all the time comes without DUP', async (t) => {
+  const store = new MemoryStore()
+  const before = await start(t, store)
+  const subscriber = await before.subscriber('s', ['a'], 5, kept)
+  await subscriber.destroy()
+  await before.connections(0)
+  const publisher = await before.client('p')
+  publisher.send(publish('a', 'x', { qos: 1, messageId: 1 }))
+  await publisher.next('puback')
+  const after = await start(t, crash(before, store))
+  const again = await after.client('s', 5, kept)
+  assert.equal((await again.next('publish')).dup, false)
+})
+
 test('QoS 2 goes on where it was: the same identifier again, PUBREL for what was received', async (t) => {
   const store = new MemoryStore()
   const before = await start(t, store)
