@@ -26,6 +26,8 @@ function deedWords(deed: Deed): readonly [string, string | undefined] | readonly
       return [`connections between ${deed.from.join(', ')} and ${deed.to.join(', ')} reset`]
     case 'slow':
       return [`${rangeWords(deed.latencyMs)} between ${deed.from.join(', ')} and ${deed.to.join(', ')}`, 'as before']
+    case 'echo':
+      return [`what ${deed.from.join(', ')} dials at ${deed.to.join(', ')} is connected twice`, 'as before']
     case 'crash': {
       const deeds = { kill: 'killed', power: 'without power', stop: 'told to stop' }
       return [`${deed.node} ${deeds[deed.how]}`, deed.losesDisk ? 'started with an empty disk' : 'started']
@@ -58,6 +60,8 @@ function deedWords(deed: Deed): readonly [string, string | undefined] | readonly
       const words = deed.change === null ? 'deleted' : `set: ${linkWords(deed.change)}`
       return [`link of ${deed.cluster} to ${deed.peer} ${words}`, deed.isUndone ? 'as before' : undefined]
     }
+    case 'link_misnamed':
+      return [`a second link of ${deed.cluster} to ${deed.peer}, named ${deed.name}`, 'deleted']
     case 'client_drops':
       return [`${deed.client} loses its connection${deed.moves ? ', and goes to any node' : ''}`]
     case 'client_doubles':

@@ -119,6 +119,8 @@ test('every fault that there is comes up', () => {
     'coordination_wipe',
     'link edited',
     'link deleted',
+    'link_misnamed',
+    'echo',
     'client_drops',
     'client_doubles',
     'client_away',

@@ -29,11 +29,13 @@ const deeds: readonly Weighted<MakeDeed>[] = [
   [16, cutSomebody],
   [7, resetSomebody],
   [5, slowSomebody],
+  [3, (scene, random) => ({ type: 'echo', ...anyEnds(scene, random) })],
   [13, crashNode],
   [5, (scene, random) => ({ type: 'freeze', node: anyNode(scene, random) })],
   [4, moveClock],
   [4, (scene, random) => ({ type: 'disk', node: anyNode(scene, random), how: random.pick(['slow', 'full']) })],
   [14, changeLink],
+  [2, misnameLink],
   [14, botherClient],
 ]
 
@@ -133,6 +135,11 @@ function changeLink({ links }: Scene, random: SeededRandom): Deed {
   const { cluster, peer, link } = random.pick(links)
   const change = random.chance(0.15) ? null : { ...link, ...planEdit(link, random) }
   return { type: 'link', cluster, peer, change, isUndone: random.chance(0.8) }
+}
+
+function misnameLink({ links }: Scene, random: SeededRandom): Deed {
+  const { cluster, peer } = random.pick(links)
+  return { type: 'link_misnamed', cluster, peer, name: `not-${peer}` }
 }
 
 function botherClient(scene: Scene, random: SeededRandom): Deed {

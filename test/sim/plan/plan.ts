@@ -97,6 +97,8 @@ export type Deed =
       readonly to: readonly string[]
       readonly latencyMs: Range
     }
+  /** Whatever `from` dials is connected twice, so that a CONNECT comes a second time. */
+  | { readonly type: 'echo'; readonly from: readonly string[]; readonly to: readonly string[] }
   // ---- nodes
   /** Killed, and started again when the step ends. */
   | {
@@ -139,6 +141,8 @@ export type Deed =
       readonly change: LinkInput | null
       readonly isUndone: boolean
     }
+  /** Another link to the same peer, by a name that is not the peer's, until the step ends. */
+  | { readonly type: 'link_misnamed'; readonly cluster: string; readonly peer: string; readonly name: string }
   // ---- clients
   /** Its connection ends without a goodbye; it returns at once, to another node for `moves`. */
   | { readonly type: 'client_drops'; readonly client: string; readonly moves: boolean }

@@ -155,7 +155,8 @@ function stepWithin({ clusters, links, clients }: Pick<Plan, 'clusters' | 'links
   switch (deed.type) {
     case 'cut':
     case 'reset':
-    case 'slow': {
+    case 'slow':
+    case 'echo': {
       const [from, to] = [deed.from.filter(isHost), deed.to.filter(isHost)]
       return from.length > 0 && to.length > 0 ? [{ ...step, deed: { ...deed, from, to } }] : []
     }
@@ -174,6 +175,7 @@ function stepWithin({ clusters, links, clients }: Pick<Plan, 'clusters' | 'links
     case 'coordination_wipe':
       return isCluster(deed.cluster) ? [step] : []
     case 'link':
+    case 'link_misnamed':
       return links.some(({ cluster, peer }) => cluster === deed.cluster && peer === deed.peer) ? [step] : []
     case 'client_drops':
     case 'client_doubles':

@@ -38,6 +38,7 @@ function begin(deed: Deed, ports: StepPorts): End {
     case 'cut':
     case 'reset':
     case 'slow':
+    case 'echo':
       return disturb(deed, ports)
     case 'crash':
       return crash(deed, nodeOf(world, deed.node), did)
@@ -59,6 +60,8 @@ function begin(deed: Deed, ports: StepPorts): End {
       const undo = operator.change(deed.cluster, deed.peer, deed.change)
       return deed.isUndone ? undo : nothing
     }
+    case 'link_misnamed':
+      return operator.misname(deed.cluster, deed.peer, deed.name)
     case 'client_drops':
     case 'client_doubles':
     case 'client_away':
@@ -69,7 +72,10 @@ function begin(deed: Deed, ports: StepPorts): End {
 
 // ---- the network
 
-function disturb(deed: Deed & { readonly type: 'cut' | 'reset' | 'slow' }, { world, latencyOf, did }: StepPorts): End {
+function disturb(
+  deed: Deed & { readonly type: 'cut' | 'reset' | 'slow' | 'echo' },
+  { world, latencyOf, did }: StepPorts,
+): End {
   const { network } = world
   const pairs = deed.from.flatMap((from) => deed.to.map((to) => [from, to] as const)).filter(([a, b]) => a !== b)
   const hosts = [...new Set(pairs.flat())]
@@ -85,6 +91,13 @@ function disturb(deed: Deed & { readonly type: 'cut' | 'reset' | 'slow' }, { wor
     const mend = (deed.isOneWay ? pairs : bothWays).map(([from, to]) => network.cut(from, to, deed.how))
     return () => {
       for (const one of mend) one()
+      mended()
+    }
+  }
+  if (deed.type === 'echo') {
+    const quiet = pairs.map(([from, to]) => network.echo(from, to))
+    return () => {
+      for (const one of quiet) one()
       mended()
     }
   }

@@ -48,6 +48,15 @@ export class Operator {
     }
   }
 
+  /** Makes another link to the peer, by the wrong name. Returns what deletes it. */
+  misname(cluster: string, peer: string, name: string): () => void {
+    const body = this.#bodies.get(keyOf(cluster, peer))
+    if (body === undefined) throw new Error(`no plan has a link of ${cluster} to ${peer}`)
+    // Its ClientIDs must be its own, or nodes would not take it.
+    this.#set(cluster, name, { ...body, name, clientid: `${body.clientid ?? cluster}-${name}` })
+    return () => this.#set(cluster, name, undefined)
+  }
+
   #set(cluster: string, peer: string, body: LinkBody | undefined): void {
     const attempt = {}
     const key = keyOf(cluster, peer)

@@ -21,6 +21,8 @@ export class Path {
   latency: Latency = NEAR
   /** Whose bytes go this way. */
   readonly pipes = new Set<Pipe>()
+  /** Connections that are dialled here are made twice, while this is above 0. */
+  echoes = 0
   #vanishes = 0
   #resets = 0
 

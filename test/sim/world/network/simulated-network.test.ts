@@ -311,3 +311,41 @@ test('one port is listened on once at a time', () => {
   hosts.server.kill()
   hosts.listen(new PlainProcess())
 })
+
+test('what somebody said before giving up may come after what it said on its next connection', async () => {
+  const hosts = new TwoHosts()
+  const { dialled, answered } = await hosts.connected()
+  const heal = hosts.network.cut(CLIENT, SERVER.host, 'vanish')
+  dialled.socket.write('CONNECT, the first')
+  await hosts.pass(3_000)
+  dialled.socket.destroy()
+  heal()
+  const next = hosts.dial()
+  next.socket.write('CONNECT, the second')
+  await hosts.pass(10)
+  assert.equal(hosts.answered[1]?.bytes.toString(), 'CONNECT, the second')
+  assert.equal(answered.bytes.length, 0)
+  await hosts.pass(10_000)
+  assert.equal(answered.bytes.toString(), 'CONNECT, the first')
+  assert.deepEqual(answered.told, ['ended', 'closed'])
+})
+
+test('an echo says the first words of a connection again on another one, which then ends', async () => {
+  const hosts = new TwoHosts()
+  const heal = hosts.network.echo(CLIENT, SERVER.host)
+  const { dialled } = await hosts.connected()
+  dialled.socket.write('CONNECT')
+  await hosts.pass(1)
+  dialled.socket.write(', then the rest')
+  await hosts.pass(5_000)
+  assert.deepEqual(
+    hosts.answered.map(({ bytes, told }) => [bytes.toString(), ...told]),
+    [['CONNECT, then the rest'], ['CONNECT', 'ended', 'closed']],
+  )
+  assert.deepEqual(dialled.told, ['connect'])
+  heal()
+  const { dialled: plain } = await hosts.connected()
+  plain.socket.write('CONNECT')
+  await hosts.pass(5_000)
+  assert.equal(hosts.answered.length, 3)
+})

@@ -5,6 +5,7 @@
 import type { ProcessTurns } from '../process-turns.ts'
 import type { SeededRandom } from '../random.ts'
 import type { VirtualTime } from '../virtual-time.ts'
+import { Echo, NOBODY } from './echo.ts'
 import { drawLatency, type Latency, NEAR } from './latency.ts'
 import { type CutKind, Host, Path } from './path.ts'
 import { Pipe } from './pipe.ts'
@@ -21,6 +22,8 @@ type Listening = {
 
 /** A SYN that nobody answers is sent again after so many milliseconds each time, then the caller hears `ETIMEDOUT` (Linux). */
 const SYN_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000]
+/** How long after the real one a connection is made that is made twice, and how long it is there, milliseconds. */
+const ECHO_MS = { laterMax: 300, lastsMin: 1, lastsMax: 4_000 }
 const FIRST_EPHEMERAL_PORT = 32_768
 const EPHEMERAL_PORTS = 28_232
 const plainTerms: TransportTerms = { listener: 'tcp:default', sendTimeoutMs: 15_000 }
@@ -84,7 +87,7 @@ export class SimulatedNetwork {
     const there = this.#hosts.get(to.host)
     if (there === undefined) soon(() => socket.refused('ENOTFOUND'))
     else {
-      const port = FIRST_EPHEMERAL_PORT + (this.#dials++ % EPHEMERAL_PORTS)
+      const port = this.#nextPort()
       this.#sendSyn(
         { socket, process, there: this.#path(host, to.host), back: this.#path(to.host, host), port },
         to.port,
@@ -114,6 +117,17 @@ export class SimulatedNetwork {
       isCut = false
       path.mend(kind)
       this.#mended(path)
+    }
+  }
+
+  /** Whatever is dialled in this direction is made twice: a CONNECT arrives a second time, before the real one or after it. Returns the end of that. */
+  echo(from: string, to: string): () => void {
+    const path = this.#path(from, to)
+    path.echoes += 1
+    let isOn = true
+    return () => {
+      if (isOn) path.echoes -= 1
+      isOn = false
     }
   }
 
@@ -169,7 +183,29 @@ export class SimulatedNetwork {
     })
   }
 
-  #connect({ socket, process, there, back, port: dialPort }: Dialling, port: number, listening: Listening): void {
+  #connect(dialling: Dialling, port: number, listening: Listening): void {
+    const { socket, process, there } = dialling
+    const near = this.#join(dialling, port, listening)
+    if (there.echoes > 0) near.firstWords = (bytes) => this.#echo(dialling, port, Buffer.from(bytes))
+    process.turn(() => socket.connected(near))
+  }
+
+  #echo({ there, back }: Dialling, port: number, bytes: Buffer): void {
+    this.#time.after(this.#random.between(0, ECHO_MS.laterMax), () => {
+      const listening = this.#listeningAt(there.to, port)
+      if (listening === undefined || there.isSilent || back.isSilent) return
+      const echo = new Echo(this.#join({ process: NOBODY, there, back, port: this.#nextPort() }, port, listening))
+      echo.say(bytes)
+      this.#time.after(this.#random.between(ECHO_MS.lastsMin, ECHO_MS.lastsMax), () => echo.end())
+    })
+  }
+
+  /** Returns the end of the side that dialled, which is connected; the other one hears of it a little later. */
+  #join(
+    { process, there, back, port: dialPort }: Omit<Dialling, 'socket'>,
+    port: number,
+    listening: Listening,
+  ): TcpEnd {
     this.connections += 1
     const near = this.#end({ host: there.from, port: dialPort }, process)
     const far = this.#end({ host: there.to, port }, listening.process)
@@ -177,20 +213,19 @@ export class SimulatedNetwork {
     far.out = near.in = new Pipe(far, near, [back, there], this.#time, this.#random)
     const after = (ms: number, call: () => void) => this.#time.after(ms, () => listening.process.turn(call))
     const isListening = () => this.#listeningAt(there.to, port) === listening
-    far.owner = new SimulatedTransport(
-      far,
-      { host: there.from.name, port: dialPort },
-      listening.terms,
-      after,
-      (transport) => {
-        if (isListening()) listening.accept(transport)
-        else transport.destroy()
-      },
-    )
+    const peer = { host: there.from.name, port: dialPort }
+    far.owner = new SimulatedTransport(far, peer, listening.terms, after, (transport) => {
+      if (isListening()) listening.accept(transport)
+      else transport.destroy()
+    })
     // Its process is gone since it heard of us: the next that it is sent is answered with a reset.
     if (!isListening()) far.vanish()
     near.out.sendEstablished()
-    process.turn(() => socket.connected(near))
+    return near
+  }
+
+  #nextPort(): number {
+    return FIRST_EPHEMERAL_PORT + (this.#dials++ % EPHEMERAL_PORTS)
   }
 
   #end(at: { readonly host: Host; readonly port: number }, process: ProcessTurns): TcpEnd {

@@ -26,6 +26,8 @@ export class TcpEnd {
   readonly port: number
   readonly process: ProcessTurns
   owner: EndOwner | undefined
+  /** Is told what is written first, once. */
+  firstWords: ((bytes: Buffer) => void) | undefined
   /** What goes from here, and what comes; set by `connectEnds`. */
   out!: Pipe;
   in!: Pipe
@@ -81,6 +83,8 @@ export class TcpEnd {
   write(bytes: Buffer, taken?: () => void): boolean {
     if (this.#broke !== undefined) this.#planTurn(true)
     if (this.#state !== 'open' || this.#shut !== 'no' || this.process.isDead) return true
+    this.firstWords?.(bytes)
+    this.firstWords = undefined
     if (this.#waiting.length === 0 && bytes.length <= this.out.room) {
       this.out.sendBytes(bytes)
       return true
