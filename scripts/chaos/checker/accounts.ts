@@ -68,7 +68,9 @@ function lossesOf(group: readonly Pair[], faults: readonly Fault[]): Loss[] {
     if (pair.qos === 0 || pair.lost.length === 0) continue
     const crashes = crashesOf(pair, faults)
     for (const { sequence, atMs } of pair.lost) {
-      const isCrashed = crashes.some(({ toMs, highestBefore }) => atMs <= toMs && sequence > highestBefore)
+      const isCrashed = crashes.some(
+        ({ toMs, highestBefore, backAt }) => sequence > highestBefore && (atMs <= toMs || sequence < backAt),
+      )
       missing.set(sequence, isCrashed && missing.get(sequence) !== false)
     }
   }
@@ -77,19 +79,26 @@ function lossesOf(group: readonly Pair[], faults: readonly Fault[]): Loss[] {
   return [...missing].map(([sequence, isCrashed]) => ({ isEverywhere: !came.has(sequence), isCrashed }))
 }
 
-type Crash = { readonly toMs: number; readonly highestBefore: number }
+/** Lost with it: what is numbered above `highestBefore` and was published until `toMs`, or has a lower number than `backAt`. */
+type Crash = { readonly toMs: number; readonly highestBefore: number; readonly backAt: number }
 
 /**
  * A process that lost its memory may have held a message: it was published by then, and no later one of its publisher had come before, which
- * would have shown that it was lost already.
+ * would have shown that it was lost already. Where the sender's memory is gone, what its peers want is gone with it, until they have told
+ * it again: it is back with the first that comes of what was published afterwards.
  */
 function crashesOf({ publisher, subscriber, firsts }: Pair, faults: readonly Fault[]): Crash[] {
   return faults
     .filter(({ crashes = [] }) => crashes.includes(publisher.cluster) || crashes.includes(subscriber.cluster))
-    .map(({ fromMs, toMs }) => ({
-      toMs,
-      highestBefore: firsts.reduce((high, { atMs, sequence }) => (atMs < fromMs ? Math.max(high, sequence) : high), 0),
-    }))
+    .map(({ fromMs, toMs, crashes = [] }) => {
+      let highestBefore = 0
+      let backAt = Infinity
+      for (const { atMs, sequence, published } of firsts) {
+        if (atMs < fromMs) highestBefore = Math.max(highestBefore, sequence)
+        if (published.atMs > toMs) backAt = Math.min(backAt, sequence)
+      }
+      return { toMs, highestBefore, backAt: crashes.includes(publisher.cluster) ? backAt : 0 }
+    })
 }
 
 function doublesOf(group: readonly Pair[]): { readonly isEverywhere: boolean; readonly times: number }[] {

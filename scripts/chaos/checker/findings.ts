@@ -45,7 +45,9 @@ export function notesOf({ observed, accounts, guarantees, tallies, pairs }: Seen
   for (const { from, to, lost, crashed, claimedDropped, doubled, claimedDoubled } of accounts) {
     const way = wayOf(from, to)
     if (guarantees.loss === 'crash' && crashed > 0)
-      notes.push(`${way}: ${crashed} were lost with a process that held them`)
+      notes.push(
+        `${way}: ${crashed} were lost with a process that held them, or that did not know again yet who wants them`,
+      )
     if (claimedDropped > 0) notes.push(`${way}: ledgers own up to ${claimedDropped} dropped, of ${lost} missing here`)
     if (doubled > 0 && guarantees.doubles !== 'none')
       notes.push(`${way}: ${doubled} came twice; receivers had said so of ${claimedDoubled}`)

@@ -17,7 +17,7 @@ export type Crossing = { readonly from: string; readonly to: string; readonly to
 export type Guarantees = {
   /**
    * Of messages of QoS 1 and 2 that were acknowledged. `none`: each arrives. `told`: what does not stands in a ledger. `crash`: besides
-   * that, what a process held that lost its memory may be gone.
+   * that, what a process held that lost its memory may be gone, and what was published there before its peers had told it their routes.
    */
   readonly loss: 'none' | 'told' | 'crash'
   /** `none`: each arrives once. `told`: no more twice than the ledgers say. `any`: at least once. */

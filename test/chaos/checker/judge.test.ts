@@ -202,6 +202,20 @@ const rows: readonly Row[] = [
     finds: ['lost_without_trace'],
   },
   {
+    when: 'after a crash the sender has yet to hear what is wanted',
+    guarantees: { loss: 'crash' },
+    faults: [crash(timeOf(10), timeOf(12), 'eu')],
+    plant: (history) => history.lose('us', 'p', 12, 13, 14, 15),
+    finds: [],
+  },
+  {
+    when: 'a receiver that crashed is no reason to lose what comes later',
+    guarantees: { loss: 'crash' },
+    faults: [crash(timeOf(10), timeOf(12), 'us')],
+    plant: (history) => history.lose('us', 'p', 12, 13, 14, 15),
+    finds: ['lost_without_trace'],
+  },
+  {
     when: 'it was published after the crash',
     guarantees: { loss: 'crash' },
     faults: [crash(timeOf(10), timeOf(12), 'eu')],
