@@ -14,8 +14,8 @@ export type ProcessSample = {
   readonly rssMiB: number
   /** Open handles and running requests by kind, timers that keep the process alive among them as `Timeout`. */
   readonly resources: Readonly<Record<string, number>>
-  /** All timers there are, whether or not they keep the process alive; not in every sample, for they are dear to count. */
-  readonly timers?: number
+  /** All timers that there are, whether or not they keep the process alive. */
+  readonly timers: number
   /** How late the event loop was since the last sample, 50th and 99th percentile. */
   readonly delayMs: { readonly p50: number; readonly p99: number }
   /** CPU time since the last sample, percent of one core. */
@@ -27,7 +27,7 @@ export type Life = { readonly process: string; readonly life: number; readonly s
 type Figure = {
   readonly name: string
   readonly unit: string
-  readonly read: (sample: ProcessSample) => number | undefined
+  readonly read: (sample: ProcessSample) => number
   /** How much it may go up and down for other reasons than a leak, in the figure's unit. */
   readonly drift: number
   /** The same where other programs take the processor by turns, if that makes a difference. */
@@ -58,10 +58,7 @@ const SAMPLES_MIN = 6
 export function slopesOf(lives: readonly Life[], isBeside: boolean): Slope[] {
   return lives.flatMap(({ process, life, samples }) =>
     FIGURES.flatMap((figure) => {
-      const series = samples.flatMap((sample): Sample[] => {
-        const value = figure.read(sample)
-        return value === undefined ? [] : [{ atMs: sample.atMs, value }]
-      })
+      const series = samples.map((sample): Sample => ({ atMs: sample.atMs, value: figure.read(sample) }))
       const slope = slopeOf(series, figure, isBeside)
       return slope === undefined ? [] : [{ process, life, figure: figure.name, unit: figure.unit, ...slope }]
     }),

@@ -3,15 +3,16 @@
  * named `soak_sample`. `?everyMs=N` in its address says how often. The collector has to be at hand (`--expose-gc`): what is garbage
  * is no leak.
  */
+import { syncBuiltinESMExports } from 'node:module'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { queryObjects } from 'node:v8'
+import timers from 'node:timers'
 import { isMainThread } from 'node:worker_threads'
 import type { ProcessSample } from './judge.ts'
 
 /** The loop's own pace, which is no delay. */
 const RESOLUTION_MS = 20
-/** To walk over all objects takes longer than to collect. */
-const TIMERS_EVERY = 2
+/** What the collector found is told a little later. */
+const TOLD_AFTER_MS = 50
 
 // A worker inherits the options of its process.
 if (isMainThread) start(Number(new URL(import.meta.url).searchParams.get('everyMs')))
@@ -23,32 +24,32 @@ function start(everyMs: number): void {
   delay.enable()
   let cpu = process.cpuUsage()
   let atMs = performance.now()
-  let count = 0
-  // After it was stopped (SIGSTOP) a process is late once: it says so, and what follows is measured anew.
-  setInterval(() => {
+  const measure = (): Omit<ProcessSample, 'timers'> => {
     const used = process.cpuUsage(cpu)
     const nowMs = performance.now()
-    const delayMs = { p50: delayOf(50), p99: delayOf(99) }
-    const elapsedMs = nowMs - atMs
+    const late = { p50: delayOf(50), p99: delayOf(99) }
     collect()
     const { heapUsed, external, rss } = process.memoryUsage()
-    const sample: ProcessSample = {
+    return {
       atMs: nowMs,
       heapMiB: mebibytes(heapUsed),
       externalMiB: mebibytes(external),
       rssMiB: mebibytes(rss),
       resources: byKind(process.getActiveResourcesInfo()),
-      ...(count++ % TIMERS_EVERY === 0 ? { timers: timers() } : {}),
-      delayMs,
-      cpuPercent: rounded((used.user + used.system) / 10 / elapsedMs),
+      delayMs: late,
+      cpuPercent: rounded((used.user + used.system) / 10 / (nowMs - atMs)),
     }
-    process.stdout.write(`${JSON.stringify({ msg: 'soak_sample', ...sample })}\n`)
-    // What the probe itself took counts for nothing: neither as delay nor as processor time.
-    setImmediate(() => {
+  }
+  const countTimers = timersCounted()
+  setInterval(() => {
+    const sample = measure()
+    setTimeout(() => {
+      process.stdout.write(`${JSON.stringify({ msg: 'soak_sample', ...sample, timers: countTimers() })}\n`)
+      // What the probe itself took counts for nothing: neither as delay nor as processor time.
       delay.reset()
       cpu = process.cpuUsage()
       atMs = performance.now()
-    })
+    }, TOLD_AFTER_MS).unref()
   }, everyMs).unref()
 
   function delayOf(percentile: number): number {
@@ -56,11 +57,23 @@ function start(everyMs: number): void {
   }
 }
 
-/** Those as well that do not keep the process alive, which no list of active resources has. */
-function timers(): number {
-  const probe = setTimeout(() => undefined)
-  clearTimeout(probe)
-  return queryObjects(probe.constructor, { format: 'count' })
+/**
+ * From now on all timers are counted until they are collected, those as well that do not keep the process alive: no list of active
+ * resources has them. Returns how many there are.
+ */
+function timersCounted(): () => number {
+  let count = 0
+  const registry = new FinalizationRegistry<undefined>(() => count--)
+  const apply = <A extends unknown[]>(make: (...args: A) => object, self: unknown, args: A): object => {
+    const timer = make.apply(self, args)
+    registry.register(timer, undefined)
+    count++
+    return timer
+  }
+  globalThis.setTimeout = timers.setTimeout = new Proxy(setTimeout, { apply })
+  globalThis.setInterval = timers.setInterval = new Proxy(setInterval, { apply })
+  syncBuiltinESMExports()
+  return () => count
 }
 
 function byKind(kinds: readonly string[]): Record<string, number> {

@@ -17,7 +17,7 @@ function healthy(seed: number, count = 36): ProcessSample[] {
       externalMiB: 20 + random() * 2,
       rssMiB: 130 - (isWarm ? 0 : 30) + random() * 15,
       resources: { TCPSocketWrap: 8 + Math.floor(random() * 6), Timeout: 30 },
-      ...(index % 2 === 0 ? { timers: 45 + Math.floor(random() * 12) } : {}),
+      timers: 45 + Math.floor(random() * 12),
       // Others have the processor every now and then.
       delayMs: { p50: random() * (random() < 0.3 ? 30 : 2), p99: random() * (random() < 0.3 ? 400 : 20) },
       cpuPercent: 3 + random() * 5,
@@ -67,8 +67,10 @@ for (const { leak, figure, spoil } of [
   {
     leak: 'a timer each second',
     figure: 'timers',
-    spoil: ({ timers, ...sample }: ProcessSample, minutes: number) =>
-      timers === undefined ? sample : { ...sample, timers: timers + Math.floor(minutes * 60) },
+    spoil: (sample: ProcessSample, minutes: number) => ({
+      ...sample,
+      timers: sample.timers + Math.floor(minutes * 60),
+    }),
   },
   {
     leak: 'an event loop that is held up longer and longer',
