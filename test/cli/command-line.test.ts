@@ -41,6 +41,7 @@ for (const [line, expected] of [
   ['start -c a.conf', { path: 'start', config: 'a.conf' }],
   ['demo', { path: 'demo' }],
   ['demo --cluster --once --json', { path: 'demo', cluster: true, once: true, json: true }],
+  ['chaos mesh --minutes 30 --seed 7', { path: 'chaos', scenario: ['mesh'], minutes: 30, seed: 7 }],
   ['conf check a.conf', { path: 'conf check', file: 'a.conf' }],
   ['conf diff a.conf', { path: 'conf diff', file: 'a.conf' }],
   ['conf show --keys', { path: 'conf show', keys: true }],
@@ -100,7 +101,7 @@ for (const [line, enable] of [
 }
 
 for (const { line, says } of [
-  { line: '', says: /^which command\? start, demo, conf, links/ },
+  { line: '', says: /^which command\? start, demo, chaos, conf, links/ },
   { line: 'strat', says: /^unknown command strat; did you mean start\?/ },
   { line: 'links lsit', says: /^unknown command lsit; did you mean list\?/ },
   { line: 'links frobnicate', says: /^unknown command frobnicate; there are list, show, create/ },
