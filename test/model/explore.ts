@@ -189,16 +189,14 @@ class Search<World> {
     const other = [...this.#pathTo(parent), action]
     const ofOne = await this.#futureOf(one)
     const ofOther = await this.#futureOf(other)
-    for (const each of new Set([...ofOne.keys(), ...ofOther.keys()])) {
-      if (ofOne.get(each) === ofOther.get(each)) continue
-      const [first, second] = [ofOne.get(each), ofOther.get(each)].map((key) => key ?? 'it can not happen')
-      throw new KeyTooCoarse(
-        `after [${one.join('; ')}] and after [${other.join('; ')}] the key is the same, and yet ` +
-          `“${each}” leads to\n  ${first}\nand to\n  ${second}`,
-      )
-    }
+    const difference = differenceOf(ofOne, ofOther) ?? differenceOf(ofOther, ofOne)
+    if (difference === undefined) return
+    throw new KeyTooCoarse(
+      `after [${one.join('; ')}] and after [${other.join('; ')}] the key is the same, and yet only after one of them ${difference}`,
+    )
   }
 
+  /** By action what it leads to: where what is alike has several names, actions have several, too, and only what they lead to counts. */
   async #futureOf(path: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const future = new Map<string, string>()
     for (const action of this.#system.actions(await this.#replay(path))) {
@@ -232,6 +230,14 @@ class Search<World> {
       .digest('base64')
       .slice(0, Math.ceil((KEY_BYTES * 4) / 3))
   }
+}
+
+/** The first action of one future that leads to what nothing in the other leads to, in words. */
+function differenceOf(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): string | undefined {
+  const known = new Set(other.values())
+  for (const [action, key] of one)
+    if (!known.has(key)) return `“${action}” leads to\n  ${key}\nand not to any of\n  ${[...known].join('\n  ')}`
+  return undefined
 }
 
 function wordsOf(error: unknown): string {

@@ -1,7 +1,9 @@
 /** The systems that are explored, how far in the tests and how far otherwise, and the faults planted to show that they would be found. */
 import { explore, type Bounds, type Exploration, type System } from './explore.ts'
+import { crossing } from './crossing.ts'
 import { fencing } from './fencing.ts'
 import { lanes } from './lanes.ts'
+import { lease } from './lease.ts'
 import { routes } from './routes.ts'
 
 export type Depth = 'tested' | 'deep'
@@ -61,6 +63,8 @@ function wordsOf(scope: object): string {
 
 const fencingScope = { lives: 2, connections: 1, quiets: 1, silences: 1 }
 const lanesScope = { messages: 2, window: 2, faults: 1, restarts: 0, waits: 1 }
+const leaseScope = { faults: 0, stops: 0, restarts: 0, lives: 2, speed: 1 }
+const crossingScope = { messages: 2, window: 2, cuts: 1, restarts: 0, durable: false }
 const routesScope = { changes: 1, faults: 1, cuts: 0, restarts: 1, beats: 1 }
 
 export const models: readonly Model[] = [
@@ -86,6 +90,44 @@ export const models: readonly Model[] = [
       },
     ],
   }),
+  modelOf(lease, {
+    name: 'lease',
+    holds:
+      'a lease has one holder at a time, a later one speaks with higher numbers, and once faults stop somebody holds it',
+    tested: {
+      scope: { ...leaseScope, faults: 1, stops: 1, lives: 1 },
+      bounds: { depth: 6, settleEvery: 20, compareEvery: 100 },
+    },
+    deep: {
+      scope: { faults: 1, stops: 1, restarts: 1, lives: 2, speed: 1 },
+      bounds: { depth: 10, settleEvery: 20, compareEvery: 1_000 },
+    },
+    mutants: [
+      {
+        name: 'what stands on record is written over',
+        says: /both count themselves its holder/,
+        scope: { ...leaseScope, mutation: 'no_compare' },
+      },
+      {
+        name: 'the record does not say which numbers were used',
+        says: /both count themselves|on record|is used twice/,
+        scope: { ...leaseScope, mutation: 'forgetful_record' },
+      },
+    ],
+  }),
+  modelOf(lease, {
+    name: 'lease-unlike-clocks',
+    holds: 'where one clock goes twice as fast a later holder speaks with higher numbers all the same',
+    tested: {
+      scope: { ...leaseScope, faults: 1, lives: 1, speed: 2 },
+      bounds: { depth: 6, settleEvery: 20, compareEvery: 100 },
+    },
+    deep: {
+      scope: { faults: 1, stops: 1, restarts: 0, lives: 2, speed: 2 },
+      bounds: { depth: 10, settleEvery: 20, compareEvery: 1_000 },
+    },
+    mutants: [],
+  }),
   modelOf(lanes, {
     name: 'lanes',
     holds:
@@ -110,6 +152,48 @@ export const models: readonly Model[] = [
         name: 'a batch out of turn is delivered',
         says: /was delivered after|is acknowledged, and not safe/,
         scope: { ...lanesScope, mutation: 'out_of_turn' },
+      },
+    ],
+  }),
+  modelOf(crossing, {
+    name: 'crossing',
+    holds:
+      'what crosses a native link does so once and in the order of its publisher, the window holds and the ledger balances',
+    tested: { scope: crossingScope, bounds: { depth: 8, settleEvery: 5, compareEvery: 100 } },
+    deep: {
+      scope: { ...crossingScope, messages: 3, cuts: 2 },
+      bounds: { depth: 12, settleEvery: 20, compareEvery: 1_000 },
+    },
+    mutants: [
+      {
+        name: 'a batch that comes again is taken again',
+        says: /come twice, and 0 are said to/,
+        scope: { ...crossingScope, mutation: 'dedup_off' },
+      },
+      {
+        name: 'what flies counts as delivered when the connection is cut',
+        says: /is lost/,
+        scope: { ...crossingScope, mutation: 'cut_delivers' },
+      },
+    ],
+  }),
+  modelOf(crossing, {
+    name: 'crossing-durable',
+    holds:
+      'over a durable native link what was taken arrives whichever process ends, and what may have come before is counted so',
+    tested: {
+      scope: { ...crossingScope, durable: true, restarts: 1 },
+      bounds: { depth: 5, settleEvery: 5, compareEvery: 100 },
+    },
+    deep: {
+      scope: { messages: 2, window: 2, cuts: 1, restarts: 2, durable: true },
+      bounds: { depth: 9, settleEvery: 20, compareEvery: 1_000 },
+    },
+    mutants: [
+      {
+        name: 'a batch is acknowledged before it is on the disk',
+        says: /is lost/,
+        scope: { ...crossingScope, durable: true, restarts: 1, messages: 1, mutation: 'early_ack' },
       },
     ],
   }),
