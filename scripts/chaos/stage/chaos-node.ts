@@ -39,6 +39,8 @@ export class ChaosNode {
   readonly #clockFile: string
   #process: NodeProcess | undefined
   #client: Promise<SocketClient> | undefined
+  /** Over when the last start is, for good or ill: who ends a node ends also one that has just begun. */
+  #starting: Promise<unknown> = Promise.resolve()
 
   constructor(options: ChaosNodeOptions) {
     this.name = options.name
@@ -68,7 +70,9 @@ export class ChaosNode {
     const { file, directory, within } = this.#options
     const clock = new URL('shifted-clock.js', import.meta.url)
     clock.searchParams.set('file', this.#clockFile)
-    const started = await startNodeProcess(file, directory, ['--import', clock.href], within)
+    const starting = startNodeProcess(file, directory, ['--import', clock.href], within)
+    this.#starting = starting.catch(() => undefined)
+    const started = await starting
     this.#process = started
     void this.#watch(started)
   }
@@ -83,11 +87,13 @@ export class ChaosNode {
 
   /** SIGKILL; resolves when it is gone. */
   async kill(): Promise<void> {
+    await this.#starting
     await this.#leave()?.kill()
   }
 
   /** SIGTERM; resolves with how it ended, 0 for one that does not run. */
   async stop(): Promise<number | string> {
+    await this.#starting
     return (await this.#leave()?.stop()) ?? 0
   }
 
