@@ -485,7 +485,9 @@ export class SimulatedClient {
     }
   }
 
+  /** An acknowledgement of MQTT 3.1.1 does not say whether the broker did anything with the message. */
   #answered(id: number, reasonCode: number): void {
+    if (this.#version === 4) return
     const number = this.#outgoing.messageOf(id)?.number
     for (const trespass of this.#ports.history.trespasses)
       if (number !== undefined && trespass.message === number) trespass.answer ??= reasonCode

@@ -1,6 +1,7 @@
 /** Messages that came to a session more often than they were published: the matter of "no loop" at home and of "exactly once" abroad. */
 import type { Arrival, PublishedMessage, SessionRecord } from '../clients/history.ts'
 import { type Evidence, takesOf } from './evidence.ts'
+import { matches } from './topic-match.ts'
 
 export type TooMany = {
   readonly message: PublishedMessage
@@ -17,10 +18,18 @@ export function* tooMany({ history, index }: Evidence): Iterable<TooMany> {
       if (arrivals.length <= 1) continue
       const session = history.sessions[number]
       if (session === undefined) continue
-      const extra = arrivals.length - arrivals.filter(isOwnRepeat).length - takes
+      const extra = arrivals.length - arrivals.filter(isOwnRepeat).length - takes * waysTo(session, message)
       if (extra > 0) yield { message, session, arrivals, extra }
     }
   }
+}
+
+/** Its own subscriptions together, and each group of which it is a member: each is served by itself (MQTT 5, 4.8.2). */
+function waysTo({ subscriptions }: SessionRecord, { topic }: PublishedMessage): number {
+  const ways = new Set<string>()
+  for (const { filter, topicFilter, shareName } of subscriptions)
+    if (matches(topicFilter, topic)) ways.add(shareName === undefined ? '' : filter)
+  return Math.max(1, ways.size)
 }
 
 /** DUP, on another connection than those before: between the broker and this client alone. */

@@ -231,6 +231,15 @@ const doubled: Row[] = [
     },
   },
   {
+    when: 'a session is also member of a group, which gets its own copy',
+    plant(run) {
+      const [own] = run.away.subscriptions
+      if (own !== undefined)
+        run.away.subscriptions.push({ ...own, filter: '$share/g/t/1', topicFilter: 't/1', shareName: 'g' })
+      run.arrive(run.deliver(), run.away)
+    },
+  },
+  {
     when: 'the broker says that it may have sent it before, on the connection before',
     plant: (run) => run.arrive(run.deliver(), run.away, { isRepeat: true, connection: 77 }),
   },
