@@ -240,7 +240,7 @@ export class LinkRuntime implements ProbedLinks {
     const { clock } = this.#ports
     const receivedAtMs = clock.nowMs()
     const answer = () => encodeProbeFrame({ type: 'probe_answer', id, receivedAtMs, sentAtMs: clock.nowMs() })
-    return this.#links.get(peer)?.shell.sender.answerProbe(node, answer) === true ? undefined : answer()
+    return this.#links.get(peer)?.shell.sender.pool.answerProbe(node, answer) === true ? undefined : answer()
   }
 
   /** Whichever node it comes from: the number says whose it is. */
@@ -525,7 +525,7 @@ export class LinkRuntime implements ProbedLinks {
   async #drain(drainMs: number): Promise<void> {
     const { clock } = this.#ports
     const untilMs = clock.steadyMs() + drainMs
-    while (clock.steadyMs() < untilMs && [...this.#links.values()].some(({ shell }) => shell.sender.canDrain)) {
+    while (clock.steadyMs() < untilMs && [...this.#links.values()].some(({ shell }) => shell.sender.pool.canDrain)) {
       await new Promise<void>((resolve) => void clock.after(10, resolve))
     }
   }

@@ -209,8 +209,8 @@ export class LinkShell {
     const member = poolMemberMachine.provide({
       actors: {
         client: fromCallback<PoolMemberEvent, { readonly index: number }>(({ sendBack, input: { index } }) => {
-          const member = this.sender.openMember(index, sendBack)
-          return () => this.sender.closeMember(member)
+          const member = this.sender.pool.openMember(index, sendBack)
+          return () => this.sender.pool.closeMember(member)
         }),
       },
       actions: { log: (_args, line) => this.#logForwarding(line) },
@@ -233,7 +233,7 @@ export class LinkShell {
       this.#speaker = undefined
       this.#endLife()
     }
-    if (plane !== 'routeSync') this.sender.closeAll()
+    if (plane !== 'routeSync') this.sender.pool.closeAll()
   }
 
   /** The peer greeted us in our own dialect, or answered our greeting. */
@@ -278,8 +278,8 @@ export class LinkShell {
       clock,
       log,
       mayTell: () =>
-        this.#config.retained === 'sync' && maySpeak(this.#claim.fact) && this.sender.dialect !== undefined,
-      knowsVersions: () => this.sender.dialect === 'native',
+        this.#config.retained === 'sync' && maySpeak(this.#claim.fact) && this.sender.pool.dialect !== undefined,
+      knowsVersions: () => this.sender.pool.dialect === 'native',
       hasRoom: () => this.outbox.backlog < toldWaitingMax && this.outbox.fill < toldFillMax,
       tell: (message) => this.sender.tell(message, toldDirective),
     })
@@ -360,7 +360,7 @@ export class LinkShell {
       terms,
       phase: createHash('sha1').update(`${nodeName} ${this.name}`).digest().readUInt16BE(0) / 0x1_0000,
       firstId: terms === undefined ? 0 : Math.floor(random() * 0x1_0000_0000) * 0x10_0000,
-      carrier: () => this.sender,
+      carrier: () => this.sender.pool,
       changed: (probe) => {
         if (probe.state === 'mute') log.warn({ link: this.name, reason: probe.reason }, 'cluster_link_mute')
         tell({ type: 'probe_changed', probe })
@@ -402,10 +402,10 @@ export class LinkShell {
     const failure = turnedNative()
     return new TurnWatch({
       clock,
-      dialect: () => this.sender.dialect,
+      dialect: () => this.sender.pool.dialect,
       isWanted: () => this.#config.enable && this.#config.dialect !== 'emqx' && this.#ports.boot !== undefined,
       reopen: () =>
-        this.sender.settle(() => {
+        this.sender.pool.settle(() => {
           log.info({ link: this.name, reason: failure.reason }, 'cluster_link_turned_native')
           tell({ type: 'peer_turned_native', failure })
         }),

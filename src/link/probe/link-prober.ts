@@ -15,7 +15,7 @@ import { decodeProbeFrame, encodeProbeFrame, type ProbeAnswer } from './probe-fr
 import { probeNotes, type AnsweredOver, type LinkLatency, type Probe, type ProbeResult } from './probe-view.ts'
 import { judgeSilence, shouldRestart, Silence, type MuteDirection, type ProbeTerms } from './silence.ts'
 
-/** What carries the probes: `LinkSender` satisfies it. */
+/** What carries the probes: `LinkPool` satisfies it. */
 export interface ProbeCarrier {
   /** How the peer can be probed just now; `undefined` while no connection is up. */
   readonly probeWay: ProbeWay | undefined
@@ -431,6 +431,7 @@ export class LinkProber {
       if (this.#flight !== undefined && nowMs - this.#flight.dueMs >= FLIGHT_MS_MAX) this.#lose()
       if (this.#flight === undefined) this.#probe(nowMs)
     }
+    this.#noteAwaited()
     this.#look()
     this.#arm()
   }
@@ -444,11 +445,11 @@ export class LinkProber {
     if (flight.way.type === 'frame' && !flight.isAcknowledged) this.#acks.awaits(flight.dueMs)
   }
 
+  /** What is waited for has been noted, but where something was heard just now: its sender may still have it among those that fly. */
   #look(): void {
     const { terms, clock, restart } = this.#ports
     if (terms === undefined || !this.#isUp) return
     const nowMs = clock.steadyMs()
-    this.#noteAwaited()
     const silences = { acksMs: this.#acks.ms(nowMs), answersMs: this.#answers.ms(nowMs) }
     const direction = judgeSilence(silences, this.#way?.type ?? 'ping', terms)
     if (direction === undefined) return this.#settle()
