@@ -7,20 +7,7 @@ import { linkEdits } from '../../../src/cluster/config/link-edits.ts'
 import { OwnLinksFile } from '../../../src/cluster/config/own-links-file.ts'
 import { OwnLinks } from '../../../src/cluster/config/own-links.ts'
 import type { LinkConfig } from '../../../src/config/config.ts'
-import { resolveConfig } from '../../../src/config/resolve-config.ts'
-
-function links(...named: readonly (readonly [name: string, topic: string])[]): readonly LinkConfig[] {
-  const input = named.map(([name, topic]) => ({
-    name,
-    server: '127.0.0.1:1',
-    topics: [topic],
-    username: 'u',
-    password: 'secret',
-  }))
-  const resolved = resolveConfig({ cluster: { name: 'here', links: input } })
-  assert.equal(resolved.type, 'ok')
-  return resolved.type === 'ok' ? resolved.config.cluster.links : []
-}
+import { links } from './topic-links.ts'
 
 function node(t: TestContext) {
   const directory = mkdtempSync(join(tmpdir(), 'isthmus-own-'))

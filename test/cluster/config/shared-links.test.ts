@@ -9,24 +9,11 @@ import { SharedLinksFile } from '../../../src/cluster/config/shared-links-file.t
 import { decodeSharedLinks, encodeSharedLinks } from '../../../src/cluster/config/shared-links-record.ts'
 import { SharedLinksStore } from '../../../src/cluster/config/shared-links-store.ts'
 import type { LinkConfig } from '../../../src/config/config.ts'
-import { resolveConfig } from '../../../src/config/resolve-config.ts'
 import { ManualClock } from '../../broker/manual-clock.ts'
 import { SimulatedNetwork } from '../../sim/simulated-coordination.ts'
+import { links } from './topic-links.ts'
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
-
-function links(...named: readonly (readonly [name: string, topic: string])[]): readonly LinkConfig[] {
-  const input = named.map(([name, topic]) => ({
-    name,
-    server: '127.0.0.1:1',
-    topics: [topic],
-    username: 'u',
-    password: 'secret',
-  }))
-  const resolved = resolveConfig({ cluster: { name: 'here', links: input } })
-  assert.equal(resolved.type, 'ok')
-  return resolved.type === 'ok' ? resolved.config.cluster.links : []
-}
 
 function dataDir(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'isthmus-shared-'))
