@@ -196,6 +196,27 @@ test('messages that fly and are not acknowledged are silence, though pings are a
   assert.equal(prober.view().answered, 7)
 })
 
+test('who was mute and has nothing to say any more is not mute', () => {
+  const { clock, carrier, prober, mute, restarts } = start({ way: { type: 'ping', peer: 'emqx' } })
+  prober.connected('b1')
+  carrier.oldestFlightMs = clock.steadyMs()
+  const answerPings = (seconds: number) => {
+    for (let second = 0; second < seconds; second += 1) {
+      clock.advance(1_000)
+      for (const ended of carrier.pings.splice(0)) ended(true)
+    }
+  }
+  answerPings(16)
+  assert.equal(mute(), true)
+  // The prober hears of the acknowledgement while the message is still among those that fly, as it does of a sender that counts last.
+  prober.crossed(16_000, clock.steadyMs())
+  carrier.oldestFlightMs = undefined
+  assert.equal(mute(), false)
+  answerPings(60)
+  assert.equal(mute(), false)
+  assert.deepEqual(restarts, [])
+})
+
 test('of several connections each is to answer a ping; one that goes meanwhile makes none of the others mute', () => {
   const { clock, carrier, prober, connect, facts } = start({ way: { type: 'ping', peer: 'emqx' } })
   carrier.connections = 2
