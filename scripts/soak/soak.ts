@@ -22,7 +22,7 @@ export type SoakOptions = {
 }
 
 /** Enough of them for a slope in the shortest of soaks, few enough that they take nothing in the longest. */
-const SAMPLE_EVERY = { part: 1 / 40, msMin: 500, msMax: 15_000 } as const
+const SAMPLE_EVERY = { part: 1 / 30, msMin: 500, msMax: 15_000 } as const
 const FINISH_MS = 60_000
 
 /** Throws if the stage could not be held. What did not hold otherwise stands in the result. */
