@@ -54,10 +54,14 @@ export type Act =
   /** What the nodes of the cluster coordinate through is away from some of them, or has lost what it knew. */
   | { readonly type: 'coordination_disturbed'; readonly atMs: number; readonly cluster: string; readonly how: string }
   | { readonly type: 'coordination_mended'; readonly atMs: number; readonly cluster: string }
-  /** An operator made, edited or deleted (`undefined`) the link of this cluster to that peer. */
+  /**
+   * An operator made, edited or deleted (`undefined`) the link of this cluster to that peer, and was told that it is done. It was asked
+   * for before: from then on some node may already have it.
+   */
   | {
       readonly type: 'link_set'
       readonly atMs: number
+      readonly askedMs?: number
       readonly cluster: string
       readonly peer: string
       readonly terms: LinkTerms | undefined

@@ -44,5 +44,5 @@ export const allowances = {
   /** Of two nodes that hold one slot: until the older one knows (lease_ttl, member_ttl, and a heartbeat), milliseconds. */
   slotMs: 15_000,
   /** Beyond the limit of an outbox: the batch that was open when it was reached, bytes and messages. */
-  outboxSlack: { bytes: 1_200_000, messages: 1_000 },
+  outboxSlack: { bytes: 300_000, messages: 100 },
 } as const

@@ -13,7 +13,8 @@ type NodeRecord = {
   readonly diskFull: Span[]
 }
 
-type TermsSince = { readonly atMs: number; readonly terms: LinkTerms | undefined }
+/** Asked for at `fromMs`, done at `atMs`. */
+type TermsSince = { readonly fromMs: number; readonly atMs: number; readonly terms: LinkTerms | undefined }
 
 /** How long a change of the configuration may take to reach all nodes, if nothing is in its way. */
 export const CHANGE_REACH_MS = 10_000
@@ -24,6 +25,10 @@ export class Chronicle {
   readonly #links = new Map<string, TermsSince[]>()
   /** By what is wrong: the last one may still last. */
   readonly #troubles = new Map<string, Span[]>()
+  /** How often a trouble was begun and not ended: the same may be done twice at once. */
+  readonly #depths = new Map<string, number>()
+  /** Those between clients and their nodes alone. */
+  readonly #ofClients = new Set<string>()
   /** Clusters that a trouble may touch. */
   readonly #touched = new Map<string, ReadonlySet<string> | undefined>()
   #quietMs: number | undefined
@@ -37,6 +42,7 @@ export class Chronicle {
         return
       case 'node_started':
         this.#node(act.node).lives.push({ startedMs: act.atMs, endedMs: Infinity, end: 'lives' })
+        this.#depths.set(`down:${act.node}`, 0)
         return this.#mended(`down:${act.node}`, act.atMs)
       case 'node_killed':
       case 'node_stopped': {
@@ -75,7 +81,7 @@ export class Chronicle {
       case 'link_set': {
         const key = linkKey(act.cluster, act.peer)
         const since = this.#links.get(key) ?? []
-        since.push(act)
+        since.push({ fromMs: act.askedMs ?? act.atMs, atMs: act.atMs, terms: act.terms })
         this.#links.set(key, since)
         return
       }
@@ -151,9 +157,9 @@ export class Chronicle {
   termsBetween(cluster: string, peer: string, fromMs: number, toMs: number): (LinkTerms | undefined)[] {
     const since = this.#links.get(linkKey(cluster, peer)) ?? []
     const reachMs = this.#reachBefore(fromMs)
-    const within = since.filter(({ atMs }, at) => {
+    const within = since.filter((one, at) => {
       const nextMs = since[at + 1]?.atMs ?? Infinity
-      return atMs <= toMs && nextMs >= reachMs
+      return one.fromMs <= toMs && nextMs >= reachMs
     })
     const isNone = (since[0]?.atMs ?? Infinity) > fromMs
     return [...(isNone ? [undefined] : []), ...within.map(({ terms }) => terms)]
@@ -163,7 +169,7 @@ export class Chronicle {
   wereLinked(one: string, other: string, untilMs: number): boolean {
     const isOn = (cluster: string, peer: string): boolean =>
       (this.#links.get(linkKey(cluster, peer)) ?? []).some(
-        ({ atMs, terms }) => atMs <= untilMs && terms?.enable === true,
+        ({ fromMs, terms }) => fromMs <= untilMs && terms?.enable === true,
       )
     return isOn(one, other) && isOn(other, one)
   }
@@ -183,6 +189,7 @@ export class Chronicle {
     for (const [trouble, spans] of this.#troubles) {
       const touched = this.#touched.get(trouble)
       if (touched !== undefined && !(touched.size === 1 && touched.has(cluster))) continue
+      if (this.#ofClients.has(trouble)) continue
       if (spans.some((span) => overlaps(span, fromMs, toMs))) return true
     }
     return false
@@ -243,19 +250,24 @@ export class Chronicle {
   }
 
   #disturbed(trouble: string, atMs: number, hosts: readonly string[]): void {
+    const depth = (this.#depths.get(trouble) ?? 0) + 1
+    this.#depths.set(trouble, depth)
     const spans = this.#troubles.get(trouble) ?? []
     this.#troubles.set(trouble, spans)
-    if (spans.at(-1)?.toMs === Infinity) return
+    if (depth > 1 && spans.at(-1)?.toMs === Infinity) return
     spans.push({ fromMs: atMs, toMs: Infinity })
-    const clusters = hosts.map((host) => this.#nodes.get(host)?.cluster ?? host.replace(/^nats:/, ''))
     const names = new Set([...this.#nodes.values()].map(({ cluster }) => cluster))
-    // A host that is neither node nor NATS is a client's, who may be anywhere.
-    this.#touched.set(trouble, clusters.every((cluster) => names.has(cluster)) ? new Set(clusters) : undefined)
+    const clusters = hosts.map((host) => this.#nodes.get(host)?.cluster ?? host.replace(/^nats:/, ''))
+    const touched = new Set(clusters.filter((cluster) => names.has(cluster)))
+    if (touched.size > 0 && clusters.some((cluster) => !names.has(cluster))) this.#ofClients.add(trouble)
+    this.#touched.set(trouble, touched.size === 0 ? undefined : touched)
   }
 
   #mended(trouble: string, atMs: number): void {
+    const depth = (this.#depths.get(trouble) ?? 0) - 1
+    this.#depths.set(trouble, Math.max(0, depth))
     const span = this.#troubles.get(trouble)?.at(-1)
-    if (span !== undefined && span.toMs === Infinity) span.toMs = atMs
+    if (depth <= 0 && span !== undefined && span.toMs === Infinity) span.toMs = atMs
   }
 }
 

@@ -13,7 +13,8 @@ const AGAIN_MS = 1_000
 export type OperatorPorts = {
   readonly time: VirtualTime
   readonly clusters: ReadonlyMap<string, SimulatedCluster>
-  readonly changed: (cluster: string, peer: string, terms: LinkTerms | undefined) => void
+  /** @param askedMs when it was tried first: it may hold somewhere from then on */
+  readonly changed: (cluster: string, peer: string, terms: LinkTerms | undefined, askedMs: number) => void
 }
 
 /** A link as its configuration has it, its address included. */
@@ -61,20 +62,20 @@ export class Operator {
     const attempt = {}
     const key = keyOf(cluster, peer)
     this.#open.set(key, attempt)
-    this.#try(cluster, peer, body, () => this.#open.get(key) === attempt)
+    this.#try(cluster, peer, body, () => this.#open.get(key) === attempt, this.#ports.time.nowMs)
   }
 
-  #try(cluster: string, peer: string, body: LinkBody | undefined, isWanted: () => boolean): void {
+  #try(cluster: string, peer: string, body: LinkBody | undefined, isWanted: () => boolean, askedMs: number): void {
     const { time, clusters, changed } = this.#ports
     if (!isWanted()) return
-    const again = (): void => void time.after(AGAIN_MS, () => this.#try(cluster, peer, body, isWanted))
+    const again = (): void => void time.after(AGAIN_MS, () => this.#try(cluster, peer, body, isWanted, askedMs))
     const running = clusters.get(cluster)?.nodes.find(({ parts, process }) => parts !== undefined && !process?.isFrozen)
     if (running === undefined) return again()
     running.act((node) => {
       this.#ask(node, cluster, peer, body).then((terms) => {
         if (!isWanted()) return
         this.#open.delete(keyOf(cluster, peer))
-        changed(cluster, peer, terms)
+        changed(cluster, peer, terms, askedMs)
       }, again)
     })
     // A node that dies answers nobody.

@@ -55,7 +55,7 @@ export async function runPlan(plan: Plan, useChance: (random: SeededRandom) => v
     {
       time: world.time,
       clusters: world.clusters,
-      changed: (cluster, peer, terms) => did({ type: 'link_set', cluster, peer, terms }),
+      changed: (cluster, peer, terms, askedMs) => did({ type: 'link_set', cluster, peer, terms, askedMs }),
     },
     plan.links.map((link) => ({ cluster: link.cluster, body: bodyOf(plan, link) })),
   )
