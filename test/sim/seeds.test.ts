@@ -1,19 +1,19 @@
 /** What must hold does in many simulations, and each can be run again exactly. */
 import assert from 'node:assert/strict'
 import { availableParallelism } from 'node:os'
-import test from 'node:test'
-import { foundSeeds } from './found-seeds.ts'
+import test, { type TestContext } from 'node:test'
+import { foundFiles, readFound } from './found.ts'
 import type { Report } from './report.ts'
 import { Tallied } from './tallied.ts'
-import { runWorkers } from './workers.ts'
+import { runWorkers, spreadSeeds, type Task } from './workers.ts'
 
 const SEEDS = 200
 
-async function run(from: number, to: number, jobs: number, t: { readonly signal: AbortSignal }): Promise<Report[]> {
+async function run(tasks: readonly Task[], { signal }: TestContext): Promise<Report[]> {
   const reports: Report[] = []
   const told = (report: Report): void => void reports.push(report)
   const untilMs = Number.POSITIVE_INFINITY
-  await runWorkers({ from, to, jobs, shrinks: true, untilMs, told, signal: t.signal })
+  await runWorkers({ tasks, shrinks: true, untilMs, told, signal })
   return reports
 }
 
@@ -27,15 +27,17 @@ function mustHold(reports: readonly Report[]): string {
 }
 
 test(`all that must hold does with seeds 1 to ${SEEDS}`, async (t) => {
-  t.diagnostic(mustHold(await run(1, SEEDS, availableParallelism(), t)))
+  t.diagnostic(mustHold(await run(spreadSeeds(1, SEEDS, availableParallelism()), t)))
 })
 
-for (const { seed, found } of foundSeeds) {
-  test(`seed ${seed}: ${found}`, async (t) => void mustHold(await run(seed, seed, 1, t)))
-}
+test('what was found once does not come back', async (t) => {
+  const files = foundFiles()
+  for (const file of files) t.diagnostic(`${file}: ${readFound(file).found}`)
+  mustHold(await run([{ type: 'found', files }], t))
+})
 
 test('a seed that runs after others gives exactly what it gives alone', async (t) => {
-  const [after, alone] = [await run(1, 4, 1, t), await run(4, 4, 1, t)]
+  const [after, alone] = [await run(spreadSeeds(1, 4, 1), t), await run(spreadSeeds(4, 4, 1), t)]
   const digests = [after, alone].map((reports) =>
     reports.flatMap((report) => (report.type === 'summary' && report.summary.seed === 4 ? [report.summary] : [])),
   )

@@ -1,13 +1,16 @@
-/** Spreads seeds over processes, one for each core, and passes on what they tell. */
+/** Runs simulations in processes of their own, and passes on what these tell. */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Report } from './report.ts'
 
+export type Task =
+  | { readonly type: 'seeds'; readonly from: number; readonly to: number; readonly step: number }
+  | { readonly type: 'found'; readonly files: readonly string[] }
+
 export type WorkersPlan = {
-  readonly from: number
-  readonly to: number
-  readonly jobs: number
+  /** For each a process. */
+  readonly tasks: readonly Task[]
   /** Whether what fails is made as small as can be. */
   readonly shrinks: boolean
   /** Milliseconds since 1970: what is not done by then is left. */
@@ -21,19 +24,20 @@ export type WorkersPlan = {
 
 const WORKER = fileURLToPath(new URL('worker.js', import.meta.url))
 
-/** Rejects if a worker ends before its seeds are done. */
-export async function runWorkers(plan: WorkersPlan): Promise<void> {
-  const jobs = Math.min(plan.jobs, plan.to - plan.from + 1)
-  await Promise.all(Array.from({ length: jobs }, (_, job) => runWorker(plan, plan.from + job, jobs)))
+/** Seeds for so many processes, both ends included. */
+export function spreadSeeds(from: number, to: number, jobs: number): Task[] {
+  const step = Math.min(jobs, to - from + 1)
+  return Array.from({ length: step }, (_, job) => ({ type: 'seeds', from: from + job, to, step }))
 }
 
-function runWorker(
-  { to, shrinks, untilMs, told, worker = WORKER, signal }: WorkersPlan,
-  from: number,
-  step: number,
-): Promise<void> {
+/** Rejects if a worker ends before its seeds are done. */
+export async function runWorkers(plan: WorkersPlan): Promise<void> {
+  await Promise.all(plan.tasks.map((task) => runWorker(plan, task)))
+}
+
+function runWorker({ shrinks, untilMs, told, worker = WORKER, signal }: WorkersPlan, task: Task): Promise<void> {
   return new Promise((resolve, reject) => {
-    const words = [from, to, step].map(String)
+    const words = [task.type, ...(task.type === 'found' ? task.files : [task.from, task.to, task.step].map(String))]
     const child = spawn(process.execPath, ['--enable-source-maps', worker, ...words, ...(shrinks ? ['shrink'] : [])], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Invariant } from '../oracle/violation.ts'
 import type { Summary } from '../run/summary.ts'
-import { runWorkers } from '../workers.ts'
+import { runWorkers, spreadSeeds } from '../workers.ts'
 import { makeMutant } from './mutate.ts'
 import type { Mutant } from './mutants.ts'
 
@@ -94,9 +94,7 @@ async function runSeeds(
   signal?: AbortSignal,
 ): Promise<void> {
   await runWorkers({
-    from,
-    to,
-    jobs,
+    tasks: spreadSeeds(from, to, jobs),
     shrinks: false,
     untilMs: Number.POSITIVE_INFINITY,
     told: (report) => {

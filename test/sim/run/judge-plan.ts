@@ -1,9 +1,8 @@
-/** A seed from its plan to its summary; of one that fails the smallest plan that does. */
+/** A plan from its world to its summary; of one that fails the smallest one that does. */
 // Loaded in the midst of a start otherwise, which takes as long as the disk does.
 import '../../../src/node/answer-members.ts'
 import type { Violation } from '../oracle/violation.ts'
 import type { Plan } from '../plan/plan.ts'
-import { planOf } from '../plan/plan-of.ts'
 import { shrink } from '../plan/shrink.ts'
 import { storyOf } from '../plan/story.ts'
 import type { SeededRandom } from '../world/random.ts'
@@ -13,8 +12,7 @@ import { type Summary, summaryOf } from './summary.ts'
 type UseChance = (random: SeededRandom) => void
 
 /** @param useChance see `simulatePlatform` */
-export async function runSeed(seed: number, useChance: UseChance): Promise<Summary> {
-  const plan = planOf(seed)
+export async function judgePlan(plan: Plan, useChance: UseChance): Promise<Summary> {
   const before = process.cpuUsage()
   const outcome = await runPlan(plan, useChance)
   const { user, system } = process.cpuUsage(before)
@@ -22,14 +20,14 @@ export async function runSeed(seed: number, useChance: UseChance): Promise<Summa
 }
 
 /** Leaves out what is not needed for the same invariant not to hold. */
-export async function shrinkSeed(
-  seed: number,
+export async function shrinkPlan(
+  plan: Plan,
   { invariant }: Violation,
   useChance: UseChance,
 ): Promise<{ readonly plan: Plan; readonly story: string }> {
-  const plan = await shrink(
-    planOf(seed),
+  const smallest = await shrink(
+    plan,
     async (smaller) => (await runPlan(smaller, useChance)).violation?.invariant === invariant,
   )
-  return { plan, story: storyOf(plan, await runPlan(plan, useChance)) }
+  return { plan: smallest, story: storyOf(smallest, await runPlan(smallest, useChance)) }
 }
