@@ -75,6 +75,8 @@ function onInterruption(): AbortSignal {
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt)
   process.on('disconnect', () => interruption.abort())
+  // Who waits for that alone is done.
+  process.channel?.unref()
   return interruption.signal
 }
 
