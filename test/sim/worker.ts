@@ -17,6 +17,8 @@ const useChance = simulatePlatform()
 // Only now, since some of it keeps what it finds of the platform when it is loaded.
 const { judgePlan, shrinkPlan } = await import('./run/judge-plan.ts')
 const { planOf } = await import('./plan/plan-of.ts')
+// A node would load it in the midst of its start, which takes as long as the disk does.
+await import('../../src/node/answer-members.ts')
 
 const say = (report: Report): void => void process.stdout.write(`${JSON.stringify(report)}\n`)
 

@@ -1,6 +1,4 @@
 /** A plan from its world to its summary; of one that fails the smallest one that does. */
-// Loaded in the midst of a start otherwise, which takes as long as the disk does.
-import '../../../src/node/answer-members.ts'
 import type { Violation } from '../oracle/violation.ts'
 import type { Plan } from '../plan/plan.ts'
 import { shrink } from '../plan/shrink.ts'

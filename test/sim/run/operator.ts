@@ -66,23 +66,36 @@ export class Operator {
   }
 
   #try(cluster: string, peer: string, body: LinkBody | undefined, isWanted: () => boolean, askedMs: number): void {
-    const { time, clusters, changed } = this.#ports
+    const { time, clusters } = this.#ports
     if (!isWanted()) return
     const again = (): void => void time.after(AGAIN_MS, () => this.#try(cluster, peer, body, isWanted, askedMs))
     const running = clusters.get(cluster)?.nodes.find(({ parts, process }) => parts !== undefined && !process?.isFrozen)
     if (running === undefined) return again()
-    running.act((node) => {
-      this.#ask(node, cluster, peer, body).then((terms) => {
-        if (!isWanted()) return
-        this.#open.delete(keyOf(cluster, peer))
-        changed(cluster, peer, terms, askedMs)
-      }, again)
-    })
+    let isAnswered = false
+    const ask = async (node: Node): Promise<void> => {
+      try {
+        const terms = await this.#ask(node, cluster, peer, body)
+        if (isWanted()) this.#done(cluster, peer, terms, askedMs)
+      } catch {
+        // Not now: the coordination is away, or somebody else was faster.
+        again()
+      }
+      isAnswered = true
+    }
+    running.act((node) => void ask(node))
     // A node that dies answers nobody.
-    const { lives } = running
-    time.after(10 * AGAIN_MS, () => {
-      if (isWanted() && running.lives !== lives) again()
-    })
+    const { process } = running
+    const watch = (): void => {
+      if (isAnswered || !isWanted()) return
+      if (process?.isDead === true) again()
+      else time.after(AGAIN_MS, watch)
+    }
+    time.after(AGAIN_MS, watch)
+  }
+
+  #done(cluster: string, peer: string, terms: LinkTerms | undefined, askedMs: number): void {
+    this.#open.delete(keyOf(cluster, peer))
+    this.#ports.changed(cluster, peer, terms, askedMs)
   }
 
   async #ask(node: Node, cluster: string, peer: string, body: LinkBody | undefined): Promise<LinkTerms | undefined> {

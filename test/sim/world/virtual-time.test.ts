@@ -59,7 +59,7 @@ test('chance is spread evenly', () => {
   const random = new SeededRandom(1)
   const counts = new Array<number>(10).fill(0)
   for (let drawn = 0; drawn < 10_000; drawn += 1) counts[random.int(0, 9)]! += 1
-  for (const count of counts) assert.ok(count > 850 && count < 1_150, `${counts.join(' ')}`)
+  for (const count of counts) assert.ok(count > 850 && count < 1_150, counts.join(' '))
 })
 
 test('a stopped process does late what fell due, all of it and in order of arrival, and a dead one nothing', async () => {
