@@ -144,7 +144,8 @@ const slopeSchema = z.strictObject({
   /** Which life of the process, from 1: each restart begins another. */
   life: count.min(1),
   figure: words,
-  unit: words,
+  /** None of what is counted. */
+  unit: z.string(),
   samples: count,
   /** The middle value of the second half of the samples. */
   median: z.number(),

@@ -25,7 +25,7 @@ export type ReaderFacts = {
 }
 
 export class Account {
-  readonly #acknowledged = new Map<string, Numbers>()
+  readonly #acknowledged: Streams = new Map()
   readonly #readers: Map<string, Reader>
 
   constructor(readers: readonly ReaderFacts[]) {
@@ -42,15 +42,19 @@ export class Account {
   }
 
   /**
-   * Whether all up to some number, which is not among them, is acknowledged, and is with everybody who is to have it.
+   * What of all up to some number, which is not among them, is not acknowledged yet, or not with everybody who is to have it.
    * @param numbers by publisher, the same for both QoS
    */
-  isSettled(numbers: ReadonlyMap<string, number>): boolean {
-    return [...numbers].every(([publisher, number]) =>
-      ([1, 2] as const).every((qos) => {
+  unsettled(numbers: ReadonlyMap<string, number>): string[] {
+    return [...numbers].flatMap(([publisher, number]) =>
+      ([1, 2] as const).flatMap((qos) => {
         const key = keyOf({ publisher, qos })
-        const all = [this.#acknowledged, ...this.#readersOf(publisher).map(({ seen }) => seen)]
-        return all.every((streams) => (streams.get(key)?.below ?? 0) >= number)
+        const isBehind = (streams: Streams): boolean => (streams.get(key)?.below ?? 0) < number
+        const readers = this.#readersOf(publisher).filter(({ seen }) => isBehind(seen))
+        return [
+          ...(isBehind(this.#acknowledged) ? [`${key} ${number - 1} is not acknowledged`] : []),
+          ...readers.map(({ name }) => `${name} lacks ${key} ${number - 1}`),
+        ]
       }),
     )
   }
@@ -93,7 +97,9 @@ export class Account {
   }
 }
 
-type Reader = ReaderFacts & { readonly seen: Map<string, Numbers>; doubled: number }
+type Streams = Map<string, Numbers>
+
+type Reader = ReaderFacts & { readonly seen: Streams; doubled: number }
 
 /** A set of numbers that is nearly all of those below some number. */
 class Numbers {
@@ -121,7 +127,7 @@ class Numbers {
   }
 }
 
-function numbersOf(streams: Map<string, Numbers>, stream: Stream): Numbers {
+function numbersOf(streams: Streams, stream: Stream): Numbers {
   const key = keyOf(stream)
   const known = streams.get(key)
   if (known !== undefined) return known

@@ -41,15 +41,19 @@ export async function startSteadyLoad(stage: Stage, perSecond: number): Promise<
   try {
     await Promise.all(clients.map(connected))
     await Promise.all(readers.map((reader) => reader.subscribeAsync('load/#', { qos: 2 })))
-    const isProved = (): boolean => {
+    const unheard = (): string[] => {
       for (const publisher of publishers) publisher.probe()
-      return unproved.every(({ size }) => size === 0)
+      return nodes.flatMap(({ name }, index) =>
+        Array.from(unproved[index]!, (publisher) => `no probe of ${publisher} came to ${name}`),
+      )
     }
-    await until('probes come to all readers', isProved, { withinMs: PROBES_MS, everyMs: PROBE_EVERY_MS })
+    await until(unheard, { withinMs: PROBES_MS, everyMs: PROBE_EVERY_MS })
   } catch (error) {
     await close()
     throw error
   }
+  const away = (): string[] =>
+    clients.flatMap(({ connected, options }) => (connected ? [] : [`${options.clientId} is not connected`]))
   const lacking = (): string[] => [...publishers.flatMap((publisher) => publisher.unanswered()), ...account.missing(10)]
   const startedMs = performance.now()
   const timer = setInterval(() => {
@@ -60,16 +64,11 @@ export async function startSteadyLoad(stage: Stage, perSecond: number): Promise<
     account,
     settle: async (withinMs) => {
       const next = new Map(publishers.map(({ name, rounds }) => [name, rounds + 1]))
-      const isSettled = (): boolean => clients.every((client) => client.connected) && account.isSettled(next)
-      await until('all clients are connected and all have what is published', isSettled, {
-        withinMs,
-        everyMs: LOOK_EVERY_MS,
-      })
+      await until(() => [...away(), ...account.unsettled(next)], { withinMs, everyMs: LOOK_EVERY_MS })
     },
     finish: async (withinMs) => {
       clearInterval(timer)
-      const isDone = (): boolean => lacking().length === 0
-      await until('all has come', isDone, { withinMs, everyMs: LOOK_EVERY_MS }).catch(() => undefined)
+      await until(lacking, { withinMs, everyMs: LOOK_EVERY_MS }).catch(() => undefined)
       return lacking()
     },
     close: async () => {

@@ -1,14 +1,15 @@
-/** Looks again and again until something holds. Rejects after `withinMs`, and names it. */
+/** Looks again and again until nothing is lacking. Rejects after `withinMs` with what is. */
 export function until(
-  what: string,
-  holds: () => boolean,
+  lacking: () => readonly string[],
   { withinMs, everyMs }: { readonly withinMs: number; readonly everyMs: number },
 ): Promise<void> {
   const startedMs = performance.now()
   return new Promise((resolve, reject) => {
     const look = (): void => {
-      if (holds()) resolve()
-      else if (performance.now() - startedMs > withinMs) reject(new Error(`not within ${withinMs / 1000} s: ${what}`))
+      const now = lacking()
+      if (now.length === 0) resolve()
+      else if (performance.now() - startedMs > withinMs)
+        reject(new Error(`after ${withinMs / 1000} s: ${now.join('; ')}`))
       else setTimeout(look, everyMs)
     }
     look()
