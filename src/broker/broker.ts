@@ -225,8 +225,9 @@ export class Broker implements BrokerPort, OwnRetained {
       member?.session.deliver(passing, member, group, exclusive)
     }
     if (isSpread || (groups.length > 0 && this.spread.hasGroups)) {
-      // A message of a link is as old everywhere as it was where it was published.
-      if (isForAll && passing.origin !== undefined) passing.backdate()
+      // A message of a link is as old everywhere as it was where it was published: all its copies tell the same time, by which two of
+      // one message are known when a session moves from one node to the other (`Arrivals`).
+      if (passing.origin !== undefined) passing.backdate()
       this.spread.send(passing, nodes, isForAll)
     }
     if (receivers === 0) {

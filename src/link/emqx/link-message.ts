@@ -146,7 +146,8 @@ function fromTerm(term: Term): LinkMessageResult {
   const problem = topicNameProblem(topicName)
   if (problem !== undefined) return malformed('bad_topic', `${JSON.stringify(topicName.slice(0, 200))}: ${problem}`)
   if (!isQoS(qos)) return malformed('bad_field', 'a QoS that is none')
-  if (typeof timestampMs !== 'number' || timestampMs < 0) return malformed('bad_field', 'a timestamp that is none')
+  if (typeof timestampMs !== 'number' || !Number.isSafeInteger(timestampMs) || timestampMs < 0)
+    return malformed('bad_field', 'a timestamp that is none')
   const payloadBytes = flattened(payload)
   if (payloadBytes === undefined) return malformed('bad_field', 'a payload that is no iodata')
   const message: Message = {

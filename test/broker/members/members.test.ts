@@ -146,6 +146,21 @@ test('the life of a message that came over a link is what is left of it, on othe
   assert.equal(nodes.node('b').broker.counters.droppedExpired, 1)
 })
 
+test('a message that came over a link tells on all nodes when it was published, so that its copies are known to be of one', async (t) => {
+  const nodes = await Nodes.start(t, ['a', 'b'])
+  const onA = await nodes.at('a').subscriber('on-a', ['t'])
+  await nodes.at('b').subscriber('on-b', ['t'])
+  for (const [properties, agoMs] of [
+    [undefined, 700],
+    [{ messageExpiryInterval: 10 }, 700],
+  ] as const) {
+    const timestampMs = nodes.clock.nowMs() - agoMs
+    nodes.node('a').broker.deliver({ ...message, origin: 'peer', properties, timestampMs })
+    assert.equal(nodes.underway.at(-1)?.publication.receivedAtMs, timestampMs)
+    await onA.next('publish')
+  }
+})
+
 test('links see the interest of all nodes as one: each filter once', async (t) => {
   const nodes = await Nodes.start(t, ['a', 'b', 'c'])
   const { broker } = nodes.node('a')
