@@ -50,7 +50,8 @@ async function chaos(options: ChaosOptions): Promise<0 | 1> {
   }
   const directory = options.results ?? mkdtempSync(join(tmpdir(), 'isthmus-chaos-report-'))
   out(`\n${writeReport(results, directory)}\nThe report is in ${directory}`)
-  if (options.record !== undefined) writeChaosRecord(options.record, commandOf(options, seed), results)
+  if (options.record !== undefined && !interruption.aborted)
+    writeChaosRecord(options.record, commandOf(options, seed), results)
   return results.length === chosen.length && results.every(isGood) ? 0 : 1
 }
 
