@@ -21,9 +21,12 @@ export type ReplicaTiming = {
   readonly actorTtlMs: number
   /** How long the routes outlive a peer none of whose actors gives a sign of life, milliseconds. */
   readonly staleTtlMs: number
-  /** A bootstrap is over when no route operation came for so long after the last one, milliseconds. */
+  /**
+   * A bootstrap is over when the actor gives a sign of life, and no route operation came for so long after the last one, milliseconds.
+   * Silence alone says nothing: what is on its way may be stuck.
+   */
   readonly bootstrapQuietMs: number
-  /** A bootstrap of no routes at all is over so long after the handshake, milliseconds. */
+  /** A bootstrap of no routes at all is over at a sign of life so long after the handshake, milliseconds. */
   readonly bootstrapStartMs: number
 }
 
@@ -99,7 +102,7 @@ type Actor = {
   /** Last handshake and last sign of life, milliseconds. */
   initMs: number
   heardMs: number
-  /** When former routes go, if nothing happens before; `undefined` while there are none, or no connection to name new ones. */
+  /** Former routes go with the first sign of life from then on; `undefined` while there are none, or no connection to name new ones. */
   sweepAtMs: number | undefined
   stale: boolean
   /** Half of the lease went by without a word. */
@@ -388,7 +391,7 @@ export class Replica {
 
   #pass(nowMs: number, effects: ReplicaEffect[]): void {
     for (const actor of this.#actors.values()) {
-      if (actor.sweepAtMs !== undefined && actor.sweepAtMs <= nowMs) this.#sweep(actor, effects)
+      if (sweepDueMs(actor) <= nowMs) this.#sweep(actor, effects)
       if (actor.untilMs <= nowMs && !actor.stale) {
         actor.stale = true
         effects.push({ type: 'actor_stale', actor: actor.name })
@@ -498,7 +501,7 @@ export class Replica {
 
   #nextAtMs(nowMs: number): number | undefined {
     const times = [...this.#actors.values()].flatMap((actor) => [
-      actor.sweepAtMs ?? Infinity,
+      sweepDueMs(actor),
       actor.late ? Infinity : this.#lateAtMs(actor),
       actor.untilMs > nowMs ? actor.untilMs : (this.#goesAtMs(actor, nowMs)?.atMs ?? Infinity),
     ])
@@ -521,6 +524,11 @@ function newActor(name: string, hashKey: HashKey | undefined): Actor {
     elsewhere: undefined,
     isRestored: false,
   }
+}
+
+/** An actor that was not heard since may have more to name, and be cut off, or slow. */
+function sweepDueMs({ sweepAtMs = Infinity, heardMs }: Actor): number {
+  return heardMs >= sweepAtMs ? sweepAtMs : Infinity
 }
 
 function recordOf({ incarnation, untilMs }: Actor) {

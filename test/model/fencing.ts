@@ -30,6 +30,8 @@ const wants = [
   ['second', 'third'],
 ] as const
 const quietMs = 2_500
+/** After the handshake of one that says nothing. */
+const startMs = 10_000
 const silenceMs = 31_000
 const hourMs = 3_600_000
 const wallMs = 1_790_000_000_000
@@ -55,6 +57,7 @@ export class FencingWorld {
   /** Whose introduction was taken last, and what it told since; no lower one may be heard while it is not silent. */
   #believed: { readonly life: Life; readonly told: Set<string> } | undefined
   #heardAtMs = 0
+  #isCommonThere = false
   #broken: string | undefined
 
   constructor(scope: FencingScope) {
@@ -72,26 +75,23 @@ export class FencingWorld {
       if (life.connections.length < connections) found.push(`life ${index + 1} connects`)
       for (const [at, connection] of life.connections.entries()) {
         if (connection.isOver) continue
-        if (connection.messages.length > 0)
-          found.push(`what life ${index + 1} said next on connection ${at + 1} arrives`)
+        // While it tells there may be one, too, and an acceptor can't know: an EMQX does not say when it has told all.
+        if (connection.messages.length === 0)
+          found.push(`life ${index + 1} gives a sign of life on connection ${at + 1}`)
+        else found.push(`what life ${index + 1} said next on connection ${at + 1} arrives`)
         found.push(`connection ${at + 1} of life ${index + 1} is cut`)
       }
     }
-    if (this.#isTelling) return found
     if (this.#quiets < quiets) found.push('all is quiet')
     if (this.#silences < silences) found.push('a lease goes by in silence')
     return found
-  }
-
-  /** Nobody takes as long over the next word as it takes for a bootstrap to count as over: an EMQX does not say when it is. */
-  get #isTelling(): boolean {
-    return this.#believed?.life.connections.some(({ isOver, messages }) => !isOver && messages.length > 0) === true
   }
 
   perform(action: string): void {
     const numbers = Array.from(action.matchAll(/\d+/g), Number)
     if (action.includes('begins')) this.#begin(action.includes('behind'))
     else if (action.endsWith('connects')) this.#connect(this.lives[numbers[0]! - 1]!)
+    else if (action.includes('sign of life')) this.#beat(this.lives[numbers[0]! - 1]!, numbers[1]! - 1)
     else if (action.endsWith('arrives')) this.#arrive(this.lives[numbers[0]! - 1]!, numbers[1]! - 1)
     else if (action.endsWith('is cut')) this.#cut(this.lives[numbers[1]! - 1]!.connections[numbers[0]! - 1]!)
     else if (action === 'all is quiet') {
@@ -125,6 +125,11 @@ export class FencingWorld {
     life.connections.push({ client, messages: [init, ...routes], told: new Set(), isOver: false })
   }
 
+  #beat(life: Life, at: number): void {
+    life.connections[at]!.messages.push({ type: 'heartbeat', actor, incarnation: life.incarnation })
+    this.#arrive(life, at)
+  }
+
   #cut(connection: Connection): void {
     connection.isOver = true
     connection.messages.length = 0
@@ -132,12 +137,17 @@ export class FencingWorld {
   }
 
   #pass(ms: number): void {
-    const before = this.#routes
     this.bench.clock.pass(ms)
-    const isCommonWanted = this.lives.length < 3
-    if (isCommonWanted && before.has('common') && !this.#routes.has('common'))
-      this.#broken ??= 'a filter that was wanted throughout is gone'
+    this.#lookAtCommon()
     this.#lookAtTold()
+  }
+
+  /** The first two lives want it, so that it never goes once it is there. */
+  #lookAtCommon(): void {
+    const isThere = this.#routes.has('common')
+    this.#isCommonThere ||= isThere
+    if (this.#isCommonThere && !isThere && this.lives.length < 3)
+      this.#broken ??= 'a filter that was wanted throughout is gone'
   }
 
   get #routes(): ReadonlySet<string> {
@@ -149,6 +159,7 @@ export class FencingWorld {
     const [message] = connection.messages.splice(0, 1)
     if (message === undefined) return
     const before = this.#routes
+    this.#isCommonThere ||= before.has('common')
     const isFenced = this.#isFenced(life)
     this.bench.gate.publish(connection.client, publishOf(topic, encodeRouteMessage(this.#mutated(message)), to))
     const isRefused = connection.client.disconnected !== undefined
@@ -156,6 +167,7 @@ export class FencingWorld {
     if (isFenced) return this.#mustNotCount(before, isRefused, message)
     if (!isRefused) this.#note(life, connection, message)
     else if (life === this.#newest && message.type === 'actor_init') this.#broken ??= 'the newest life is not believed'
+    this.#lookAtCommon()
     this.#lookAtTold()
   }
 
@@ -216,7 +228,16 @@ export class FencingWorld {
     const told = [...(believed?.told ?? [])].toSorted()
     const ofBelieved = believed === undefined ? [] : [this.lives.indexOf(believed.life), told, nowMs - this.#heardAtMs]
     const { armed } = this.bench.clock
-    return JSON.stringify([lives, actors, this.bench.routes(peer), ofBelieved, armed, this.#quiets, this.#silences])
+    return JSON.stringify([
+      lives,
+      actors,
+      this.bench.routes(peer),
+      ofBelieved,
+      armed,
+      this.#isCommonThere,
+      this.#quiets,
+      this.#silences,
+    ])
   }
 
   /** The newest life connects, and says all: then what it wants is there, and nothing else. */
@@ -227,6 +248,8 @@ export class FencingWorld {
     this.#connect(newest)
     while (newest.connections.at(-1)!.messages.length > 0) this.#arrive(newest, newest.connections.length - 1)
     this.#pass(quietMs)
+    this.#pass(startMs)
+    this.#beat(newest, newest.connections.length - 1)
     const routes = this.bench.routes(peer)
     const wanted = [...wants[this.lives.length - 1]!].toSorted()
     if (this.#broken !== undefined) return this.#broken

@@ -8,7 +8,7 @@ for (const model of models) {
   test(`${model.name}: ${model.holds}`, async (t) => {
     const { states, depth, isExhaustive, completeTo, settled, compared, violation } = await model.explore('tested')
     assert.ok(violation === undefined, violation === undefined ? '' : storyOf(violation))
-    assert.ok(states > 500, `only ${states} states`)
+    assert.ok(states > 200, `only ${states} states`)
     assert.ok(settled > 0 && compared > 0)
     const extent = isExhaustive ? `all there are, to depth ${depth}` : `all to depth ${completeTo}`
     t.diagnostic(`${states} states (${model.bounds('tested')}): ${extent}`)

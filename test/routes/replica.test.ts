@@ -39,7 +39,10 @@ test('make before break: a route wanted by two lives is never absent in between'
   assert.deepEqual(peer.apply('n1', add('kept'), add('new')), ['+new'])
   peer.pass(1_999)
   assert.deepEqual(peer.taken(), [], 'the bootstrap may go on')
+  peer.heartbeat('n1')
+  assert.deepEqual(peer.taken(), [], 'a sign of life does not end it')
   peer.pass(1)
+  peer.heartbeat('n1')
   assert.deepEqual(peer.taken(), ['-dropped', 'swept n1'])
   assert.deepEqual(peer.wanted(), ['kept', 'new'])
 })
@@ -54,6 +57,7 @@ test('each batch of a bootstrap puts the sweep off', () => {
     assert.ok(peer.wanted().includes('old'))
   }
   peer.pass(2_000)
+  peer.heartbeat('n1')
   assert.deepEqual(peer.wanted(), ['a', 'b', 'c', 'last'])
 })
 
@@ -62,9 +66,26 @@ test('a bootstrap without routes sweeps too, later', () => {
   peer.apply('n1', add('old'))
   peer.init('n1', 2)
   peer.pass(9_999)
+  peer.heartbeat('n1')
   assert.deepEqual(peer.wanted(), ['old'])
   peer.pass(1)
+  peer.heartbeat('n1')
   assert.deepEqual(peer.wanted(), [])
+})
+
+test('a bootstrap that gets stuck on its way sweeps nothing, however long nothing comes', () => {
+  const peer = started('n1')
+  peer.apply('n1', add('a'), add('b'))
+  peer.init('n1', 2)
+  peer.pass(25_000)
+  assert.deepEqual(peer.wanted(), ['a', 'b'], 'nothing came after the handshake')
+  peer.apply('n1', add('a'))
+  peer.pass(25_000)
+  assert.deepEqual(peer.wanted(), ['a', 'b'], 'nothing came after the first batch')
+  peer.apply('n1', add('b'))
+  peer.pass(2_000)
+  peer.heartbeat('n1')
+  assert.deepEqual(peer.taken(), ['swept n1'])
 })
 
 test('a bootstrap that is cut off sweeps nothing before it was taken up again', () => {
@@ -79,6 +100,7 @@ test('a bootstrap that is cut off sweeps nothing before it was taken up again', 
   peer.pass(5_000)
   peer.apply('n1', add('a'), add('b'))
   peer.pass(2_000)
+  peer.heartbeat('n1')
   assert.deepEqual(peer.taken(), ['swept n1'])
   assert.deepEqual(peer.wanted(), ['a', 'b'])
 })
@@ -89,6 +111,7 @@ test('the end of an older connection does not hold up the sweep', () => {
   peer.init('n1', 2)
   peer.replica.disconnected('n1', 1)
   peer.pass(10_000)
+  peer.heartbeat('n1')
   assert.deepEqual(peer.wanted(), [])
 })
 
@@ -109,6 +132,7 @@ test('a third life before the second has bootstrapped keeps the routes of both',
   assert.deepEqual(peer.apply('n1', del('both', 'x')), [])
   assert.deepEqual(peer.apply('n1', add('second'), del('both', 'y')), ['-both'])
   peer.pass(2_000)
+  peer.heartbeat('n1')
   assert.deepEqual(peer.wanted(), ['second'])
 })
 
@@ -166,6 +190,7 @@ test('a stale peer that returns says everything again, and loses nothing meanwhi
   assert.equal(peer.replica.stale, false)
   assert.deepEqual(peer.apply('n1', add('a')), [])
   peer.pass(2_000)
+  peer.heartbeat('n1')
   assert.deepEqual(peer.taken(), ['-b', 'swept n1'])
 })
 

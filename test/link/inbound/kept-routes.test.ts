@@ -84,6 +84,11 @@ class Emqx {
     this.say(...topicFilters.map((topicFilter): RouteOp => ({ type: 'add', topicFilter, id: topicFilter })))
   }
 
+  beat(): void {
+    const message: RouteMessage = { type: 'heartbeat', actor: this.#actor, incarnation: 1 }
+    this.#bench.gate.publish(this.client, publishOf(routeTopic, encodeRouteMessage(message)))
+  }
+
   delete(...topicFilters: readonly string[]): void {
     this.say(...topicFilters.map((topicFilter): RouteOp => ({ type: 'delete', topicFilter, id: topicFilter })))
   }
@@ -129,6 +134,7 @@ test('of an EMQX each node is restored, and swept when it has named anew what it
   again.add('one')
   assert.deepEqual(second.routes, ['both', 'gone', 'one', 'shared', 'two'])
   second.bench.clock.pass(3_000)
+  again.beat()
   assert.deepEqual(second.routes, ['both', 'one', 'two'])
   // The other one has its time to come back, and then goes: its sibling lives.
   second.bench.clock.pass(20_000)

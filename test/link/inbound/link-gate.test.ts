@@ -154,6 +154,7 @@ test('a second life makes before it breaks, as the broker sees it', async () => 
   say(bench, second, routes('kept', 'new'))
   assert.deepEqual(bench.routes('cl.a'), ['dropped', 'kept', 'new'])
   bench.clock.pass(2_000)
+  say(bench, second, { type: 'heartbeat', actor: 'n1', incarnation: 2 })
   assert.deepEqual(bench.routes('cl.a'), ['kept', 'new'])
 })
 
@@ -166,6 +167,7 @@ test('the older connection of an actor is ended by its next word, and its end do
   assert.equal(first.disconnected?.reasonCode, 131)
   bench.gate.closed(first)
   bench.clock.pass(10_000)
+  say(bench, second, { type: 'heartbeat', actor: 'n1', incarnation: 2 })
   assert.deepEqual(bench.routes('cl.a'), [], 'the second life wants nothing')
   assert.equal(second.disconnected, undefined)
 })
@@ -188,9 +190,10 @@ test('one of two connections of the same life is enough for its bootstrap to end
   const bench = linked()
   say(bench, await joined(bench), routes('a'))
   const left = await joined(bench, 2, 'p2')
-  await joined(bench, 2, 'p3')
+  const stays = await joined(bench, 2, 'p3')
   bench.gate.closed(left)
   bench.clock.pass(10_000)
+  say(bench, stays, { type: 'heartbeat', actor: 'n1', incarnation: 2 })
   assert.deepEqual(bench.routes('cl.a'), [])
 })
 

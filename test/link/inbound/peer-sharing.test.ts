@@ -204,6 +204,7 @@ test('a newer life on another node makes before it breaks, everywhere', async ()
   assert.deepEqual(cluster.routes(), ['both', 'dropped', 'kept'])
   newer.add('kept', 'new', 'both|y')
   cluster.pass(2_000)
+  newer.beat()
   assert.deepEqual(cluster.routes(), ['both', 'kept', 'new'])
   newer.remove('both|y')
   assert.deepEqual(cluster.routes(), ['kept', 'new'])
@@ -221,6 +222,7 @@ test('an actor that lands elsewhere amid its bootstrap says everything again, an
   assert.deepEqual(cluster.routes(), ['a', 'b', 'c'])
   third.add('a', 'b')
   cluster.pass(2_000)
+  third.beat()
   assert.deepEqual(cluster.routes(), ['a', 'b'])
 })
 
@@ -415,6 +417,7 @@ test('what the former owner said just before an actor came to us is known here t
   assert.equal(cluster.routes().length, 10)
   third.add('t/1')
   cluster.pass(3_000)
+  third.beat()
   assert.deepEqual(cluster.routes(), ['t/1'])
 })
 
