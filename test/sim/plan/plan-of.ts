@@ -11,7 +11,9 @@ import { pickWeighted, type Weighted } from './weighted.ts'
 
 /** How large everything is. */
 export type Scale = {
+  /** Of these and of nodes the fewer, the more often: what they cost grows faster than they do. */
   readonly clusters: Bounds
+  /** Of one cluster. */
   readonly nodes: Bounds
   /** Of one cluster. */
   readonly clients: Bounds
@@ -22,9 +24,9 @@ export type Scale = {
 type Bounds = readonly [min: number, max: number]
 
 const scales: readonly Weighted<Scale>[] = [
-  [62, { clusters: [2, 2], nodes: [1, 2], clients: [1, 3], steps: [0, 5], quietMs: [40_000, 120_000] }],
-  [30, { clusters: [2, 3], nodes: [1, 3], clients: [1, 4], steps: [2, 9], quietMs: [60_000, 240_000] }],
-  [8, { clusters: [3, 5], nodes: [1, 5], clients: [1, 3], steps: [4, 14], quietMs: [120_000, 300_000] }],
+  [76, { clusters: [2, 2], nodes: [1, 2], clients: [1, 3], steps: [0, 5], quietMs: [40_000, 120_000] }],
+  [21, { clusters: [2, 3], nodes: [1, 3], clients: [1, 4], steps: [2, 9], quietMs: [60_000, 240_000] }],
+  [3, { clusters: [3, 5], nodes: [1, 5], clients: [1, 3], steps: [4, 14], quietMs: [120_000, 300_000] }],
 ]
 
 /**
@@ -53,7 +55,7 @@ export function planOf(seed: number): Plan {
   const random = new SeededRandom(seed).fork('plan')
   const scale = pickWeighted(random, scales)
   const quietMs = random.int(...scale.quietMs)
-  const names = ['a', 'b', 'c', 'd', 'e'].slice(0, random.int(...scale.clusters))
+  const names = ['a', 'b', 'c', 'd', 'e'].slice(0, ratherFew(random, scale.clusters))
   const isClosed = random.chance(0.5)
   const clusters = names.map((name) => planCluster(name, scale, isClosed, random.fork(`cluster ${name}`)))
   const links = planGraph(names, random.fork('graph')).flatMap((pair) =>
@@ -65,7 +67,7 @@ export function planOf(seed: number): Plan {
 }
 
 function planCluster(name: string, scale: Scale, isClosed: boolean, random: SeededRandom): PlannedCluster {
-  const nodes = random.int(...scale.nodes)
+  const nodes = ratherFew(random, scale.nodes)
   const isCoordinated = nodes > 1 || random.chance(0.2)
   const servers = isCoordinated && random.chance(0.35) ? 3 : 1
   return {
@@ -76,6 +78,12 @@ function planCluster(name: string, scale: Scale, isClosed: boolean, random: Seed
     config: isClosed ? CLOSED : {},
     latencyMs: pickWeighted(random, nearby),
   }
+}
+
+function ratherFew(random: SeededRandom, [min, max]: Bounds): number {
+  let count = min
+  while (count < max && random.chance(0.45)) count += 1
+  return count
 }
 
 type Pair = readonly [string, string]
