@@ -8,47 +8,27 @@ import type { PublishView } from '../../packets/publish-view.ts'
 import { PacketFault, reasonCode, refusalWords } from '../../packets/reason-code.ts'
 import { topicFilterProblem } from '../../topics/topic-filter.ts'
 import type { Broker } from '../broker.ts'
-import type { Arrival } from '../from-links.ts'
-import type { ConnectionOutlet } from './connection-outlet.ts'
+import type { ClientConnection } from './client-connection.ts'
 import type { ConnectTerms } from './connect.ts'
 import { Promises, type Promiser } from '../durable/promises.ts'
 import { sliceFilters } from './filter-slices.ts'
 import type { Admission } from './handshake.ts'
-import { type Inbox, work } from './inbox.ts'
+import { work } from './inbox.ts'
 import type { ClientTap } from '../hooks/client-tap.ts'
 import type { Hooked, PublishHooks } from '../hooks/publish-hooks.ts'
 import { LinkPeer } from './link-peer.ts'
+import { LinkSpeech, type LinkSpeaker } from './link-speech.ts'
 import { checkAcknowledgement, packetType, type ProtocolVersion } from './packet-rules.ts'
 import type { Session } from '../sessions/session.ts'
-import { subscribe, unsubscribe } from './subscribing.ts'
+import { subscribe, type Subscriber, unsubscribe } from './subscribing.ts'
 import type { Delivery } from '../sessions/subscription.ts'
 import type { PresentClient } from '../system-port.ts'
 import { TopicAliases } from './topic-aliases.ts'
 import type { Transport } from './transport.ts'
 
-/** The connection as its client sees it. */
-export interface ClientConnection {
-  readonly inbox: Inbox
-  readonly outlet: ConnectionOutlet
-  readonly transport: Transport
-  readonly isOpen: boolean
-  /** Tells the client why (MQTT 5), then closes. */
-  disconnect(reason: number, words: string): void
-  /** Something was thrown over what the client sent. */
-  fault(error: unknown): void
-  /** What was held goes on in the next turn of the event loop. */
-  nextTurn(): void
-}
-
-/** Begins what two nodes of our kind say to each other, and nothing of EMQX's. */
-const NATIVE_FRAME_START = 0xc1
-/** How much of a batch is done before looking whether others are to have their turn (`work`). */
-const BATCH_STEP_WORK = 1_000
-/** Batches that are longer are answered at once: the peer may have to wait for it before it sends more. */
-const SHORT_BATCH_BYTES = 4_096
 const STORE_FAILS = 'the node can not keep what it would have to promise: its disk takes nothing'
 
-export class Client implements PresentClient, Promiser {
+export class Client implements PresentClient, Promiser, LinkSpeaker, Subscriber {
   readonly broker: Broker
   readonly session: Session
   readonly admission: Admission
@@ -60,7 +40,8 @@ export class Client implements PresentClient, Promiser {
   isHooked = false
   #wasDenied = false
   #aliases: TopicAliases | undefined
-  #peer: LinkPeer | undefined
+  /** What it says under `$LINK/`; nearly nobody does. */
+  #link: LinkSpeech | undefined
   /** Acknowledgements that wait for the disk. */
   #promises: Promises | undefined
 
@@ -76,9 +57,8 @@ export class Client implements PresentClient, Promiser {
     this.#connection = connection
     this.admission = admission
     this.session = session
-    this.#peer = peer
-    peer?.admitted(session)
     this.connectedAtMs = broker.clock.nowMs()
+    if (peer !== undefined) this.#link = this.#speech(peer)
   }
 
   get terms(): ConnectTerms {
@@ -107,17 +87,13 @@ export class Client implements PresentClient, Promiser {
 
   /** Whether it speaks for another cluster. */
   get isLinkPeer(): boolean {
-    return this.#peer !== undefined && (this.#peer.isGreeted || this.#peer.isHeard)
+    return this.#link !== undefined && (this.#link.peer.isGreeted || this.#link.peer.isHeard)
   }
 
   /** The connection is gone. */
   closed(): void {
     this.#promises?.close()
-    try {
-      this.#peer?.closed()
-    } catch (error) {
-      this.#linkCrashed(error)
-    }
+    this.#link?.closed()
   }
 
   // ---- PUBLISH
@@ -157,7 +133,7 @@ export class Client implements PresentClient, Promiser {
     } else if (qos === 1 && this.isInUse(packetId))
       return this.#answer(0x40, packetId, reasonCode.packetIdentifierInUse, broker.journal.changes)
     passing.fromClient(delivery.topic, session, inbox.readAtMs)
-    if (delivery.reserved === 'link' && this.#publishBatch(delivery.topic)) return
+    if (delivery.reserved === 'link' && this.#link?.publishBatch(delivery.topic) === true) return
     const publishHooks = broker.hooks?.publish
     if (publishHooks !== undefined && delivery.reserved === undefined) this.#hook(publishHooks, delivery)
     else this.#takeOn(delivery, qos, packetId, false)
@@ -336,7 +312,7 @@ export class Client implements PresentClient, Promiser {
     if (isKept && isThere && isPaid && (this.#promises === undefined || this.#promises.isEmpty))
       this.#connection.outlet.acknowledge(firstByte, packetId, reason)
     else
-      this.#promised.acknowledge(
+      this.promises.acknowledge(
         firstByte,
         packetId,
         reason,
@@ -346,7 +322,7 @@ export class Client implements PresentClient, Promiser {
       )
   }
 
-  get #promised(): Promises {
+  get promises(): Promises {
     this.#promises ??= new Promises(this.broker.journal, this.broker.spread, this)
     return this.#promises
   }
@@ -360,7 +336,7 @@ export class Client implements PresentClient, Promiser {
     const isDue = commit <= journal.committed && mark === 0 && debt === undefined
     if (isDue && (this.#promises === undefined || this.#promises.isEmpty))
       this.#connection.outlet.acknowledge(firstByte, packetId, reason)
-    else this.#promised.acknowledge(firstByte, packetId, reason, commit, mark, debt)
+    else this.promises.acknowledge(firstByte, packetId, reason, commit, mark, debt)
   }
 
   /** The disk takes nothing, so that nothing can be promised: the message is not taken on. */
@@ -399,7 +375,7 @@ export class Client implements PresentClient, Promiser {
     const { journal } = this.broker
     const isKept = journal.changes === changesBefore
     if (isKept && (this.#promises === undefined || this.#promises.isEmpty)) answer()
-    else this.#promised.call(answer, isKept ? 0 : journal.gatheringCommit, 0)
+    else this.promises.call(answer, isKept ? 0 : journal.gatheringCommit, 0)
   }
 
   /** Whether a QoS 2 message awaits its PUBREL under this identifier. MQTT 3.1.1 has no word for it and is let pass. */
@@ -412,106 +388,38 @@ export class Client implements PresentClient, Promiser {
   /** What begins with `$LINK/` or `$SYS/` is never passed on, whatever happens. */
   #publishReserved({ reserved, topic }: Delivery): number {
     if (reserved === 'sys') return reasonCode.notAuthorized
-    try {
-      const peer = this.#linkPeer
-      const reason = this.broker.linkInlet.publish(peer, this.broker.passing.toMessage())
-      if (reason < 0x80) peer.isHeard = true
-      if (this.broker.isPromiseRefused) {
-        // The peer keeps it, and sends it again over its next connection.
-        this.broker.isPromiseRefused = false
-        this.promiseBroken()
-      }
-      return reason === reasonCode.notAuthorized ? this.deny('publish', topic) : reason
-    } catch (error) {
-      return this.#linkCrashed(error, topic)
-    }
+    return this.#linkSpeech.publish(topic)
   }
 
   /** A batch is large, and need not be copied for the sake of its topic's name. False for what is none, or is to be looked at. */
   #publishAliasedBatch(): boolean {
     const { index, mqtt, passing } = this.broker
     const { view } = passing
-    const topic = this.#peer?.isGreeted === true ? this.#aliases?.known(view) : undefined
-    if (topic === undefined || view.retain || view.isTextPayload || view.qos > mqtt.max_qos_allowed) return false
+    const link = this.#link
+    const topic = link?.peer.isGreeted === true ? this.#aliases?.known(view) : undefined
+    if (link === undefined || topic === undefined) return false
+    if (view.retain || view.isTextPayload || view.qos > mqtt.max_qos_allowed) return false
     const delivery = index.lookupBytes(topic, 0, topic.length)
-    return delivery?.reserved === 'link' && !this.isInUse(view.packetId) && this.#publishBatch(delivery.topic)
-  }
-
-  /** A batch of messages of a peer is taken message by message, from where it lies. False for what is none. */
-  #publishBatch(topic: string): boolean {
-    const { fromLinks, linkInlet, passing } = this.broker
-    const { buffer, payloadStart, end, qos, packetId } = passing.view
-    const peer = this.#peer
-    if (peer?.isGreeted !== true || qos === 2 || buffer[payloadStart] !== NATIVE_FRAME_START) return false
-    try {
-      const verdict = linkInlet.batch(peer, topic, buffer.subarray(payloadStart, end), qos)
-      if (verdict === undefined) return false
-      if (typeof verdict === 'number') {
-        if (verdict === reasonCode.notAuthorized) this.deny('publish', topic)
-        this.#answerBatch(qos, packetId, verdict, 0, 0)
-      } else if ('type' in verdict) {
-        const { commit, mark } = fromLinks.safeAfter(verdict.sender)
-        this.#answerBatch(qos, packetId, reasonCode.success, commit, mark)
-      } else {
-        const arrival = fromLinks.begin(verdict, qos)
-        // The peer keeps it, and sends it again over its next connection.
-        if (arrival === undefined) this.promiseBroken()
-        else this.#connection.inbox.do(this.#take(peer, arrival, qos, packetId, end - payloadStart))
-      }
-    } catch (error) {
-      this.#linkCrashed(error, topic)
-      this.#connection.disconnect(reasonCode.implementationSpecificError, 'internal error')
-    }
-    return true
-  }
-
-  *#take(peer: LinkPeer, arrival: Arrival, qos: number, packetId: number, bytes: number): Generator<void, void> {
-    const { inbox } = this.#connection
-    peer.arrival = arrival
-    for (;;) {
-      inbox.spend(this.broker.fromLinks.step(arrival, BATCH_STEP_WORK))
-      if (arrival.isDone) break
-      yield
-    }
-    peer.arrival = undefined
-    const { commit, mark, room } = arrival
-    const isFree = commit === 0 && mark === 0 && room === undefined && this.#promised.isEmpty
-    // Nobody's acknowledgement waits for that of the batch. While they are small and many, it need not be one write for each.
-    if (isFree && qos > 0 && bytes <= SHORT_BATCH_BYTES) this.#connection.outlet.pubackTogether(packetId)
-    else this.#answerBatch(qos, packetId, reasonCode.success, commit, mark, room)
-  }
-
-  #answerBatch(qos: number, packetId: number, reason: number, commit: number, mark: number, room?: Debt): void {
-    if (qos === 0 || !this.#connection.isOpen) return
-    this.#promised.acknowledge(0x40, packetId, reason, commit, mark, room)
+    return delivery?.reserved === 'link' && !this.isInUse(view.packetId) && link.publishBatch(delivery.topic)
   }
 
   /** Returns the reason code. */
   subscribeLink(topicFilter: string, qos: 0 | 1 | 2): number {
     if (topicFilterProblem(topicFilter) !== undefined) return reasonCode.topicFilterInvalid
-    try {
-      const peer = this.#linkPeer
-      const reason = this.broker.linkInlet.subscribe(peer, topicFilter, qos)
-      if (reason < 0x80) peer.isHeard = true
-      return reason === reasonCode.notAuthorized ? this.deny('subscribe', topicFilter) : reason
-    } catch (error) {
-      return this.#linkCrashed(error, topicFilter)
-    }
+    return this.#linkSpeech.subscribe(topicFilter, qos)
   }
 
-  #linkCrashed(error: unknown, topic?: string): number {
-    this.broker.log.error({ err: error, clientid: this.terms.clientId, topic }, 'link_inlet_crashed')
-    return reasonCode.implementationSpecificError
-  }
-
-  get #linkPeer(): LinkPeer {
-    const { transport } = this.#connection
+  get #linkSpeech(): LinkSpeech {
+    if (this.#link !== undefined) return this.#link
     const disconnect = (reason: number, words = ''): void => this.#connection.disconnect(reason, words)
-    if (this.#peer === undefined) {
-      this.#peer = new LinkPeer(this.broker, disconnect, this.admission, transport.remoteAddress)
-      this.#peer.admitted(this.session)
-    }
-    return this.#peer
+    const { remoteAddress } = this.#connection.transport
+    this.#link = this.#speech(new LinkPeer(this.broker, disconnect, this.admission, remoteAddress))
+    return this.#link
+  }
+
+  #speech(peer: LinkPeer): LinkSpeech {
+    peer.admitted(this.session)
+    return new LinkSpeech(peer, this.broker, this.#connection, this)
   }
 }
 

@@ -2,16 +2,39 @@
 import type { ISubscription } from 'mqtt-packet'
 import { PacketFault, reasonCode } from '../../packets/reason-code.ts'
 import { parseSubscription } from '../../topics/subscription.ts'
-import type { Client } from './client.ts'
+import type { Broker } from '../broker.ts'
+import type { ClientTap } from '../hooks/client-tap.ts'
+import type { PresentClient } from '../system-port.ts'
 import type { ConnectionOutlet } from './connection-outlet.ts'
 import { answerFilters, parseSubscribe, parseUnsubscribe } from './control-packets.ts'
 import type { FilterSlice } from './filter-slices.ts'
 import { type Inbox, work } from './inbox.ts'
+import type { Admission } from './handshake.ts'
+import type { ProtocolVersion } from './packet-rules.ts'
+import type { Session } from '../sessions/session.ts'
 import { reservedNamespace } from '../sessions/subscription.ts'
+
+/** The client that subscribes. */
+export interface Subscriber extends PresentClient {
+  readonly broker: Broker
+  readonly session: Session
+  readonly admission: Pick<Admission, 'access'>
+  readonly version: ProtocolVersion
+  readonly isOpen: boolean
+  readonly tap: ClientTap | undefined
+  /** Whether a QoS 2 message awaits its PUBREL under this identifier. */
+  isInUse(packetId: number): boolean
+  /** A filter under `$LINK/`. Returns the reason code. */
+  subscribeLink(topicFilter: string, qos: 0 | 1 | 2): number
+  /** It has no right to. Returns the reason code. */
+  deny(action: 'subscribe', topicFilter: string): number
+  /** Answers at once, or, if something was recorded since, when that is on disk. */
+  whenKept(changesBefore: number, answer: () => void): void
+}
 
 /** @param slices of the packet; between two of them others may have their turn */
 export function* subscribe(
-  client: Client,
+  client: Subscriber,
   outlet: ConnectionOutlet,
   inbox: Inbox,
   slices: Iterable<FilterSlice>,
@@ -43,7 +66,7 @@ export function* subscribe(
 
 /** Returns the reason code. */
 function subscribeOne(
-  client: Client,
+  client: Subscriber,
   { topic, qos, nl = false, rap = false, rh = 0 }: ISubscription,
   identifier: number,
 ): number {
@@ -63,7 +86,7 @@ function subscribeOne(
   return code
 }
 
-function maySubscribe({ admission }: Client, name: string, qos: 0 | 1 | 2): boolean {
+function maySubscribe({ admission }: Subscriber, name: string, qos: 0 | 1 | 2): boolean {
   const parsed = parseSubscription(name)
   // What can't be subscribed anyway is told by its own reason.
   return parsed.type === 'invalid' || admission.access.maySubscribe(parsed.topicFilter, qos)
@@ -71,7 +94,7 @@ function maySubscribe({ admission }: Client, name: string, qos: 0 | 1 | 2): bool
 
 /** @param slices of the packet; between two of them others may have their turn */
 export function* unsubscribe(
-  client: Client,
+  client: Subscriber,
   outlet: ConnectionOutlet,
   inbox: Inbox,
   slices: Iterable<FilterSlice>,
@@ -95,7 +118,7 @@ export function* unsubscribe(
   client.whenKept(changesBefore, () => outlet.control(answerFilters('unsuback', packetId, filters, granted, version)))
 }
 
-function unsubscribeOne(client: Client, name: string): number {
+function unsubscribeOne(client: Subscriber, name: string): number {
   const { broker, session } = client
   if (!broker.subscriptions.remove(session, name)) return reasonCode.noSubscriptionExisted
   broker.systemTopics?.unsubscribed(client, name)
