@@ -3,14 +3,9 @@
  * the connection of the messages, behind those that wait; to any other the connections are pinged. At most one is on its way: one
  * that is late because much waits is late.
  */
-import {
-  LatencyHistogram,
-  LatencyWindow,
-  type HistogramSnapshot,
-  type Percentiles,
-} from '../../lanes/latency-histogram.ts'
+import type { HistogramSnapshot } from '../../lanes/latency-histogram.ts'
 import type { LinkClock } from '../link-clock.ts'
-import { ClockOffset } from './clock-offset.ts'
+import { LinkLatencies, rounded } from './link-latencies.ts'
 import { decodeProbeFrame, encodeProbeFrame, type ProbeAnswer } from './probe-frame.ts'
 import { probeNotes, type AnsweredOver, type LinkLatency, type Probe, type ProbeResult } from './probe-view.ts'
 import { judgeSilence, shouldRestart, Silence, type MuteDirection, type ProbeTerms } from './silence.ts'
@@ -83,14 +78,7 @@ export class LinkProber {
   readonly #ports: LinkProberPorts
   readonly #acks = new Silence()
   readonly #answers = new Silence()
-  readonly #offset = new ClockOffset()
-  readonly #ackLatency = new LatencyHistogram()
-  readonly #ackWindow = new LatencyWindow()
-  readonly #roundTrip = new LatencyHistogram()
-  readonly #roundTripWindow = new LatencyWindow()
-  readonly #oneWay = new LatencyHistogram()
-  readonly #oneWayBack = new LatencyHistogram()
-  readonly #oneWayMessages = new LatencyHistogram()
+  readonly #latencies = new LinkLatencies()
   readonly #waiters = new Set<Waiter>()
   #isUp = false
   #way: ProbeWay | undefined
@@ -105,8 +93,6 @@ export class LinkProber {
   #sent = 0
   #answered = 0
   #lost = 0
-  #lastRoundTripMs: number | undefined
-  #lastOneWayMs: number | undefined
   #answeredOver: AnsweredOver | null = null
   /** By the steady clock, as all that ends in `Ms` here but what says so. */
   #lastCrossedMs: number | undefined
@@ -133,7 +119,7 @@ export class LinkProber {
   connected(node: string | undefined): void {
     if (node !== this.#node) {
       this.#node = node
-      this.#offset.reset()
+      this.#latencies.forgetClock()
     }
     const { terms, clock, phase } = this.#ports
     if (this.#isUp || terms === undefined) return
@@ -160,8 +146,7 @@ export class LinkProber {
 
   /** A batch was acknowledged, or a message that stands for those around it. */
   crossed(tookMs: number, nowMs: number): void {
-    this.#ackLatency.record(tookMs)
-    this.#ackWindow.record(tookMs, nowMs)
+    this.#latencies.acknowledged(tookMs, nowMs)
     this.#lastCrossedMs = nowMs
     this.#heardAck(nowMs)
     const flight = this.#flight
@@ -175,9 +160,8 @@ export class LinkProber {
     const { clock } = this.#ports
     const nowMs = clock.steadyMs()
     this.#lastReceivedMs = nowMs
-    const offsetMs = this.#offset.ms
     if (node !== this.#node) return
-    if (offsetMs !== undefined) this.#oneWayMessages.record(clock.nowMs() - (sentAtMs - offsetMs))
+    this.#latencies.messages(sentAtMs, clock.nowMs())
     // The answer comes the same way, behind it.
     if (this.#flight?.isAcknowledged === true) this.#answers.heard(nowMs)
     if (this.#fact !== well) this.#look()
@@ -190,20 +174,13 @@ export class LinkProber {
   }
 
   /** The answer to a probe came. */
-  answered({ id, receivedAtMs, sentAtMs }: ProbeAnswer, over: AnsweredOver): void {
+  answered(answer: ProbeAnswer, over: AnsweredOver): void {
     const flight = this.#flight
-    if (flight?.id !== id || flight.sentMs === undefined) return
-    const { clock } = this.#ports
-    const nowMs = clock.steadyMs()
-    const tookMs = nowMs - flight.sentMs
-    this.#offset.add({ sentMs: flight.sentWallMs, receivedMs: receivedAtMs, answeredMs: sentAtMs, tookMs })
-    const offsetMs = this.#offset.ms ?? 0
-    const waitedMs = flight.sentMs - flight.dueMs
-    const oneWayMs = Math.max(0, Math.min(tookMs, receivedAtMs - offsetMs - flight.sentWallMs)) + waitedMs
-    this.#lastOneWayMs = oneWayMs
+    if (flight?.id !== answer.id || flight.sentMs === undefined) return
+    const { dueMs, sentMs, sentWallMs } = flight
+    const nowMs = this.#ports.clock.steadyMs()
     this.#answeredOver = over
-    this.#oneWay.record(oneWayMs)
-    this.#oneWayBack.record(tookMs + waitedMs - oneWayMs)
+    this.#latencies.answered({ dueMs, sentMs, sentWallMs }, answer, nowMs)
     this.#took(flight, nowMs)
   }
 
@@ -240,10 +217,7 @@ export class LinkProber {
   }
 
   resetCounters(): void {
-    for (const histogram of [this.#ackLatency, this.#roundTrip, this.#oneWay, this.#oneWayBack, this.#oneWayMessages])
-      histogram.reset()
-    this.#ackWindow.reset()
-    this.#roundTripWindow.reset()
+    this.#latencies.reset()
     this.#sent = this.#flight === undefined ? 0 : 1
     this.#answered = this.#lost = this.#restarts = 0
   }
@@ -255,21 +229,13 @@ export class LinkProber {
     const steadyMs = clock.steadyMs()
     const dayOf = (atMs: number | undefined) =>
       atMs === undefined ? null : new Date(Math.trunc(clock.nowMs() - (steadyMs - atMs))).toISOString()
-    const lately = this.#roundTripWindow.percentiles(steadyMs)
     const note = noteOf(this.#way)
     return {
       kind: kindOf(this.#way),
       sent: this.#sent,
       answered: this.#answered,
       lost: this.#lost,
-      round_trip: ofSome(this.#roundTrip),
-      round_trip_last_5m: lately.count === 0 ? null : lately,
-      one_way: ofSome(this.#oneWay),
-      one_way_back: ofSome(this.#oneWayBack),
-      one_way_messages: ofSome(this.#oneWayMessages),
-      clock_offset_ms: roundedOrNull(this.#offset.ms),
-      last_round_trip_ms: roundedOrNull(this.#lastRoundTripMs),
-      last_one_way_ms: roundedOrNull(this.#lastOneWayMs),
+      ...this.#latencies.ofProbes(steadyMs),
       ...(this.#answeredOver === null ? {} : { answered_over: this.#answeredOver }),
       last_crossed_at: dayOf(this.#lastCrossedMs),
       last_received_at: dayOf(this.#lastReceivedMs),
@@ -280,18 +246,11 @@ export class LinkProber {
   }
 
   latency(): LinkLatency {
-    return {
-      ack: this.#ackLatency.percentiles(),
-      ack_last_5m: this.#ackWindow.percentiles(this.#ports.clock.steadyMs()),
-    }
+    return this.#latencies.ofMessages(this.#ports.clock.steadyMs())
   }
 
   histograms(): Readonly<Record<'ack' | 'roundTrip' | 'oneWay', HistogramSnapshot>> {
-    return {
-      ack: this.#ackLatency.snapshot(),
-      roundTrip: this.#roundTrip.snapshot(),
-      oneWay: this.#oneWay.snapshot(),
-    }
+    return this.#latencies.histograms()
   }
 
   // ---- one probe
@@ -365,9 +324,7 @@ export class LinkProber {
     const tookMs = nowMs - flight.dueMs
     this.#flight = undefined
     this.#answered += 1
-    this.#lastRoundTripMs = tookMs
-    this.#roundTrip.record(tookMs)
-    this.#roundTripWindow.record(tookMs, nowMs)
+    this.#latencies.roundTrip(tookMs, nowMs)
     if (this.#isQuiet(this.#answers, nowMs)) this.#acks.heard(nowMs)
     this.#answers.heard(nowMs)
     // One that was answered before it was acknowledged leaves it open whether it will be.
@@ -376,9 +333,9 @@ export class LinkProber {
       type: 'answered',
       kind: kindOf(flight.way),
       round_trip_ms: rounded(tookMs),
-      one_way_ms: flight.way.type === 'frame' ? roundedOrNull(this.#lastOneWayMs) : null,
+      one_way_ms: flight.way.type === 'frame' ? this.#latencies.lastOneWayMs : null,
       answered_over: flight.way.type === 'frame' ? this.#answeredOver : null,
-      clock_offset_ms: roundedOrNull(this.#offset.ms),
+      clock_offset_ms: this.#latencies.clockOffsetMs,
     }
     this.#tellWaiters(() => result)
     if (this.#fact !== well) this.#look()
@@ -478,18 +435,6 @@ export class LinkProber {
       fact.state === 'well' ? before.state === 'well' : before.state === 'mute' && before.reason === fact.reason
     if (!isSame) this.#ports.changed(fact)
   }
-}
-
-function ofSome(histogram: LatencyHistogram): Percentiles | null {
-  return histogram.count === 0 ? null : histogram.percentiles()
-}
-
-function rounded(ms: number): number {
-  return Math.round(ms * 1_000) / 1_000
-}
-
-function roundedOrNull(ms: number | undefined): number | null {
-  return ms === undefined ? null : rounded(ms)
 }
 
 function kindOf(way: ProbeWay | undefined): Probe['kind'] {
