@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { storyOf } from './explore.ts'
+import { lease } from './lease.ts'
 import { models } from './models.ts'
 
 for (const model of models) {
@@ -21,3 +22,21 @@ for (const model of models) {
       assert.match(violation.words, mutant.says)
     })
 }
+
+/** What was found once, by the way that was shortest then. */
+test('lease: the late answer to a former claim does not bring back its numbers', async () => {
+  const { start, perform, settle } = lease({ faults: 1, stops: 1, restarts: 0, lives: 2, speed: 2 })
+  const world = await start()
+  for (const action of [
+    'a: its next timer is due',
+    'a: its read is answered',
+    'a: its write is done, and the answer late',
+    'b: it is stopped',
+    'a: its next timer is due',
+    'a: its next timer is due',
+    'a: its read, that is question 2, is answered',
+    'a: its write, that is question 2, is answered',
+  ])
+    await perform(world, action)
+  assert.equal(await settle?.(world), undefined)
+})

@@ -94,6 +94,7 @@ export class Lease {
   /** Questions for the record that were not answered yet. */
   #looksOpen = 0
   #claiming: Promise<ClaimOutcome> | undefined
+  #claims = 0
   #isReleased = false
 
   /** `Leases.contest` makes it. */
@@ -358,6 +359,7 @@ export class Lease {
   /** Reads before it writes: what we saw last may be old. */
   async #claim(signal: AbortSignal): Promise<ClaimOutcome> {
     const { coordination, clock, ttlMs } = this.#ports
+    const claim = ++this.#claims
     const readAtMs = clock.steadyMs()
     const register = await coordination.registers.read(this.#key)
     this.#note(register)
@@ -371,6 +373,8 @@ export class Lease {
     const askedAtMs = clock.steadyMs()
     const written = await this.#write(reservation, register.value === undefined ? 0 : register.revision)
     if (written === undefined) return { type: 'refused', reason: 'another was faster' }
+    // Of a later claim the numbers are higher, and may be in use.
+    if (claim !== this.#claims) return { type: 'refused', reason: 'it was asked again meanwhile' }
     this.#noteOwn(written)
     this.#reservation = reservation
     // It came so late that the machine has given it up: ours all the same, as is seen by weighing it.
