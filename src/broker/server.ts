@@ -15,6 +15,8 @@ export { ListenerError } from './listeners/listener.ts'
 
 const DEADLINE_CHECK_MS = 1_000
 const SWEEP_MS = 60_000
+/** The longest that an end waits for the disk and for other nodes. */
+const DEBT_MS_MAX = 2_000
 
 export type ListenerStatus = {
   /** By type and name: `tcp:default`. */
@@ -104,16 +106,42 @@ export class Server implements Hub {
     )
   }
 
-  /** Says goodbye to every client, lets what is gathered be sent, and closes. */
+  /** Takes nothing more, answers for what was taken, says goodbye to every client, lets what is gathered be sent, and closes. */
   async close(): Promise<void> {
     this.#deadlines?.cancel()
     for (const id of this.#listeners.keys()) this.unlisten(id)
+    await this.#payDebts()
     const readers = [...this.#connections.values()]
     for (const connection of this.#connections.keys())
       connection.disconnect(reasonCode.serverShuttingDown, 'the node is shutting down')
     await Promise.all(readers.map(({ transport }) => new Promise<void>((resolve) => transport.onceClosed(resolve))))
     this.broker.sessions.close()
     this.broker.handovers.close()
+  }
+
+  /**
+   * Acknowledgements that wait for the disk or for other nodes go out. What was taken and is never acknowledged comes again, and whoever
+   * gets it then, the next process here or another node, can't know that it was taken.
+   */
+  async #payDebts(): Promise<void> {
+    for (const { inbox } of this.#connections.keys()) inbox.close()
+    const owing = [...this.#connections].flatMap(([{ client }, { transport }]) =>
+      client === undefined || client.promises.isEmpty ? [] : [{ client, transport }],
+    )
+    const paid = owing.map(
+      ({ client, transport }) =>
+        new Promise<void>((resolve) => {
+          client.promises.call(resolve, 0, 0)
+          transport.onceClosed(resolve)
+        }),
+    )
+    if (paid.length === 0) return
+    let timer: Timer | undefined
+    const isLate = new Promise<void>((resolve) => {
+      timer = this.broker.clock.after(DEBT_MS_MAX, resolve)
+    })
+    await Promise.race([Promise.all(paid), isLate])
+    timer?.cancel()
   }
 
   // ---- Hub

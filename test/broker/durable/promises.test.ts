@@ -60,6 +60,33 @@ test('PUBACK and PUBREC wait for the commit, and later ones behind them, whateve
   assert.equal((await publisher.next('pubrec')).messageId, 4)
 })
 
+test('a node that ends acknowledges what it took before it says goodbye, and takes nothing more', async (t) => {
+  const { started, store, clock } = await startWithKept(t)
+  const publisher = await started.client('p')
+  publisher.send(publish('kept/1', '', { qos: 1, messageId: 1 }))
+  await commitBegun(store, clock)
+  const closed = started.server.close()
+  publisher.send(publish('kept/2', '', { qos: 1, messageId: 2 }))
+  store.settle()
+  assert.equal((await publisher.next('puback')).messageId, 1)
+  assert.equal((await publisher.next('disconnect')).reasonCode, 0x8b)
+  await closed
+  assert.equal(store.pending.length, 0)
+})
+
+test('a node that ends while its disk does not answer waits for it no longer than two seconds', async (t) => {
+  const { started, store, clock } = await startWithKept(t)
+  const publisher = await started.client('p')
+  publisher.send(publish('kept/1', '', { qos: 1, messageId: 1 }))
+  await commitBegun(store, clock)
+  const closed = started.server.close()
+  clock.advance(1_999)
+  assert.equal(started.server.connectionCount, 1)
+  clock.advance(1)
+  assert.equal((await publisher.next('disconnect')).reasonCode, 0x8b)
+  await closed
+})
+
 test('what nobody keeps waits for nothing', async (t) => {
   const { started, store } = await startWithKept(t)
   const reader = await started.subscriber('reader', ['a'])
