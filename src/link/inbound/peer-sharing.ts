@@ -55,7 +55,19 @@ type Owned = {
 }
 
 /** What another node says of an actor. */
-type Foreign = { readonly owner: MapOwner; life: number; state: SharedState; ownerIsThere: boolean }
+type Foreign = {
+  readonly owner: MapOwner
+  life: number
+  state: SharedState
+  ownerIsThere: boolean
+  readonly held: Held | undefined
+}
+
+/**
+ * Keys of routes that a dead owner had and its successor lacks. One that knew of them would have gone on with them, so that it is for the
+ * actor to say that they are over: until it has named again what it wants, they stay.
+ */
+type Held = { readonly keys: Set<string>; readonly timer: { cancel(): void } }
 
 /** Some milliseconds of work. */
 const sliceMax = 1_000
@@ -129,6 +141,7 @@ export class PeerSharing {
     this.#restoredTimer?.cancel()
     this.#restoredTimer = undefined
     for (const { work } of this.#owned.values()) work?.cancel()
+    for (const { held } of this.#foreign.values()) held?.timer.cancel()
   }
 
   /** The link is disabled or gone, on the other nodes too, or soon. */
@@ -175,7 +188,7 @@ export class PeerSharing {
     const life = landingLife(incarnation, this.#foreign.get(actor)?.life, this.#sharing.random())
     const map = this.#own(actor, life)
     if (map === undefined) return adopted?.()
-    this.#foreign.delete(actor)
+    this.#forgetForeign(actor)
     const owned: Owned = { map, incarnation, life, state: undefined, work: undefined, later: undefined, adopted }
     this.#owned.set(actor, owned)
     map.onSuperseded((by) => this.#superseded(actor, map, by))
@@ -214,7 +227,12 @@ export class PeerSharing {
   cleaned(actor: string): void {
     const owned = this.#owned.get(actor)
     if (owned !== undefined) this.#bury(owned)
-    if (this.#foreign.delete(actor)) this.#sharing.maps.drop(sharedName(this.#link, actor))
+    if (this.#forgetForeign(actor)) this.#sharing.maps.drop(sharedName(this.#link, actor))
+  }
+
+  #forgetForeign(actor: string): boolean {
+    this.#foreign.get(actor)?.held?.timer.cancel()
+    return this.#foreign.delete(actor)
   }
 
   /** To be called after anything may have changed about actors of ours. */
@@ -356,7 +374,7 @@ export class PeerSharing {
     this.#owned.delete(actor)
     const { life, state = sharedStates.silent } = owned
     // Only what differs from what we said will be told.
-    const foreign: Foreign = { owner: by, life, state, ownerIsThere: this.#sharing.isMember(by) }
+    const foreign: Foreign = { owner: by, life, state, ownerIsThere: this.#sharing.isMember(by), held: undefined }
     this.#foreign.set(actor, foreign)
     if (this.#replica.actor(actor) !== undefined) this.#mirror(actor, foreign, [])
     this.#listener.movedAway(actor)
@@ -373,7 +391,8 @@ export class PeerSharing {
     // What we dropped is taken back.
     if (known === undefined && changes.every(({ value }) => value === undefined)) return
     const { life = 0, state = sharedStates.silent } = known ?? {}
-    const foreign: Foreign = { owner, life, state, ownerIsThere: this.#sharing.isMember(owner) }
+    const held = known === undefined ? undefined : this.#heldFrom(actor, known, owner)
+    const foreign: Foreign = { owner, life, state, ownerIsThere: this.#sharing.isMember(owner), held }
     this.#foreign.set(actor, foreign)
     this.#mirror(actor, foreign, changes)
     // Of one that is gone we may hear for the first time.
@@ -381,13 +400,40 @@ export class PeerSharing {
     this.#arm()
   }
 
+  /** For as long as an actor is believed that says nothing. */
+  #heldFrom(actor: string, { owner: before, held }: Foreign, owner: MapOwner): Held | undefined {
+    if (before.node === owner.node && before.boot === owner.boot) return held
+    if (this.#sharing.isMember(before)) return held
+    held?.timer.cancel()
+    const timer = this.#ports.clock.after(this.#actorTtlMs, () => this.#letGo(actor, timer))
+    return { keys: held?.keys ?? new Set(), timer }
+  }
+
+  /** What the actor has not named again by now is over. */
+  #letGo(actor: string, timer: Held['timer']): void {
+    const foreign = this.#foreign.get(actor)
+    if (foreign?.held?.timer !== timer) return
+    const released: Foreign = { ...foreign, held: undefined }
+    this.#foreign.set(actor, released)
+    const changes = [...foreign.held.keys].map((key) => ({ key, value: undefined }))
+    if (changes.length > 0) this.#mirror(actor, released, changes)
+  }
+
   #mirror(actor: string, foreign: Foreign, changes: readonly SharedChange[]): void {
+    const { held } = foreign
     const ops: RouteOp[] = []
     const facts = new Map<SharedFact, number | undefined>()
     for (const { key, value } of changes) {
       const entry = parseSharedKey(key)
       if (entry.type === 'fact') facts.set(entry.fact, value)
-      else if (entry.type === 'route' && isRoutable(entry.topicFilter)) ops.push(opOf(entry, value))
+      else if (entry.type === 'route' && isRoutable(entry.topicFilter)) {
+        if (held !== undefined && value === undefined) {
+          held.keys.add(key)
+          continue
+        }
+        held?.keys.delete(key)
+        ops.push(opOf(entry, value))
+      }
     }
     foreign.life = facts.get('life') ?? foreign.life
     if (facts.has('state')) foreign.state = sharedStateIn(facts.get('state'))
@@ -420,7 +466,7 @@ export class PeerSharing {
   }
 
   #dropped(actor: string): void {
-    if (this.#foreign.delete(actor)) this.#listener.obey(this.#replica.mirrorGone(actor))
+    if (this.#forgetForeign(actor)) this.#listener.obey(this.#replica.mirrorGone(actor))
   }
 
   /** A member came or went. */

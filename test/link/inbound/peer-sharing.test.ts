@@ -333,6 +333,27 @@ test('a peer whose node died says everything again on the next one: the dead nod
   assert.deepEqual(cluster.routes(), ['a', 'unheard'])
 })
 
+test('a node dies on which the peer landed, comes back with nothing, and gets the peer again: the others keep what it wants until it has said so', async () => {
+  const cluster = new Cluster('b1', 'b2', 'b3')
+  const actor = await cluster.land('b1')
+  actor.add('a', 'b', 'c')
+  cluster.kill('b1')
+  cluster.start('b1', '2')
+  const again = await cluster.land('b1')
+  assert.equal(again.needBootstrap, true)
+  assert.deepEqual(cluster.bench('b2').routes('cl.a'), ['a', 'b', 'c'])
+  again.add('a', 'c')
+  assert.deepEqual(cluster.bench('b2').routes('cl.a'), ['a', 'b', 'c'])
+  again.remove('c')
+  for (let beats = 0; beats < 4; beats += 1) {
+    cluster.pass(10_000)
+    again.beat()
+  }
+  assert.deepEqual(cluster.routes(), ['a'])
+  again.remove('a')
+  assert.deepEqual(cluster.routes(), [])
+})
+
 test('a node that was cut off and woke up with an older landing gives it up, and learns what it missed', async () => {
   const cluster = new Cluster('b1', 'b2')
   const first = await cluster.land('b1')
