@@ -79,8 +79,11 @@ export async function startSteadyLoad(stage: Stage, perSecond: number): Promise<
 }
 
 const QOS = [0, 1, 2] as const
-/** Publishes of one publisher that may wait for their acknowledgement: beyond, it waits. */
-const UNACKNOWLEDGED_MAX = 500
+/**
+ * Publishes of one publisher that may wait for their acknowledgement: beyond, it leaves rounds out. After a reconnect MQTT.js sends
+ * them again one by one, each when the one before is acknowledged, and on a slow machine would never be done with what comes meanwhile.
+ */
+const UNACKNOWLEDGED_MAX = 30
 const FILLER = 'x'.repeat(160)
 
 class Publisher {
@@ -90,6 +93,7 @@ class Publisher {
   rounds = 0
   readonly #topic: string
   readonly #account: Account
+  #due = 0
   #waiting = 0
 
   constructor({ name, mqttPort }: SoakNode, index: number, account: Account) {
@@ -110,7 +114,7 @@ class Publisher {
   }
 
   publishUpTo(rounds: number): void {
-    while (this.rounds < rounds && this.#waiting < UNACKNOWLEDGED_MAX) this.#publishRound(this.rounds++)
+    for (; this.#due < rounds; this.#due++) if (this.#waiting < UNACKNOWLEDGED_MAX) this.#publishRound(this.rounds++)
   }
 
   unanswered(): string[] {
