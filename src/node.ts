@@ -394,6 +394,7 @@ export class Node {
     this.#isServing = false
     this.#links.beginStop()
     await this.#server.close()
+    await this.#gate.leave()
     this.#memoryWatch.stop()
     this.#lossWatch.stop()
     this.#sysTopics.stop()

@@ -7,6 +7,7 @@ import type { Sharing } from '../link/inbound/sharing-port.ts'
 
 /** Kind of a question between members. */
 const MARKS_QUESTION = 'link.marks'
+const MARKS_LEFT = 'link.marks_left'
 
 /** @param joined the cluster; throws before the node has joined it */
 export function routeSharing(self: Sender, random: () => number, joined: () => Cluster): Sharing {
@@ -32,6 +33,8 @@ export function markSharing(broker: Broker, joined: () => Cluster): MarkSharing 
     ask: (node, body, timeoutMs) => joined().requests.ask(node, MARKS_QUESTION, body, timeoutMs),
     silentMs: (node) => joined().membership.silentMs(node),
     serve: (answer) => joined().requests.serve(MARKS_QUESTION, (_from, body) => answer(body)),
+    leave: (node, body, timeoutMs) => joined().requests.ask(node, MARKS_LEFT, body, timeoutMs),
+    inherit: (take) => joined().requests.serve(MARKS_LEFT, async (_from, body) => take(body)),
     onGone: (listener) =>
       joined().membership.onChange(({ type }) => {
         if (type === 'left' || type === 'lost' || type === 'restarted') listener()

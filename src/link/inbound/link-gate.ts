@@ -138,6 +138,11 @@ export class LinkGate implements LinkInlet {
     return this.#peers.restore()
   }
 
+  /** To be called when connections are closed for good, while other members can still be told. Never rejects. */
+  leave(): Promise<void> {
+    return this.#speakers.leave()
+  }
+
   /** Leaves no timer behind. Connections are the broker's to close. */
   stop(): void {
     this.#speakers.stop()

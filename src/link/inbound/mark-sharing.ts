@@ -10,6 +10,10 @@ export interface MarkSharing {
   others(): Iterable<string>
   /** Bodies are what MessagePack can say. Rejects if no answer came within so many milliseconds. */
   ask(node: string, body: unknown, timeoutMs: number): Promise<unknown>
+  /** Tells a member what it answers nothing to but that it has it. Rejects like `ask`. */
+  leave(node: string, body: unknown, timeoutMs: number): Promise<unknown>
+  /** Takes what members say that leave. Returns how to stop it. */
+  inherit(take: (body: unknown) => void): () => void
   /** How long nothing was heard of a member, milliseconds. */
   silentMs(node: string): number
   /** Answers what others ask. Returns how to stop it. */
@@ -57,6 +61,37 @@ function askOne(sharing: MarkSharing, clock: Clock, node: string, question: Mark
       resolve(answer)
     }
     sharing.ask(node, question, ASK_MS).then(settled, () => settled(undefined))
+  })
+}
+
+/** What a member has taken of each sender when it leaves: nobody can ask it afterwards. */
+export type Legacy = MarkQuestion & { readonly marks: readonly LaneMark[] }
+
+/** Nobody waits longer for members that leave. */
+const LEAVE_MS = 1_000
+const SENDERS_MAX = 1_024
+
+/** Resolves when all others have it, or do not answer. Never rejects. */
+export async function leaveMarks(sharing: MarkSharing, clock: Clock, legacies: readonly Legacy[]): Promise<void> {
+  if (legacies.length === 0) return
+  // What another member finds in it it takes for safe. A disk that is stuck holds nobody up: then it is not said.
+  const isSafe = await new Promise<boolean>((resolve) => {
+    const late = clock.after(LEAVE_MS, () => resolve(false))
+    sharing.whenSafe(() => {
+      late.cancel()
+      resolve(true)
+    })
+  })
+  if (!isSafe) return
+  await Promise.allSettled(Array.from(sharing.others(), (node) => sharing.leave(node, legacies, LEAVE_MS)))
+}
+
+/** Throws `TypeError` for what is none. */
+export function readLegacies(body: unknown): Legacy[] {
+  if (!Array.isArray(body)) throw new TypeError('what a member leaves of marks is malformed')
+  return body.slice(0, SENDERS_MAX).map((one: unknown) => {
+    const marks = readMarks(fieldsOf(one)['marks']) ?? []
+    return { ...readQuestion(one), marks }
   })
 }
 

@@ -10,7 +10,7 @@ import type { LinkClient } from '../broker-port.ts'
 import { answerTo, decodeGreeting, encodeGreeting, noVersionInCommon, type Greeting } from '../native/greeting.ts'
 import type { InboundPorts, KeptSender } from './inbound-ports.ts'
 import { messageTopic } from './link-topic.ts'
-import { gatherMarks, type MarkSharing, readQuestion } from './mark-sharing.ts'
+import { gatherMarks, leaveMarks, type Legacy, type MarkSharing, readLegacies, readQuestion } from './mark-sharing.ts'
 
 /** A node of a peer, on one connection. */
 export type Speaker = {
@@ -192,7 +192,31 @@ export class NativeSpeakers {
     return [
       sharing.onGone(() => (this.#gone += 1)),
       sharing.serve((body) => this.#handOver(sharing, readQuestion(body))),
+      sharing.inherit((body) => this.#inherit(readLegacies(body))),
     ]
+  }
+
+  /**
+   * This node leaves, and its connections are closed: what peers have no acknowledgement for they send to another member, which then
+   * knows that it was taken here. Never rejects.
+   */
+  async leave(): Promise<void> {
+    const { marks: sharing, clock } = this.#ports
+    if (sharing === undefined) return
+    const legacies = [...this.#marks.keys()].flatMap((cluster) =>
+      Array.from(this.marksOf(cluster), ([node, marks]) => ({ cluster, node, marks })),
+    )
+    await leaveMarks(sharing, clock, legacies)
+  }
+
+  #inherit(legacies: readonly Legacy[]): void {
+    for (const { cluster, node, marks } of legacies) {
+      if (!isNative(this.#ports.link(cluster), false)) continue
+      const known = this.#marksFor(cluster, node)
+      // Others may have taken more than who leaves knows.
+      known.merge(marks.map((mark) => ({ ...mark, isSure: false })))
+      this.#kept.get(known)?.touch()
+    }
   }
 
   /** The node speaks to another member, which asks for what was taken here. */

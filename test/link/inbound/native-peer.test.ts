@@ -446,6 +446,54 @@ test('a sender that comes to another node finds there what the first one has tak
   await unrelated.client.nothingMore()
 })
 
+test('a node that leaves tells the others what it has taken: what it had no time to acknowledge is not taken twice', async (t) => {
+  const [staying, leaving] = [new Marks([], () => Promise.resolve([])), new Marks(['h2'], () => Promise.resolve([]))]
+  leaving.left = (body) => staying.take(body)
+  const h1 = await NativeNode.start(t, { ports: { marks: leaving } })
+  const h2 = await NativeNode.start(t, { ports: { marks: staying } })
+  for (const { gate } of [h1, h2]) gate.linksChanged()
+  const first = await h1.peer()
+  assert.equal(await bring(first.client, batchOf({ sequence: 3 }, [{ topic: 'a' }])), 0)
+  await h1.gate.leave()
+  staying.gone()
+  const second = await h2.peer()
+  assert.equal(await bring(second.client, batchOf({ sequence: 3, isResent: true }, [{ topic: 'a' }])), 0)
+  assert.equal(await bring(second.client, batchOf({ sequence: 4, isResent: true }, [{ topic: 'b' }])), 0)
+  assert.deepEqual(h2.account, { accepted: 1, duplicate: 1, maybe_duplicate: 1 })
+})
+
+for (const { what, body } of [
+  { what: 'no list', body: { cluster: 'far' } },
+  { what: 'of nobody', body: [{ marks: [] }] },
+])
+  test(`what a node that leaves says is looked at: ${what}`, async (t) => {
+    const marks = new Marks([], () => Promise.resolve([]))
+    const node = await NativeNode.start(t, { ports: { marks } })
+    node.gate.linksChanged()
+    assert.throws(() => marks.take(body), /malformed/)
+    marks.take([{ cluster: 'nobody', node: 'f1', marks: [{ epoch: 1, lane: 0, sequence: 9 }] }])
+    marks.take([{ cluster: 'far', node: 'f1', marks: [{ epoch: 7, lane: 0, sequence: -1 }, 'x'] }])
+    const { client } = await node.peer()
+    assert.equal(await bring(client, batchOf({ sequence: 1 }, [{ topic: 'a' }])), 0)
+    assert.deepEqual(node.account, { accepted: 1 })
+  })
+
+test('a disk that is stuck holds up nobody who leaves, and nothing is said that is not on it', async (t) => {
+  const clock = new ManualClock()
+  const marks = new Marks(['h2'], () => Promise.resolve([]))
+  const said: unknown[] = []
+  marks.left = (body) => said.push(body)
+  const node = await NativeNode.start(t, { clock, ports: { marks } })
+  node.gate.linksChanged()
+  const { client } = await node.peer()
+  assert.equal(await bring(client, batchOf({ sequence: 1 }, [{ topic: 'a' }])), 0)
+  marks.whenSafe = () => undefined
+  const left = node.gate.leave()
+  clock.advance(1_000)
+  await left
+  assert.deepEqual(said, [])
+})
+
 test('of a node that does not answer, or is gone, it is counted what may have come there', async (t) => {
   let isThere = true
   const marks = new Marks(['h2'], () => (isThere ? Promise.resolve([]) : Promise.reject(new Error('silent'))))
@@ -512,6 +560,10 @@ for (const { when, silentMs, account } of [
 class Marks implements MarkSharing {
   others: () => readonly string[]
   silence = 0
+  /** Hears what this node says when it leaves. */
+  left: (body: unknown) => void = () => undefined
+  /** What others say that leave. */
+  take: (body: unknown) => void = () => undefined
   readonly #ask: (body: unknown) => Promise<unknown>
   readonly #serving: (answer: (body: unknown) => Promise<unknown>) => void
   #listener: () => void = () => undefined
@@ -528,6 +580,15 @@ class Marks implements MarkSharing {
 
   ask(_node: string, body: unknown): Promise<unknown> {
     return this.#ask(body)
+  }
+
+  async leave(_node: string, body: unknown): Promise<void> {
+    this.left(body)
+  }
+
+  inherit(take: (body: unknown) => void): () => void {
+    this.take = take
+    return () => undefined
   }
 
   silentMs(): number {
