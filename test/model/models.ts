@@ -120,7 +120,7 @@ export const models: readonly Model[] = [
     holds: 'where one clock goes twice as fast a later holder speaks with higher numbers all the same',
     tested: {
       scope: { ...leaseScope, faults: 1, lives: 1, speed: 2 },
-      bounds: { depth: 5, settleEvery: 20, compareEvery: 100 },
+      bounds: { depth: 6, settleEvery: 40, compareEvery: 100 },
     },
     deep: {
       scope: { faults: 1, stops: 1, restarts: 0, lives: 2, speed: 2 },
@@ -203,7 +203,7 @@ export const models: readonly Model[] = [
     tested: { scope: routesScope, bounds: { depth: 5, settleEvery: 5, compareEvery: 100 } },
     deep: {
       scope: { changes: 2, faults: 2, cuts: 1, restarts: 2, beats: 2 },
-      bounds: { depth: 8, settleEvery: 10, compareEvery: 1_000 },
+      bounds: { depth: 7, settleEvery: 10, compareEvery: 1_000 },
     },
     mutants: [
       {

@@ -27,6 +27,7 @@ export type RoutesScope = {
 
 /** Wanted from the beginning to the end, under this name or under a filter that covers it. */
 const kept = 'a/x'
+const spoken = 'it spoke'
 const toggled = ['b', 'c/#', 'a/#']
 /** Each change and each piece is a frame of its own, and the journal is soon at its end. */
 const limits = {
@@ -38,8 +39,8 @@ const limits = {
 export class RoutesWorld {
   readonly #scope: RoutesScope
   readonly #link = new RouteLink(['#'], limits)
-  /** What the source's life was told, in order: its journal is made of that. */
-  #history: string[] = []
+  /** What the source's life was told, in order, and when it spoke first: its journal is made of that. */
+  #history: string[] = [spoken]
   #formerHistory: readonly string[] = []
   #changes = 0
   #faults = 0
@@ -86,6 +87,8 @@ export class RoutesWorld {
 
   perform(action: string): void {
     this.#act(action)
+    const hasSpoken = action === 'they connect' || action === 'a heartbeat'
+    if (hasSpoken && !this.#history.includes(spoken)) this.#history.push(spoken)
     this.#look()
   }
 
@@ -197,8 +200,14 @@ export class RoutesWorld {
     const link = this.#link
     const before = link.sentBytes
     const asked: string[] = []
-    for (let reply = link.copy.reply(link.nowMs); reply !== undefined; reply = link.copy.reply(link.nowMs))
-      asked.push(JSON.stringify(reply))
+    const ask = (): void => {
+      for (let reply = link.copy.reply(link.nowMs); reply !== undefined; reply = link.copy.reply(link.nowMs))
+        asked.push(JSON.stringify(reply))
+    }
+    ask()
+    // And what it would ask if it did not wait for answers.
+    link.copy.connected([1, 2])
+    ask()
     try {
       link.settle()
     } catch (error) {
