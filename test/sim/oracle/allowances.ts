@@ -18,6 +18,7 @@
  *                                              with DUP, on another connection                                  MQTT 5, 3.3.1.1
  *                                              the receiving side counted it as maybe_duplicate                 R "exactly once"
  *                                              EMQX's dialect: as often as the sender counted `retried`         R "What two clusters speak"
+ *                                              EMQX's dialect: a retained message that `sync` tells              R "Retained messages"
  *                                              the subscriber's own node died meanwhile, and its session with   D5 "while both live"
  *                                              what it had been sent came back from the disk
  *     order is broken                          for a message that was sent more than once                       MQTT 5, 4.6

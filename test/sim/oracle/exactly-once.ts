@@ -47,6 +47,16 @@ function excusesOf({ accounts, chronicle, nowMs }: Evidence): Excuse<TooMany>[] 
     const goesFromHere = ({ message, session }: TooMany): boolean =>
       session.client.cluster === peer && message.publisher.cluster === cluster
     excuses.push({ words: `${node} sent again in EMQX's dialect`, atMost: retried.sum, covers: goesFromHere })
+    // It has no word for what is told because of a route: it comes as any message does.
+    excuses.push({
+      words: `${node} told what is retained in EMQX's dialect`,
+      atMost: Infinity,
+      covers: (one) => {
+        const sentMs = one.message.sends[0]?.atMs ?? 0
+        const terms = chronicle.termsBetween(cluster, peer, sentMs, one.arrivals.at(-1)?.atMs ?? sentMs)
+        return one.message.retain && goesFromHere(one) && terms.some((sync) => sync?.retained === 'sync')
+      },
+    })
   }
   for (const node of chronicle.nodes) {
     const cluster = chronicle.clusterOf(node)

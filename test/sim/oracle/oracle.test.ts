@@ -309,6 +309,18 @@ const doubled: Row[] = [
       run.arrive(run.deliver(), run.away)
     },
   },
+  ...(['live', 'sync'] as const).map((retained): Row => ({
+    when: `EMQX’s dialect was spoken, and a retained message comes twice over a link with retained = ${retained}`,
+    ...(retained === 'live' ? { found: 'exactly_once' } : {}),
+    plant(run) {
+      run.toB.dialect = 'emqx'
+      const change = { ...terms, topics: [], retained }
+      run.act({ type: 'link_set', atMs: run.nowMs, cluster: 'a', peer: 'b', terms: change })
+      run.pass(40_000)
+      const message = Object.assign(run.deliver(), { retain: true })
+      run.arrive(message, run.away)
+    },
+  })),
   {
     when: 'a message comes back to its own cluster',
     found: 'no_loop',
