@@ -219,6 +219,7 @@ export class Cluster {
 
   /** Lets what is on its way to the others arrive, and says goodbye. What waits for a node that is away goes with this one, and is logged. */
   async stop(): Promise<void> {
+    this.lanes.rest()
     await this.#drainLanes()
     for (const stop of this.#stops) stop()
     for (const timer of this.#awaited.values()) timer.cancel()
@@ -240,7 +241,7 @@ export class Cluster {
     const untilMs = clock.steadyMs() + DRAIN_MS
     const isOnItsWay = (): boolean =>
       this.lanes.list().some(({ member, waiting }) => waiting > 0 && this.#others.includes(member))
-    while (coordination.isConnected && clock.steadyMs() < untilMs && isOnItsWay())
+    while (coordination.isConnected && clock.steadyMs() < untilMs && (this.lanes.owes || isOnItsWay()))
       await new Promise<void>((resolve) => void clock.after(OTHERS_LOOK_MS, resolve))
     for (const { member, waiting } of this.lanes.list())
       if (waiting > 0) log.warn({ member, messages: waiting }, 'lane_messages_lost')

@@ -38,6 +38,11 @@ export class LaneReceiver {
     return Math.max(0, this.#expected - 1)
   }
 
+  /** Whether all that was taken is safe. */
+  get isKept(): boolean {
+    return this.#kept >= this.taken
+  }
+
   /** A batch with a number of 1 or more came. If the verdict is `deliver`, it counts as taken. */
   judge(epoch: number, sequence: number): LaneVerdict {
     if (epoch < this.#epoch) return 'late'

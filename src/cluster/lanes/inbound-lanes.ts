@@ -65,12 +65,14 @@ export class InboundLanes {
   readonly #members = new Map<string, Member>()
   readonly #due: Member[] = []
   #remarkedAtMs = Number.NEGATIVE_INFINITY
+  #isResting = false
 
   constructor(ports: InboundPorts) {
     this.#ports = ports
   }
 
   batch(from: Sender, epoch: number, sequence: number, frame: Buffer): void {
+    if (this.#isResting) return
     const member = this.#memberOf(from)
     if (sequence === 0) return this.#deliver(member, frame)
     switch (member.receiver.judge(epoch, sequence)) {
@@ -98,6 +100,17 @@ export class InboundLanes {
       const { epoch, taken, duplicates, outOfTurn } = receiver
       return { member: node, boot, epoch, taken, delivered, duplicates, outOfTurn, malformed }
     })
+  }
+
+  /** Takes no batch any more: it comes again to this node's next process. */
+  rest(): void {
+    this.#isResting = true
+  }
+
+  /** Whether something was taken that is not acknowledged yet: it would come again though it was delivered. */
+  get owes(): boolean {
+    for (const { receiver } of this.#members.values()) if (!receiver.isKept) return true
+    return false
   }
 
   /** What came last is acknowledged, too, if the bus still takes it: else it would come again to this node's next process. */

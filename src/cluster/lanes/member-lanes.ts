@@ -93,6 +93,16 @@ export class MemberLanes {
     return this.#malformed
   }
 
+  /** Takes nothing any more; what was taken is still acknowledged. See `owes`. */
+  rest(): void {
+    this.#inbound.rest()
+  }
+
+  /** Whether a member waits for the acknowledgement of something that was taken. */
+  get owes(): boolean {
+    return this.#inbound.owes
+  }
+
   /** Sends what is left to be sent, and takes nothing any more. */
   stop(): void {
     for (const stop of this.#stops) stop()

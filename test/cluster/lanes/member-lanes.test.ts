@@ -77,6 +77,26 @@ function cluster(options?: LaneOptions) {
 /** Long enough for messages and answers, far too short for a member to be silent. */
 const A_WHILE_MS = 20
 
+test('a member that ends takes nothing more, and owes until what it took is safe: nothing comes twice to its next process', async () => {
+  const { clock, start, a, b } = cluster()
+  b.keepsAtOnce = false
+  a.send('b', 'one')
+  clock.advance(A_WHILE_MS)
+  b.lanes.rest()
+  const mark = a.send('b', 'two')
+  clock.advance(A_WHILE_MS)
+  assert.deepEqual(b.delivered, ['one'])
+  assert.equal(b.lanes.owes, true)
+  b.keep()
+  assert.equal(b.lanes.owes, false)
+  clock.advance(A_WHILE_MS)
+  await b.kill()
+  const next = start('b', 'b2')
+  clock.advance(SILENT_MS)
+  assert.deepEqual(next.delivered, ['two'])
+  assert.ok(a.lanes.settledMark >= mark)
+})
+
 test('what is sent in one turn arrives as one batch, and its marks are settled when the member has it safe', () => {
   const { clock, network, a, b } = cluster()
   let frames = 0
