@@ -54,10 +54,10 @@ function modelOf<Scope extends object, World>(system: (scope: Scope) => System<W
   }
 }
 
-/** `{ restarts: 2, waits: 1 }` as `2 restarts, 1 waits`. */
+/** `{ restarts: 2, durable: false }` as `2 restarts, not durable`. */
 function wordsOf(scope: object): string {
   return Object.entries(scope)
-    .map(([name, count]) => `${count} ${name}`)
+    .map(([name, extent]) => (typeof extent === 'boolean' ? `${extent ? '' : 'not '}${name}` : `${extent} ${name}`))
     .join(', ')
 }
 
