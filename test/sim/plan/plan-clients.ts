@@ -13,7 +13,7 @@ export type ClientScene = {
 }
 
 /** Few, so that who publishes finds who subscribed. */
-const topics = ['t/a', 't/b', 't/a/x', 't/b/x', 'u/a', 'u/b', 'v/a']
+export const topics = ['t/a', 't/b', 't/a/x', 't/b/x', 'u/a', 'u/b', 'v/a']
 const filters: readonly Weighted<string>[] = [
   [4, 't/a'],
   [3, 't/b'],

@@ -4,8 +4,9 @@
  */
 import { SeededRandom } from '../world/random.ts'
 import type { Plan, PlannedCluster, PlannedLink, Range } from './plan.ts'
-import { planClients } from './plan-clients.ts'
+import { planClients, topics } from './plan-clients.ts'
 import { CLOSED, planLink } from './plan-links.ts'
+import { addRushes } from './plan-rush.ts'
 import { planSteps } from './plan-steps.ts'
 import { pickWeighted, type Weighted } from './weighted.ts'
 
@@ -61,8 +62,9 @@ export function planOf(seed: number): Plan {
   const links = planGraph(names, random.fork('graph')).flatMap((pair) =>
     planPair(pair, isClosed, random.fork(pair.join(' '))),
   )
-  const clients = planClients({ clusters, links, scale, quietMs }, random.fork('clients'))
-  const steps = planSteps({ clusters, links, clients, scale, quietMs, isClosed }, random.fork('steps'))
+  const usual = planClients({ clusters, links, scale, quietMs }, random.fork('clients'))
+  const steps = planSteps({ clusters, links, clients: usual, scale, quietMs, isClosed }, random.fork('steps'))
+  const clients = addRushes({ links, clients: usual, steps, quietMs, topics }, random.fork('rushes'))
   return { seed, clusters, links, clients, steps, quietMs, boundMs: BOUND_MS, settleMs: SETTLE_MS }
 }
 
