@@ -42,8 +42,8 @@ export const mutants: readonly Mutant[] = [
     name: 'lease by wall clock',
     file: 'src/cluster/leases/reservation.js',
     find: 'const next = nextIncarnation(nowMs, known);',
-    replace: 'const next = Math.floor(nowMs);',
-    why: 'who takes a lease speaks under what its wall clock says, though its last holder was ahead of that: nobody believes it',
+    replace: 'const next = Math.floor(nowMs / 60_000) * 60_000;',
+    why: 'who takes a lease speaks under the minute of its wall clock, though its last holder was as far or further: nobody believes it',
   },
   {
     name: 'route GC of the wrong peer',
