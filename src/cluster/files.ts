@@ -1,6 +1,7 @@
 /** Small files of the data directory, each replaced as a whole: a crash leaves the old one or the new one. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { ClusterError } from './cluster-error.ts'
 
 /** Throws, or rejects with, `ClusterError` `DATA_DIR_UNUSABLE` where something can't be done. */
@@ -44,6 +45,7 @@ export const systemFiles: Files = {
       rmSync(draft, { force: true })
       writeFileSync(draft, bytes, { flush: true, ...(isSecret ? { mode: 0o600 } : {}) })
       renameSync(draft, path)
+      syncDirectoryOf(path)
     }),
   async replaceSoon(path, bytes) {
     try {
@@ -56,6 +58,7 @@ export const systemFiles: Files = {
         await handle.close()
       }
       await rename(draft, path)
+      await syncDirectoryOfSoon(path)
     } catch (cause) {
       throw unusable('write', path, cause)
     }
@@ -70,6 +73,25 @@ function attempt<T>(deed: Deed, path: string, work: () => T): T {
     return work()
   } catch (cause) {
     throw unusable(deed, path, cause)
+  }
+}
+
+/** A name is on the disk only when its directory is: without that the power may fail, and the old file be there again. */
+function syncDirectoryOf(path: string): void {
+  const directory = openSync(dirname(path), 'r')
+  try {
+    fsyncSync(directory)
+  } finally {
+    closeSync(directory)
+  }
+}
+
+async function syncDirectoryOfSoon(path: string): Promise<void> {
+  const directory = await open(dirname(path), 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
   }
 }
 
