@@ -396,10 +396,13 @@ export class LinkProber {
   #noteAwaited(): void {
     const flight = this.#flight
     const flightMs = this.#ports.carrier().oldestFlightMs
+    const isProbeFlying = flight?.way.type === 'frame' && !flight.isAcknowledged
     if (flightMs !== undefined) this.#acks.awaits(flightMs)
+    // Of messages that fly together the acknowledgement of one is told.
+    else if (!isProbeFlying) this.#acks.ends()
     if (flight === undefined) return
     this.#answers.awaits(flight.dueMs)
-    if (flight.way.type === 'frame' && !flight.isAcknowledged) this.#acks.awaits(flight.dueMs)
+    if (isProbeFlying) this.#acks.awaits(flight.dueMs)
   }
 
   /** What is waited for has been noted, but where something was heard just now: its sender may still have it among those that fly. */

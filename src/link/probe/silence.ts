@@ -47,6 +47,13 @@ export class Silence {
     this.#carriedMs = 0
   }
 
+  /** Nothing is waited for any more: what was has come without a word. */
+  ends(): void {
+    if (this.#sinceMs === undefined) return
+    this.#sinceMs = undefined
+    this.#carriedMs = 0
+  }
+
   /** The connection is gone. */
   down(nowMs: number): void {
     this.#carriedMs = this.ms(nowMs)

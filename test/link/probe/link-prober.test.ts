@@ -217,6 +217,26 @@ test('who was mute and has nothing to say any more is not mute', () => {
   assert.deepEqual(restarts, [])
 })
 
+test('messages of which the last were acknowledged without a word are waited for no more', () => {
+  const { clock, carrier, prober, mute, restarts } = start({ way: { type: 'ping', peer: 'emqx' } })
+  prober.connected('b1')
+  const answerPings = (seconds: number) => {
+    for (let second = 0; second < seconds; second += 1) {
+      clock.advance(1_000)
+      for (const ended of carrier.pings.splice(0)) ended(true)
+    }
+  }
+  // Two fly together, and the acknowledgement of the first stands for both. In between it is looked what flies.
+  carrier.oldestFlightMs = clock.steadyMs() + 4_900
+  answerPings(4)
+  prober.crossed(100, clock.steadyMs())
+  answerPings(1)
+  carrier.oldestFlightMs = undefined
+  answerPings(60)
+  assert.equal(mute(), false)
+  assert.deepEqual(restarts, [])
+})
+
 test('of several connections each is to answer a ping; one that goes meanwhile makes none of the others mute', () => {
   const { clock, carrier, prober, connect, facts } = start({ way: { type: 'ping', peer: 'emqx' } })
   carrier.connections = 2
