@@ -20,7 +20,7 @@ export const mesh: Scenario = {
   minutes: 10,
   timeline: randomSteps,
   settleMs: 5_000,
-  guarantees: { loss: 'none', doubles: 'any', order: 'kept', healMsMax: 30_000 },
+  guarantees: { loss: 'none', doubles: 'told', order: 'kept', healMsMax: 30_000 },
 }
 
 function randomSteps(random: () => number, minutes: number): readonly Step[] {

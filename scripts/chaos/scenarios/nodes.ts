@@ -4,7 +4,7 @@ import type { Scenario } from './scenario.ts'
 /** What a node has acknowledged outlives it. */
 const durable = { durable: true } as const
 /** A node that died does not know what of the last had arrived, at its peer or at its own clients. */
-const afterCrash = { loss: 'none', doubles: 'any', order: 'kept' } as const
+const afterCrash = { loss: 'none', doubles: 'told', order: 'kept' } as const
 
 export const nodeScenarios: readonly Scenario[] = [
   {
@@ -25,7 +25,7 @@ export const nodeScenarios: readonly Scenario[] = [
     about: 'The only node of west is killed and comes back on an empty disk: it knows nothing of anybody.',
     clusters: [{ name: 'east' }, { name: 'west' }],
     timeline: [{ atMs: 1_000, forMs: 2_000, trouble: { type: 'kill', nodes: { cluster: 'west' }, isEmptied: true } }],
-    guarantees: { loss: 'crash', doubles: 'any', order: 'kept', healMsMax: 15_000 },
+    guarantees: { loss: 'crash', doubles: 'told', order: 'kept', healMsMax: 15_000 },
   },
   {
     name: 'clock',
