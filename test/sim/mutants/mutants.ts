@@ -40,10 +40,10 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'lease by wall clock',
-    file: 'src/cluster/leases/reservation.js',
-    find: 'const next = nextIncarnation(nowMs, known);',
-    replace: 'const next = Math.floor(nowMs / 60_000) * 60_000;',
-    why: 'who takes a lease speaks under the minute of its wall clock, though its last holder was as far or further: nobody believes it',
+    file: 'src/cluster/leases/judge-record.js',
+    find: 'if (upTo < known)',
+    replace: 'if (upTo < known || upTo + 10_000 < Date.now())',
+    why: 'a record counts as old by the wall clock of whoever looks, compared with what its holder wrote by its own: it is taken from a holder that lives',
   },
   {
     name: 'route GC of the wrong peer',
