@@ -85,6 +85,8 @@ export class MapContent {
 
   /** Goes on through changes made meanwhile: what is there throughout comes once, what came or went may come or not. */
   *entries(): Generator<readonly [string, number]> {
+    // There are as many buckets as in a large one, and walks through empty ones are frequent.
+    if (this.size === 0) return
     for (let at = 0; at < this.#buckets.length; at += 1) {
       const bucket = this.#buckets[at]
       if (bucket !== undefined) yield* Array.from(bucket.entries.entries(0))
