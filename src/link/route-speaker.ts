@@ -191,7 +191,9 @@ export class RouteSpeaker implements ConnectionListener {
       isWritable: () => this.#connection.writable,
       sayAlive: () => this.#sayAlive(),
       report: (event: RouteSyncEvent) => {
-        if (!this.#isLeaving) this.#report(event)
+        if (this.#isLeaving) return
+        if (event.type === 'batch_acked') this.#acknowledged(event)
+        else this.#report(event)
       },
     }
     const cluster = this.#identity.localCluster
@@ -261,7 +263,13 @@ export class RouteSpeaker implements ConnectionListener {
       return this.#report({ type: 'batch_refused', failure: routesRefused(reasonCode) })
     }
     this.#source.confirm()
-    this.#report({ type: 'batch_acked', ops: ops.length, pending: this.#source.pending })
+    this.#acknowledged({ type: 'batch_acked', ops: ops.length, pending: this.#source.pending })
+  }
+
+  /** Changes that were reported while a batch flew may have come to nothing since: then nobody asks for one, and the next are news. */
+  #acknowledged(event: Extract<RouteSyncEvent, { type: 'batch_acked' }>): void {
+    if (event.pending === 0) this.#changesReported = false
+    this.#report(event)
   }
 
   /** Only a single operation can be: the source keeps to the limit otherwise. */

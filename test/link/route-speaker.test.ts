@@ -74,6 +74,33 @@ test('a bootstrap goes in batches of 4,000, each after the answer to the one bef
   await run.status(running)
 })
 
+test('what comes and goes while a batch is on its way keeps nothing that comes later', async (t) => {
+  const unanswered: Received[] = []
+  let holds = false
+  const puback = (received: Received) => {
+    if (!holds || !isRoutes(received)) return 0
+    unanswered.push(received)
+    return undefined
+  }
+  const run = await start(t, behaving({ puback }), ['t/1'])
+  await batch(run, (ops) => ops.includes('add t/1'))
+  await run.status(running)
+  holds = true
+  run.interest.add('t/2')
+  await batch(run, (ops) => ops.includes('add t/2'))
+  run.interest.remove('t/1')
+  run.interest.add('t/1')
+  holds = false
+  for (const { peer, packet } of unanswered) {
+    assert.ok(isPublish(packet))
+    peer.send({ cmd: 'puback', messageId: packet.messageId ?? 0, reasonCode: 0 })
+  }
+  // Whether the answer comes before or after it, the next one is told.
+  for (let turns = 0; turns < 20; turns += 1) await new Promise((resolve) => setTimeout(resolve, 1))
+  run.interest.add('t/3')
+  await batch(run, (ops) => ops.includes('add t/3'))
+})
+
 test('a peer that takes small packets gets small batches, and a route that no packet can hold keeps none of the others', async (t) => {
   const huge = `t/${'x'.repeat(9_000)}`
   const run = await start(t, behaving({ properties: { maximumPacketSize: 8_192 } }), [
