@@ -18,6 +18,8 @@
  *                                              with DUP, on another connection                                  MQTT 5, 3.3.1.1
  *                                              the receiving side counted it as maybe_duplicate                 R "exactly once"
  *                                              EMQX's dialect: as often as the sender counted `retried`         R "What two clusters speak"
+ *                                              EMQX's dialect: the sender died, and what it had sent was on     R "exactly once"
+ *                                              its disk (`durable`)
  *                                              EMQX's dialect: a retained message that `sync` tells              R "Retained messages"
  *                                              the subscriber's own node died meanwhile, and its session with   D5 "while both live"
  *                                              what it had been sent came back from the disk

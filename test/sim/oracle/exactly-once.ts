@@ -47,6 +47,18 @@ function excusesOf({ accounts, chronicle, nowMs }: Evidence): Excuse<TooMany>[] 
     const goesFromHere = ({ message, session }: TooMany): boolean =>
       session.client.cluster === peer && message.publisher.cluster === cluster
     excuses.push({ words: `${node} sent again in EMQX's dialect`, atMost: retried.sum, covers: goesFromHere })
+    // What waited is on its disk, and has no number by which the peer would know it.
+    excuses.push({
+      words: `${node} ended with what it had sent in EMQX's dialect`,
+      atMost: Infinity,
+      covers: (one) => {
+        const sentMs = one.message.sends[0]?.atMs ?? 0
+        const lastMs = one.arrivals.at(-1)?.atMs ?? sentMs
+        if (!goesFromHere(one) || !chronicle.endsIn(cluster, sentMs, lastMs).some((end) => end.node === node))
+          return false
+        return chronicle.termsBetween(cluster, peer, sentMs, lastMs).some((terms) => terms?.durable === true)
+      },
+    })
     // It has no word for what is told because of a route: it comes as any message does.
     excuses.push({
       words: `${node} told what is retained in EMQX's dialect`,

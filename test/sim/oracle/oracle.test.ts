@@ -309,6 +309,20 @@ const doubled: Row[] = [
       run.arrive(run.deliver(), run.away)
     },
   },
+  ...[true, false].map((durable): Row => ({
+    when: `EMQX’s dialect was spoken, and the sender died over a link with durable = ${durable}`,
+    ...(durable ? {} : { found: 'exactly_once' }),
+    plant(run) {
+      run.toB.dialect = 'emqx'
+      run.act({ type: 'link_set', atMs: run.nowMs, cluster: 'a', peer: 'b', terms: { ...terms, topics: [], durable } })
+      run.pass(40_000)
+      const message = run.deliver()
+      run.act({ type: 'node_killed', atMs: run.nowMs, node: 'a1' })
+      run.act({ type: 'node_started', atMs: run.nowMs, node: 'a1' })
+      run.pass()
+      run.arrive(message, run.away)
+    },
+  })),
   ...(['live', 'sync'] as const).map((retained): Row => ({
     when: `EMQX’s dialect was spoken, and a retained message comes twice over a link with retained = ${retained}`,
     ...(retained === 'live' ? { found: 'exactly_once' } : {}),
