@@ -103,12 +103,12 @@ export class SimulatedNode {
 
   /** As SIGTERM does: it may take a while. */
   stop(): void {
-    this.act((node) => {
-      const running = this.#running
-      void node.stop().then(() => {
-        if (this.#running === running) this.kill()
-      })
-    })
+    const running = this.#running
+    const stop = async (node: Node): Promise<void> => {
+      await node.stop()
+      if (this.#running === running) this.kill()
+    }
+    this.act((node) => void stop(node))
   }
 
   /** As SIGKILL does: its sockets are closed by the kernel. */

@@ -45,8 +45,11 @@ test('what an event throws ends the run', async () => {
   await assert.rejects(time.runUntil(2), /wrong/)
 })
 
+function draw(random: SeededRandom): number[] {
+  return Array.from({ length: 20 }, () => random.int(0, 1_000_000))
+}
+
 test('the same seed gives the same choices, and a fork takes nothing from its source', () => {
-  const draw = (random: SeededRandom) => Array.from({ length: 20 }, () => random.int(0, 1_000_000))
   assert.deepEqual(draw(new SeededRandom(7)), draw(new SeededRandom(7)))
   assert.notDeepEqual(draw(new SeededRandom(7)), draw(new SeededRandom(8)))
   const forked = new SeededRandom(7)
@@ -57,7 +60,7 @@ test('the same seed gives the same choices, and a fork takes nothing from its so
 
 test('chance is spread evenly', () => {
   const random = new SeededRandom(1)
-  const counts = new Array<number>(10).fill(0)
+  const counts = Array.from({ length: 10 }, () => 0)
   for (let drawn = 0; drawn < 10_000; drawn += 1) counts[random.int(0, 9)]! += 1
   for (const count of counts) assert.ok(count > 850 && count < 1_150, counts.join(' '))
 })
