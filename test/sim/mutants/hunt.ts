@@ -43,27 +43,27 @@ async function runOne(seed: number): Promise<boolean> {
 
 export async function hunt(mutant: Mutant, seeds: Seeds, sound: SoundSeeds): Promise<Catch> {
   const { directory, remove } = makeMutant(mutant)
-  const tried: Summary[] = []
+  const tried = new Set<number>()
   try {
     for (let from = seeds.from; from <= seeds.to;) {
       const found = await findOne({ ...seeds, from }, join(directory, 'test/sim/worker.js'), tried)
       if (found === undefined) break
       if (await sound.isSound(found.seed)) {
         const { seed, invariant, words } = found
-        return { name: mutant.name, caughtBySeed: seed, seedsTried: tried.length, invariant, words }
+        return { name: mutant.name, caughtBySeed: seed, seedsTried: tried.size, invariant, words }
       }
       from = found.seed + 1
     }
   } finally {
     remove()
   }
-  return { name: mutant.name, caughtBySeed: null, seedsTried: tried.length, invariant: undefined, words: 'not caught' }
+  return { name: mutant.name, caughtBySeed: null, seedsTried: tried.size, invariant: undefined, words: 'not caught' }
 }
 
 type Found = { readonly seed: number; readonly invariant: Invariant | 'crash'; readonly words: string }
 
 /** The first that fails. */
-async function findOne(seeds: Seeds, worker: string, tried: Summary[]): Promise<Found | undefined> {
+async function findOne(seeds: Seeds, worker: string, tried: Set<number>): Promise<Found | undefined> {
   const over = new AbortController()
   let found: Found | undefined
   let next = seeds.from
@@ -71,8 +71,8 @@ async function findOne(seeds: Seeds, worker: string, tried: Summary[]): Promise<
     await runSeeds(
       seeds,
       (summary) => {
-        tried.push(summary)
         const { seed, violation } = summary
+        tried.add(seed)
         next = Math.max(next, seed + 1)
         if (violation === null || found !== undefined) return
         found = { seed, invariant: violation.invariant, words: violation.words }
@@ -82,6 +82,8 @@ async function findOne(seeds: Seeds, worker: string, tried: Summary[]): Promise<
       over.signal,
     )
   } catch (error) {
+    // Of several it can't be told which seed it was.
+    if (found === undefined && seeds.jobs > 1) return findOne({ ...seeds, jobs: 1 }, worker, tried)
     found ??= { seed: next, invariant: 'crash', words: error instanceof Error ? error.message : String(error) }
   }
   return found

@@ -34,7 +34,8 @@ export function allot<T>(items: readonly T[], excuses: readonly Excuse<T>[]): Al
       left[path.end] = (left[path.end] ?? 0) - amount
       wanted -= amount
     }
-    if (wanted > 0) unexcused.push(...group.items.slice(-wanted))
+    // One by one: a storm has more than a call may have arguments.
+    if (wanted > 0) for (const item of group.items.slice(-wanted)) unexcused.push(item)
   }
   const taken = new Map(excuses.map((excuse, at) => [excuse, excuse.atMost - (left[at] ?? 0)] as const))
   return { unexcused, taken }
