@@ -18,7 +18,9 @@ export function* tooMany({ history, index }: Evidence): Iterable<TooMany> {
       if (arrivals.length <= 1) continue
       const session = history.sessions[number]
       if (session === undefined) continue
-      const extra = arrivals.length - arrivals.filter(isOwnRepeat).length - takes * waysTo(session, message)
+      const came = arrivals.length - arrivals.filter(isOwnRepeat).length
+      // What comes once too often to its cluster comes once too often on each way.
+      const extra = Math.ceil(came / waysTo(session, message)) - takes
       if (extra > 0) yield { message, session, arrivals, extra }
     }
   }
