@@ -20,6 +20,8 @@ export type Announcement = {
   readonly slot?: number | undefined
   /** Address of each listener, by type and name: `tcp:default`. */
   readonly listeners: Readonly<Record<string, string>>
+  /** Of an `alive` that answers a `hello`: the boot id of the process that said it. Nobody could know it who died before that process began. */
+  readonly answers?: string | undefined
 }
 
 const bytesMax = 65_536
@@ -34,6 +36,7 @@ const schema = z.object({
   version: text,
   slot: z.int().nonnegative().optional(),
   listeners: z.record(text, text),
+  answers: text.optional(),
 })
 
 export function encodeAnnouncement(announcement: Announcement): Uint8Array {

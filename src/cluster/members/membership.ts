@@ -72,6 +72,7 @@ export class Membership {
   #asking = 0
   #disconnectedAtMs: number | undefined
   #refusalLoggedAtMs = Number.NEGATIVE_INFINITY
+  #namesakeCalledAtMs = Number.NEGATIVE_INFINITY
 
   constructor(options: MembershipOptions) {
     this.#options = options
@@ -251,7 +252,7 @@ export class Membership {
   }
 
   #noteAlive(from: Sender, announcement: Announcement): void {
-    const { type: _type, standing: _standing, ...facts } = announcement
+    const { type: _type, standing: _standing, answers: _answers, ...facts } = announcement
     const change = this.#table.heard({ ...from, ...facts, isSelf: false }, this.#options.clock.steadyMs())
     if (change?.type === 'restarted') this.#noteGone({ node: from.node, boot: change.previousBoot })
     if (change !== undefined) this.#gone.delete(JSON.stringify([from.node, from.boot]))
@@ -271,8 +272,21 @@ export class Membership {
   #hearNamesake(from: Sender, announcement: Announcement): void {
     if (announcement.type === 'goodbye') return
     const own = { standing: this.#standing, startedAtMs: this.#startedAtMs, boot: this.#options.coordination.self.boot }
-    if (judgeNamesake(own, { ...announcement, boot: from.boot }) === 'give_way') this.#giveWay(from, announcement)
+    const mustGo = judgeNamesake(own, { ...announcement, boot: from.boot }) === 'give_way'
+    if (mustGo && announcement.answers === own.boot) this.#giveWay(from, announcement)
+    else if (mustGo) this.#callNamesake()
     else if (announcement.type === 'hello') this.#answer(from)
+  }
+
+  /**
+   * What a process of our name said may have lain in a server that stood still, and be older than its death: only one that answers us lives.
+   * Not oftener than once a beat, since what lay there may be much.
+   */
+  #callNamesake(): void {
+    const nowMs = this.#options.clock.steadyMs()
+    if (nowMs - this.#namesakeCalledAtMs < this.#beatMs) return
+    this.#namesakeCalledAtMs = nowMs
+    this.#broadcast('hello')
   }
 
   #giveWay({ node, boot }: Sender, { host, pid, startedAtMs }: Announcement): void {
@@ -333,16 +347,26 @@ export class Membership {
   }
 
   #answer(to: Sender): void {
-    this.#options.coordination.bus.send(to.node, 'members', this.#encode('alive'))
+    this.#options.coordination.bus.send(to.node, 'members', this.#encode('alive', to.boot))
   }
 
   #broadcast(type: Announcement['type']): void {
     this.#options.coordination.bus.broadcast('members', this.#encode(type))
   }
 
-  #encode(type: Announcement['type']): Uint8Array {
+  #encode(type: Announcement['type'], answers?: string): Uint8Array {
     const { startedAtMs, host, pid, version, slot, listeners } = this.#self()
-    return encodeAnnouncement({ type, standing: this.#standing, startedAtMs, host, pid, version, slot, listeners })
+    return encodeAnnouncement({
+      type,
+      standing: this.#standing,
+      startedAtMs,
+      host,
+      pid,
+      version,
+      slot,
+      listeners,
+      answers,
+    })
   }
 
   #self(): Member {

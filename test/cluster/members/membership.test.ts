@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ClusterError } from '../../../src/cluster/cluster-error.ts'
+import { encodeAnnouncement } from '../../../src/cluster/members/announcement.ts'
 import { Membership, type MembershipOptions } from '../../../src/cluster/members/membership.ts'
 import { ManualClock } from '../../broker/manual-clock.ts'
 import { SimulatedNetwork } from '../../sim/simulated-coordination.ts'
@@ -224,6 +225,25 @@ test('of two processes that could not see each other the later one goes, and the
   await pass(clock, 3_000)
   assert.deepEqual([b.taken.length, second?.taken.length], [0, 1])
   assert.equal(a.membership.members()[1]?.boot, b.process.self.boot)
+})
+
+test('what a dead process of its name said, and a server kept, drives nobody out', async () => {
+  const { start, network, clock } = world()
+  const [a] = await start('a')
+  assert.ok(a)
+  const dead = network.join('a', 'boot-000')
+  const words = { host: 'box', pid: 1, version: '1', listeners: {}, startedAtMs: 1 }
+  for (const type of ['hello', 'alive', 'alive'] as const)
+    dead.broadcast('members', encodeAnnouncement({ type, standing: 'member', ...words }))
+  await pass(clock, 10_000)
+  assert.deepEqual(a.taken, [])
+  // One that lives answers, and then it is known.
+  dead.listen('members', (from) =>
+    dead.send('a', 'members', encodeAnnouncement({ type: 'alive', standing: 'member', ...words, answers: from.boot })),
+  )
+  dead.broadcast('members', encodeAnnouncement({ type: 'alive', standing: 'member', ...words }))
+  await pass(clock, 100)
+  assert.equal(a.taken.length, 1)
 })
 
 test('a node that can have no namesake does not wait', async () => {
