@@ -10,7 +10,7 @@ import { spec } from 'node:test/reporters'
 import { TestReport } from './test-report.ts'
 
 /** For each process as a whole. */
-const TIMEOUT_MS = 300_000
+const TIMEOUT_MS = 480_000
 /**
  * Folders of small tests: all files of one share a process, because to load a test takes longer than most of them. Not those that measure
  * what their process needs.
@@ -44,8 +44,9 @@ if (files.length === 0) {
 
 /** Tests of whole clusters wait much of the time, for a node to be missed, say: others compute meanwhile. */
 const isWaiting = (file: string): boolean => file.includes(join('e2e', 'cluster'))
-/** Takes minutes and hardly computes: it begins first, and has a place of its own. */
-const isLong = (file: string): boolean => file === join('test', 'soak', 'soak.test.js')
+/** Take minutes, one of which hardly computes: they begin first, and have places of their own. */
+const LONG = [join('test', 'soak', 'soak.test.js'), join('test', 'sim', 'seeds.test.js')]
+const isLong = (file: string): boolean => LONG.includes(file)
 const isTogether = (file: string): boolean =>
   SHARING.some((folder) => file.startsWith(folder)) && !ALONE.some((name) => file.includes(name))
 
