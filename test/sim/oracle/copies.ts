@@ -11,19 +11,27 @@ export type TooMany = {
   readonly extra: number
 }
 
-export function* tooMany({ history, index }: Evidence): Iterable<TooMany> {
-  for (const message of history.messages) {
-    const takes = message.isWill ? 1 : takesOf(message)
+export function* tooMany({ history, index }: Pick<Evidence, 'history' | 'index'>): Iterable<TooMany> {
+  for (const message of history.messages)
     for (const [number, arrivals] of index.ofMessage(message)) {
-      if (arrivals.length <= 1) continue
       const session = history.sessions[number]
-      if (session === undefined) continue
-      const came = arrivals.length - arrivals.filter(isOwnRepeat).length
-      // What comes once too often to its cluster comes once too often on each way.
-      const extra = Math.ceil(came / waysTo(session, message)) - takes
-      if (extra > 0) yield { message, session, arrivals, extra }
+      const one = session === undefined ? undefined : tooManyOf(message, session, arrivals)
+      if (one !== undefined) yield one
     }
-  }
+}
+
+/** Whether this message came to this session too often. @param arrivals all of them */
+export function tooManyOf(
+  message: PublishedMessage,
+  session: SessionRecord,
+  arrivals: readonly Arrival[],
+): TooMany | undefined {
+  if (arrivals.length <= 1) return undefined
+  const takes = message.isWill ? 1 : takesOf(message)
+  const came = arrivals.length - arrivals.filter(isOwnRepeat).length
+  // What comes once too often to its cluster comes once too often on each way.
+  const extra = Math.ceil(came / waysTo(session, message)) - takes
+  return extra > 0 ? { message, session, arrivals, extra } : undefined
 }
 
 /** Its own subscriptions together, and each group of which it is a member: each is served by itself (MQTT 5, 4.8.2). */

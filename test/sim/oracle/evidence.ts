@@ -18,12 +18,22 @@ export type Evidence = {
 
 /** Arrivals by message and session, found quickly. */
 export class HistoryIndex {
+  readonly #arrivals: History['arrivals']
+  /** How many of them are in it. */
+  #taken = 0
   /** By message number, then by session number. What was told because it is retained is left out. */
   readonly #live = new Map<number, Map<number, Arrival[]>>()
   readonly #bySession = new Map<number, Arrival[]>()
 
-  constructor(history: History) {
-    for (const arrival of history.arrivals) {
+  constructor({ arrivals }: History) {
+    this.#arrivals = arrivals
+    this.catchUp()
+  }
+
+  /** Takes in what has come since. */
+  catchUp(): void {
+    for (; this.#taken < this.#arrivals.length; this.#taken += 1) {
+      const arrival = this.#arrivals[this.#taken]!
       if (arrival.isRetained) continue
       let sessions = this.#live.get(arrival.number)
       if (sessions === undefined) this.#live.set(arrival.number, (sessions = new Map()))

@@ -340,6 +340,16 @@ const doubled: Row[] = [
     found: 'no_loop',
     plant: (run) => run.arrive(run.deliver(), run.home),
   },
+  ...[1, 30].map((extra): Row => ({
+    when: `a node of its cluster dies, and a message comes ${extra} times too often to its own cluster`,
+    ...(extra === 1 ? {} : { found: 'no_loop' }),
+    plant(run) {
+      const message = run.deliver()
+      run.act({ type: 'node_killed', atMs: run.nowMs, node: 'a1' })
+      run.act({ type: 'node_started', atMs: run.nowMs, node: 'a1' })
+      for (let count = 0; count < extra; count += 1) run.arrive(message, run.home)
+    },
+  })),
   {
     when: 'a message comes to a cluster without a link to its own',
     found: 'no_loop',
@@ -614,3 +624,16 @@ for (const { when, found, plant, isOver } of [...lost, ...doubled, ...other]) {
     else assert.ok(verdict.includes(found), words)
   })
 }
+
+test('a loop is seen as soon as a message comes back, and not before', () => {
+  const run = new PlantedRun()
+  const message = run.deliver()
+  assert.equal(run.oracle.hasLoop(), false)
+  run.arrive(message, run.home)
+  assert.equal(run.oracle.hasLoop(), true)
+  run.pass()
+  assert.deepEqual(
+    run.found.map(({ invariant }) => invariant),
+    ['no_loop'],
+  )
+})

@@ -14,7 +14,7 @@ import { type Evidence, HistoryIndex } from './evidence.ts'
 import { exactlyOnce } from './exactly-once.ts'
 import { ledgerBalances } from './ledger-balances.ts'
 import { noGap } from './no-gap.ts'
-import { noLoop } from './no-loop.ts'
+import { LoopWatch, noLoop } from './no-loop.ts'
 import type { NodeFacts, NodePort } from './node-facts.ts'
 import { nothingLost, sharedLost } from './nothing-lost.ts'
 import { oneConnection, oneSpeaker } from './one-speaker.ts'
@@ -36,15 +36,25 @@ export class Oracle {
   /** By node: the last look at its process. */
   readonly #before = new Map<string, NodeFacts>()
   readonly #slotsSince = new Map<string, number>()
+  readonly #index: HistoryIndex
+  readonly #loops: LoopWatch
 
   constructor(ports: OraclePorts) {
+    const { history } = ports
     this.#ports = ports
+    this.#index = new HistoryIndex(history)
+    this.#loops = new LoopWatch({ history, chronicle: this.chronicle, index: this.#index })
     this.#coverage = new Coverage(ports.topics)
   }
 
   /** To be told of everything that is done, when it is done. */
   acted(act: Act): void {
     this.chronicle.add(act)
+  }
+
+  /** Whether a message goes round, which is to be asked after each event: `step` tells of it. */
+  hasLoop(): boolean {
+    return this.#loops.look()
   }
 
   /** After every step, and best also just before a node is ended: what was not looked at can't be held against anything. */
@@ -65,6 +75,7 @@ export class Oracle {
       this.#coverage.sample(nowMs, facts)
     }
     found.push(...oneSpeaker(nowMs, all, this.#slotsSince))
+    if (this.#loops.look() && this.#loops.found !== undefined) found.push(this.#loops.found)
     return found
   }
 
@@ -95,6 +106,7 @@ export class Oracle {
 
   #evidence(nowMs: number): Evidence {
     const { history, nodes } = this.#ports
+    this.#index.catchUp()
     return {
       history,
       chronicle: this.chronicle,
@@ -105,7 +117,7 @@ export class Oracle {
         const [told, life] = [port.facts(), this.chronicle.lifeAt(port.node, nowMs)]
         return told === undefined || life === undefined ? [] : [{ ...told, life }]
       }),
-      index: new HistoryIndex(history),
+      index: this.#index,
     }
   }
 }

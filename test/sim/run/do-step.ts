@@ -1,4 +1,5 @@
 /** Does a step of a plan, and ends it when it is over; what was done is told to the oracle. */
+import { answerTopic, messageTopic, routeTopic } from '../../../src/link/inbound/link-topic.ts'
 import type { SimulatedClient } from '../clients/simulated-client.ts'
 import type { Act } from '../oracle/acts.ts'
 import type { Deed, Range, Step } from '../plan/plan.ts'
@@ -228,12 +229,19 @@ function bother(deed: ClientDeed, { world, clients }: StepPorts): End {
       client.disconnect()
       return () => client.connect()
     case 'client_trespasses':
-      client.subscribe({ filter: '$LINK/#', qos: 1 })
-      client.publish({ topic: `$LINK/cluster/v1/msg/${cluster}`, qos: 1 })
-      client.publish({ topic: `$LINK/cluster/v1/route/${cluster}`, qos: 1 })
-      client.unsubscribe('$LINK/#')
+      trespass(client, [...world.clusters.keys()])
       return nothing
   }
+}
+
+/** Asks for all that is said on links, in the names of all clusters, its own among them, and speaks there. */
+function trespass(client: SimulatedClient, clusters: readonly string[]): void {
+  const actors = clusters.flatMap((receiver) => clusters.map((sender) => answerTopic(receiver, sender)))
+  const topics = [...clusters.flatMap((name) => [routeTopic(name), messageTopic(name)]), ...actors]
+  const filters = ['$LINK/#', '$LINK/cluster/msg/+', '$share/spies/$LINK/#', ...topics]
+  for (const filter of filters) client.subscribe({ filter, qos: 1 })
+  for (const topic of topics) client.publish({ topic, qos: 1 })
+  for (const filter of filters) client.unsubscribe(filter)
 }
 
 function nodeOf(world: World, host: string): SimulatedNode {

@@ -65,14 +65,15 @@ export async function runPlan(plan: Plan, useChance: (random: SeededRandom) => v
     return { violation, healedMs, history, acts, world }
   }
 
+  const hasLoop = (): boolean => oracle.hasLoop()
   while (world.time.nowMs < plan.quietMs) {
-    await world.time.runUntil(Math.min(plan.quietMs, world.time.nowMs + LOOK_MS))
+    await world.time.runUntil(Math.min(plan.quietMs, world.time.nowMs + LOOK_MS), hasLoop)
     const violation = oracle.step(world.time.nowMs)[0]
     if (violation !== undefined) return outcome(violation)
   }
   did({ type: 'quiet' })
   for (let wellMs: number | undefined; ;) {
-    await world.time.runUntil(world.time.nowMs + LOOK_MS)
+    await world.time.runUntil(world.time.nowMs + LOOK_MS, hasLoop)
     const { nowMs } = world.time
     const violation = oracle.step(nowMs)[0]
     if (violation !== undefined) return outcome(violation)
