@@ -247,12 +247,12 @@ class FilterIds {
 
   *keys(): Generator<string> {
     for (const [topicFilter] of this.#plain.entries()) yield topicFilter
-    for (const named of this.#named) if (named !== undefined) yield* named.keys()
+    for (const named of Object.values(this.#named)) if (named !== undefined) yield* named.keys()
   }
 
   *entries(): Generator<readonly [topicFilter: string, ids: Ids]> {
     for (const [topicFilter] of this.#plain.entries()) yield [topicFilter, topicFilter]
-    for (const named of this.#named) if (named !== undefined) yield* named
+    for (const named of Object.values(this.#named)) if (named !== undefined) yield* named
   }
 
   #setNamed(topicFilter: string, ids: Ids): void {

@@ -85,10 +85,10 @@ export class MapContent {
 
   /** Goes on through changes made meanwhile: what is there throughout comes once, what came or went may come or not. */
   *entries(): Generator<readonly [string, number]> {
-    // There are as many buckets as in a large one, and walks through empty ones are frequent.
+    // There are as many buckets as in a large one, and walks through empty and small ones are frequent.
     if (this.size === 0) return
-    for (let at = 0; at < this.#buckets.length; at += 1) {
-      const bucket = this.#buckets[at]
+    for (const at of Object.keys(this.#buckets)) {
+      const bucket = this.#buckets[Number(at)]
       if (bucket !== undefined) yield* Array.from(bucket.entries.entries(0))
     }
   }
