@@ -13,6 +13,7 @@ import { type ClusterSpec, serversOf, World } from '../world/world.ts'
 import { planStep, type Untimed } from './do-step.ts'
 import { clientHost, Flows } from './flows.ts'
 import { type LinkBody, Operator, termsOf } from './operator.ts'
+import { restartNodes } from './restart.ts'
 
 export type Outcome = {
   /** The first that was found: the run ends with it. */
@@ -59,6 +60,7 @@ export async function runPlan(plan: Plan, useChance: (random: SeededRandom) => v
     },
     plan.links.map((link) => ({ cluster: link.cluster, body: bodyOf(plan, link) })),
   )
+  restartNodes(world, acts, did)
   begin(plan, world, did)
   for (const step of plan.steps) planStep(step, { world, operator, clients: flows.clients, latencyOf, did })
   const outcome = (violation: Violation | undefined, healedMs?: number): Outcome => {

@@ -40,6 +40,8 @@ export class SimulatedNode {
   readonly host: string
   readonly disk: SimulatedDisk
   readonly log = new NodeLog()
+  /** Told when a process has ended by itself. */
+  failed: (error: unknown) => void = () => undefined
   wallOffsetMs = 0
   /** What the next process starts with. */
   config: ConfigInput
@@ -89,7 +91,9 @@ export class SimulatedNode {
     this.#running = running
     const ended = (error: unknown): void => {
       this.log.failed(process, error)
-      if (this.#running === running) this.kill()
+      if (this.#running !== running) return
+      this.kill()
+      this.failed(error)
     }
     this.#soon(process, () => {
       const log = this.log.of(process)
