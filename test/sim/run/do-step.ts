@@ -42,7 +42,7 @@ function begin(deed: Deed, ports: StepPorts): End {
     case 'echo':
       return disturb(deed, ports)
     case 'crash':
-      return crash(deed, nodeOf(world, deed.node), did)
+      return crash(deed, nodeOf(world, deed.node), ports)
     case 'freeze':
       return freeze(nodeOf(world, deed.node), ports)
     case 'clock':
@@ -111,7 +111,11 @@ function disturb(
 
 // ---- nodes
 
-function crash({ how, losesDisk }: Deed & { readonly type: 'crash' }, node: SimulatedNode, did: StepPorts['did']): End {
+function crash(
+  { how, losesDisk }: Deed & { readonly type: 'crash' },
+  node: SimulatedNode,
+  { world, operator, did }: StepPorts,
+): End {
   const { host } = node
   if (how === 'stop') node.stop()
   else if (how === 'power') node.vanish()
@@ -126,6 +130,7 @@ function crash({ how, losesDisk }: Deed & { readonly type: 'crash' }, node: Simu
     if (losesDisk && !node.isRunning) {
       node.disk.wipe()
       did({ type: 'disk_lost', node: host })
+      for (const [name, { nodes }] of world.clusters) if (nodes.includes(node)) operator.diskLost(name)
     }
     node.start()
     did({ type: 'node_started', node: host })

@@ -1,4 +1,7 @@
-/** Somebody who changes links of a cluster while it runs, over the API of any member, and tries again until it is done. */
+/**
+ * Somebody who changes links of a cluster while it runs, over the API of any member, and tries again until it is done. Changes of a node
+ * that is alone are on its disk and nowhere else: who loses the disk makes them again.
+ */
 import { deleteLink, putLink } from '../../../src/api/links/link-decisions.ts'
 import type { LinkConfig } from '../../../src/config/config.ts'
 import type { Node } from '../../../src/node.ts'
@@ -20,15 +23,26 @@ export type OperatorPorts = {
 /** A link as its configuration has it, its address included. */
 export type LinkBody = LinkInput & { readonly name: string; readonly server: string }
 
+export type ConfiguredLink = { readonly cluster: string; readonly body: LinkBody; readonly terms: LinkTerms }
+
+type Wanted = { readonly cluster: string; readonly peer: string; readonly body: LinkBody | undefined }
+
 export class Operator {
   readonly #ports: OperatorPorts
   readonly #bodies = new Map<string, LinkBody>()
+  /** With what nodes are configured that know of no change. */
+  readonly #configured = new Map<string, LinkTerms>()
+  /** Links that were changed, and how they are to be. */
+  readonly #wanted = new Map<string, Wanted>()
   /** Changes that are not done yet, by their link: the last one counts. */
   readonly #open = new Map<string, object>()
 
-  constructor(ports: OperatorPorts, links: Iterable<{ readonly cluster: string; readonly body: LinkBody }>) {
+  constructor(ports: OperatorPorts, links: Iterable<ConfiguredLink>) {
     this.#ports = ports
-    for (const { cluster, body } of links) this.#bodies.set(keyOf(cluster, body.name), body)
+    for (const { cluster, body, terms } of links) {
+      this.#bodies.set(keyOf(cluster, body.name), body)
+      this.#configured.set(keyOf(cluster, body.name), terms)
+    }
   }
 
   /** Nothing is left to try. */
@@ -58,9 +72,20 @@ export class Operator {
     return () => this.#set(cluster, name, undefined)
   }
 
+  /** Its only node begins with an empty disk. */
+  diskLost(cluster: string): void {
+    if (this.#ports.clusters.get(cluster)?.jetStream !== undefined) return
+    const changed = [...this.#wanted].filter(([, wanted]) => wanted.cluster === cluster)
+    for (const [key, { peer, body }] of changed) {
+      this.#ports.changed(cluster, peer, this.#configured.get(key), this.#ports.time.nowMs)
+      this.#set(cluster, peer, body)
+    }
+  }
+
   #set(cluster: string, peer: string, body: LinkBody | undefined): void {
     const attempt = {}
     const key = keyOf(cluster, peer)
+    this.#wanted.set(key, { cluster, peer, body })
     this.#open.set(key, attempt)
     this.#try(cluster, peer, body, () => this.#open.get(key) === attempt, this.#ports.time.nowMs)
   }

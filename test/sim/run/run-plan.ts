@@ -58,7 +58,10 @@ export async function runPlan(plan: Plan, useChance: (random: SeededRandom) => v
       clusters: world.clusters,
       changed: (cluster, peer, terms, askedMs) => did({ type: 'link_set', cluster, peer, terms, askedMs }),
     },
-    plan.links.map((link) => ({ cluster: link.cluster, body: bodyOf(plan, link) })),
+    plan.links.map((link) => {
+      const body = bodyOf(plan, link)
+      return { cluster: link.cluster, body, terms: termsOf(resolved(link.cluster, body)) }
+    }),
   )
   restartNodes(world, acts, did)
   begin(plan, world, did)
