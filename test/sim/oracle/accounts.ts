@@ -18,6 +18,8 @@ export type LinkAccount = {
   readonly inbound: Readonly<Record<'accepted' | 'duplicate' | 'maybe_duplicate' | 'refused', Running>>
   /** In the outbox at the last sample. */
   pending: number
+  /** The last sample at which nothing waited and nothing was on its way, of this process or one before it; 0 for none. */
+  idleMs: number
   sampledMs: number
   /** Whether EMQX's dialect was spoken, one way or the other, at some sample. */
   spokeEmqx: boolean
@@ -80,6 +82,7 @@ export class Accounts {
     account.spokeEmqx ||= facts.dialect === 'emqx' || facts.peerDialect === 'emqx'
     if (ledger !== undefined) {
       account.pending = ledger.queued + ledger.inflight
+      if (account.pending === 0) account.idleMs = nowMs
       account.retried.take(ledger.retried)
       account.delivered.take(ledger.delivered)
       const sums = this.#lost.get(account)
@@ -114,6 +117,7 @@ export class Accounts {
         refused: new Running(),
       },
       pending: 0,
+      idleMs: this.#links.get(`${node}/${life - 1}/${peer}`)?.idleMs ?? 0,
       sampledMs: 0,
       spokeEmqx: false,
     }

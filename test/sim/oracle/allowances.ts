@@ -19,7 +19,8 @@
  *                                              the receiving side counted it as maybe_duplicate                 R "exactly once"
  *                                              EMQX's dialect: as often as the sender counted `retried`         R "What two clusters speak"
  *                                              EMQX's dialect: the sender died, and what it had sent was on     R "exactly once"
- *                                              its disk (`durable`)
+ *                                              its disk (`durable`): once each, of what came since nothing
+ *                                              waited at a look
  *                                              EMQX's dialect: a retained message that `sync` tells              R "Retained messages"
  *                                              the subscriber's own node died meanwhile, and its session with   D5 "while both live"
  *                                              what it had been sent came back from the disk

@@ -19,6 +19,9 @@ type TermsSince = { readonly fromMs: number; readonly atMs: number; readonly ter
 /** How long a change of the configuration may take to reach all nodes, if nothing is in its way. */
 export const CHANGE_REACH_MS = 10_000
 
+/** How long after it has room again something may wait to be written that found none: what failed is tried again in 5 s at the latest. */
+const FULL_MS = 8_000
+
 export class Chronicle {
   readonly acts: Act[] = []
   readonly #nodes = new Map<string, NodeRecord>()
@@ -120,6 +123,12 @@ export class Chronicle {
     const { hasStore, diskLost, diskFull } = this.#node(node)
     if (!hasStore || diskFull.some((span) => overlaps(span, fromMs, toMs))) return true
     return diskLost.some((atMs) => atMs >= fromMs && atMs <= toMs)
+  }
+
+  /** Since when the disk took nothing, if it took nothing then or shortly before. */
+  diskFullSince(node: string, atMs: number): number | undefined {
+    const { diskFull } = this.#node(node)
+    return diskFull.find((span) => overlaps(span, atMs - FULL_MS, atMs))?.fromMs
   }
 
   /** Which process of the node ran then, counted from 0; `undefined` if none did. */

@@ -23,6 +23,24 @@ const started = (run: PlantedRun, node: string): void => {
   run.silent.delete(node)
 }
 
+/** The process ends, and the next one begins. */
+const died = (run: PlantedRun): void => {
+  run.act({ type: 'node_killed', atMs: run.nowMs, node: 'a1' })
+  run.act({ type: 'node_started', atMs: run.nowMs, node: 'a1' })
+}
+
+/** So many have come for the peer, and so many of them are not acknowledged. */
+const accounted = (run: PlantedRun, matched: number, inflight: number): void => {
+  run.toB.ledger = { matched, delivered: matched - inflight, inflight, queued: 0, dropped: {}, failed: {}, retried: 0 }
+  run.toB.outbox = { messages: inflight, bytes: inflight, fill: 0 }
+}
+
+const speakEmqx = (run: PlantedRun, durable: boolean): void => {
+  run.toB.dialect = 'emqx'
+  run.act({ type: 'link_set', atMs: run.nowMs, cluster: 'a', peer: 'b', terms: { ...terms, topics: [], durable } })
+  run.pass(40_000)
+}
+
 const lost: Row[] = [
   {
     when: 'all goes well',
@@ -310,19 +328,59 @@ const doubled: Row[] = [
     },
   },
   ...[true, false].map((durable): Row => ({
-    when: `EMQX’s dialect was spoken, and the sender died over a link with durable = ${durable}`,
+    when: `EMQX’s dialect was spoken, and the sender died over a link with durable = ${durable} before it was acknowledged`,
     ...(durable ? {} : { found: 'exactly_once' }),
     plant(run) {
-      run.toB.dialect = 'emqx'
-      run.act({ type: 'link_set', atMs: run.nowMs, cluster: 'a', peer: 'b', terms: { ...terms, topics: [], durable } })
-      run.pass(40_000)
+      speakEmqx(run, durable)
+      accounted(run, 1, 1)
       const message = run.deliver()
-      run.act({ type: 'node_killed', atMs: run.nowMs, node: 'a1' })
-      run.act({ type: 'node_started', atMs: run.nowMs, node: 'a1' })
+      run.pass(20_000)
+      died(run)
+      accounted(run, 1, 0)
       run.pass()
       run.arrive(message, run.away)
     },
   })),
+  {
+    when: 'EMQX’s dialect was spoken, and the sender died after it was acknowledged, but comes with others that were not',
+    plant(run) {
+      speakEmqx(run, true)
+      accounted(run, 2, 2)
+      const messages = [run.deliver(), run.deliver()]
+      accounted(run, 2, 1)
+      run.pass(20_000)
+      died(run)
+      accounted(run, 2, 0)
+      run.pass()
+      for (const message of messages) run.arrive(message, run.away)
+    },
+  },
+  {
+    when: 'EMQX’s dialect was spoken, and the sender died long after all was acknowledged over a durable link',
+    found: 'exactly_once',
+    plant(run) {
+      speakEmqx(run, true)
+      accounted(run, 1, 0)
+      const message = run.deliver()
+      run.pass(20_000)
+      died(run)
+      run.pass()
+      run.arrive(message, run.away)
+    },
+  },
+  {
+    when: 'EMQX’s dialect was spoken, and the sender died once over a durable link, after which it comes twice more',
+    found: 'exactly_once',
+    plant(run) {
+      speakEmqx(run, true)
+      accounted(run, 1, 1)
+      const message = run.deliver()
+      died(run)
+      accounted(run, 1, 0)
+      run.pass()
+      for (let count = 0; count < 2; count += 1) run.arrive(message, run.away)
+    },
+  },
   ...(['live', 'sync'] as const).map((retained): Row => ({
     when: `EMQX’s dialect was spoken, and a retained message comes twice over a link with retained = ${retained}`,
     ...(retained === 'live' ? { found: 'exactly_once' } : {}),
