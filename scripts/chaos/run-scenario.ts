@@ -119,8 +119,9 @@ async function play(
   const one = async ({ atMs, forMs = 0, trouble }: Step): Promise<void> => {
     await passed(atMs - (performance.now() - startMs), signal)
     if (signal.aborted) return
-    const fromMs = performance.now()
+    const nowMs = performance.now()
     const begun = await begin(stage, trouble)
+    const { fromMs = nowMs } = begun
     const kind = kindOf(trouble)
     const name = `${kind}: ${begun.whom}`
     say(`  ${seconds(fromMs - startMs)} ${name}`)

@@ -10,6 +10,8 @@ import type { Stage } from './chaos-stage.ts'
 export type Begun = {
   /** Who is concerned, in words. */
   readonly whom: string
+  /** Since when there is trouble, by `performance.now()`, if something had to be waited for first. */
+  readonly fromMs?: number
   /** Clusters of which a process lost its memory. */
   readonly crashes?: readonly string[]
   /** Resolves when all is as it was, as far as it depends on the stage. */
@@ -123,10 +125,12 @@ async function kill(stage: Stage, trouble: Extract<Trouble, { readonly type: 'ki
   const { nodes: which, isEmptied = false, whileLearning } = trouble
   if (whileLearning !== undefined) await learning(stage, which.cluster, whileLearning)
   const nodes = await stage.find(which)
+  const fromMs = performance.now()
   await Promise.all(nodes.map((node) => node.kill()))
   if (isEmptied) for (const node of nodes) node.empty()
   return {
     whom: `${namesOf(nodes)}${isEmptied ? ', its disk emptied' : ''}`,
+    fromMs,
     crashes: [...new Set(nodes.map(({ cluster }) => cluster))],
     end: async () => {
       await Promise.all(nodes.map((node) => node.start()))
