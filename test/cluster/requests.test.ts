@@ -5,7 +5,7 @@ import { Packr } from 'msgpackr'
 import { ClusterError } from '../../src/cluster/cluster-error.ts'
 import { Requests } from '../../src/cluster/requests.ts'
 import { ManualClock } from '../broker/manual-clock.ts'
-import { type SimulatedCoordination, SimulatedNetwork } from '../sim/simulated-coordination.ts'
+import { type SimulatedCoordination, SimulatedNetwork } from './sim/simulated-coordination.ts'
 
 const packr = new Packr({ useRecords: false })
 

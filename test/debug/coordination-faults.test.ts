@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CoordinationFaults } from '../../src/debug/coordination-faults.ts'
 import { ManualClock } from '../broker/manual-clock.ts'
-import { SimulatedNetwork } from '../sim/simulated-coordination.ts'
+import { SimulatedNetwork } from '../cluster/sim/simulated-coordination.ts'
 
 /** Two nodes; the second one can be cut off. Reads of registers take simulated time, too. */
 function pair() {

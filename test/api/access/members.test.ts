@@ -14,7 +14,7 @@ import { Passwords } from '../../../src/api/access/passwords.ts'
 import { CopyFile } from '../../../src/cluster/documents/copy-file.ts'
 import { SharedDocument } from '../../../src/cluster/documents/shared-document.ts'
 import { ManualClock } from '../../broker/manual-clock.ts'
-import { SimulatedNetwork } from '../../sim/simulated-coordination.ts'
+import { SimulatedNetwork } from '../../cluster/sim/simulated-coordination.ts'
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 const LASTS_MS = 3_600_000

@@ -10,7 +10,7 @@ import { decodeSharedLinks, encodeSharedLinks } from '../../../src/cluster/confi
 import { SharedLinksStore } from '../../../src/cluster/config/shared-links-store.ts'
 import type { LinkConfig } from '../../../src/config/config.ts'
 import { ManualClock } from '../../broker/manual-clock.ts'
-import { SimulatedNetwork } from '../../sim/simulated-coordination.ts'
+import { SimulatedNetwork } from '../sim/simulated-coordination.ts'
 import { links } from './topic-links.ts'
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }

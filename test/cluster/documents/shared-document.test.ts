@@ -8,7 +8,7 @@ import { CopyFile } from '../../../src/cluster/documents/copy-file.ts'
 import { RegistersOfOne } from '../../../src/cluster/documents/registers-of-one.ts'
 import { type DocumentKind, SharedDocument } from '../../../src/cluster/documents/shared-document.ts'
 import { ManualClock } from '../../broker/manual-clock.ts'
-import { SimulatedNetwork } from '../../sim/simulated-coordination.ts'
+import { SimulatedNetwork } from '../sim/simulated-coordination.ts'
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 

@@ -12,7 +12,7 @@ import { SILENCE_MS_MAX } from '../../../src/lanes/lane-sender.ts'
 import type { QoS } from '../../../src/packets/message.ts'
 import { ManualClock } from '../../broker/manual-clock.ts'
 import { messageOf, plain, somebody, textOf } from '../../lanes/lane-messages.ts'
-import { type SimulatedCoordination, SimulatedNetwork } from '../../sim/simulated-coordination.ts'
+import { type SimulatedCoordination, SimulatedNetwork } from '../sim/simulated-coordination.ts'
 
 /** How long it takes at most to see that a member is silent: lanes look four times a second. */
 const SILENT_MS = SILENCE_MS_MAX + 250

@@ -6,8 +6,8 @@ import { leaseName, Leases } from '../../../src/cluster/leases/leases.ts'
 import { decodeLeaseRecord } from '../../../src/cluster/leases/lease-record.ts'
 import { TransitionHistory } from '../../../src/transitions/transition-history.ts'
 import { ManualClock } from '../../broker/manual-clock.ts'
-import { SimulatedNetwork } from '../../sim/simulated-coordination.ts'
-import { pass, RememberedLog, SimulatedProcess } from '../../sim/simulated-process.ts'
+import { SimulatedNetwork } from '../sim/simulated-coordination.ts'
+import { pass, RememberedLog, SimulatedProcess } from '../sim/simulated-process.ts'
 
 function world() {
   const clock = new ManualClock()

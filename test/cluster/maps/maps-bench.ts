@@ -7,7 +7,7 @@ import { decodeMapsMessage, type MapsMessage } from '../../../src/cluster/maps/m
 import { SharedMaps } from '../../../src/cluster/maps/shared-maps.ts'
 import type { MapChange } from '../../../src/routes/map-protocol.ts'
 import { ManualClock } from '../../broker/manual-clock.ts'
-import { SimulatedNetwork, type SimulatedCoordination } from '../../sim/simulated-coordination.ts'
+import { SimulatedNetwork, type SimulatedCoordination } from '../sim/simulated-coordination.ts'
 
 /** What went over the bus. */
 export type Sent = {

@@ -4,8 +4,8 @@ import { ClusterError } from '../../../src/cluster/cluster-error.ts'
 import { encodeAnnouncement } from '../../../src/cluster/members/announcement.ts'
 import { Membership, type MembershipOptions } from '../../../src/cluster/members/membership.ts'
 import { ManualClock } from '../../broker/manual-clock.ts'
-import { SimulatedNetwork } from '../../sim/simulated-coordination.ts'
-import { pass, RememberedLog, SimulatedProcess } from '../../sim/simulated-process.ts'
+import { SimulatedNetwork } from '../sim/simulated-coordination.ts'
+import { pass, RememberedLog, SimulatedProcess } from '../sim/simulated-process.ts'
 
 type Running = {
   readonly process: SimulatedProcess

@@ -7,7 +7,7 @@ import type { RetainedVersion } from '../../../src/cluster/retained/retained-ind
 import { type RetainedMessages, RetainedSync } from '../../../src/cluster/retained/retained-sync.ts'
 import { encodeMessage, Publication } from '../../../src/packets/publication.ts'
 import { ManualClock } from '../../broker/manual-clock.ts'
-import { SimulatedNetwork } from '../../sim/simulated-coordination.ts'
+import { SimulatedNetwork } from '../sim/simulated-coordination.ts'
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 

@@ -5,7 +5,7 @@ import { Requests } from '../../../src/cluster/requests.ts'
 import { SessionDirectory } from '../../../src/cluster/sessions/session-directory.ts'
 import { ManualClock } from '../../broker/manual-clock.ts'
 import { publish, TestBroker } from '../../broker/test-broker.ts'
-import { SimulatedNetwork } from '../../sim/simulated-coordination.ts'
+import { SimulatedNetwork } from '../sim/simulated-coordination.ts'
 
 const kept = { clean: false, properties: { sessionExpiryInterval: 3600 } }
 

@@ -5,7 +5,7 @@ import { ClusterError } from '../../../src/cluster/cluster-error.ts'
 import { Requests } from '../../../src/cluster/requests.ts'
 import { type Confirmation, SessionDirectory, type Successor } from '../../../src/cluster/sessions/session-directory.ts'
 import { ManualClock } from '../../broker/manual-clock.ts'
-import { SimulatedNetwork } from '../../sim/simulated-coordination.ts'
+import { SimulatedNetwork } from '../sim/simulated-coordination.ts'
 
 const silent = (error: unknown): boolean => error instanceof ClusterError && error.code === 'MEMBER_SILENT'
 

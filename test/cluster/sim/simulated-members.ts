@@ -8,8 +8,8 @@ import type { Lease } from '../../../src/cluster/leases/lease.ts'
 import { Membership } from '../../../src/cluster/members/membership.ts'
 import { Slots } from '../../../src/cluster/slots/slots.ts'
 import { ManualClock } from '../../broker/manual-clock.ts'
-import { SimulatedNetwork } from '../../sim/simulated-coordination.ts'
-import { pass, RememberedLog, SimulatedProcess } from '../../sim/simulated-process.ts'
+import { SimulatedNetwork } from './simulated-coordination.ts'
+import { pass, RememberedLog, SimulatedProcess } from './simulated-process.ts'
 
 export type Mishap =
   | { readonly type: 'cut' | 'heal' | 'kill' | 'leave' | 'start' | 'freeze' | 'thaw' | 'speak'; readonly node: number }

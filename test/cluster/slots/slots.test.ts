@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import { Slots } from '../../../src/cluster/slots/slots.ts'
 import { slotRecordIn } from '../../../src/cluster/slots/slot-record.ts'
 import { ManualClock } from '../../broker/manual-clock.ts'
-import { SimulatedNetwork } from '../../sim/simulated-coordination.ts'
-import { pass, RememberedLog, SimulatedProcess } from '../../sim/simulated-process.ts'
+import { SimulatedNetwork } from '../sim/simulated-coordination.ts'
+import { pass, RememberedLog, SimulatedProcess } from '../sim/simulated-process.ts'
 
 const DAY_MS = 24 * 3_600_000
 

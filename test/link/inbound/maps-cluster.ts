@@ -2,7 +2,7 @@
 import { SharedMaps } from '../../../src/cluster/maps/shared-maps.ts'
 import type { MapOwner, Sharing } from '../../../src/link/inbound/sharing-port.ts'
 import { ManualClock } from '../../broker/manual-clock.ts'
-import { SimulatedNetwork, type SimulatedCoordination } from '../../sim/simulated-coordination.ts'
+import { SimulatedNetwork, type SimulatedCoordination } from '../../cluster/sim/simulated-coordination.ts'
 
 export class MapsCluster {
   readonly #clock = new ManualClock()

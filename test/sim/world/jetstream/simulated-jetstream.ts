@@ -7,7 +7,7 @@ import type { ProcessTurns } from '../process-turns.ts'
 import type { SeededRandom } from '../random.ts'
 import type { VirtualTime } from '../virtual-time.ts'
 import type { RegisterAnswer, RegisterRequest } from './bucket.ts'
-import { type ClientPorts, SimulatedClient } from './client.ts'
+import { type ClientPorts, SimulatedNatsClient } from './nats-client.ts'
 import { type BusMessage, Line, type LineOwner } from './line.ts'
 import { Pipe } from './pipe.ts'
 import { Replicas } from './replicas.ts'
@@ -61,8 +61,8 @@ export class SimulatedJetStream {
   }
 
   /** Connects from now on, and again for as long as it is not closed. */
-  connect(self: Sender, process: ProcessTurns, ports: ClientPorts = {}): SimulatedClient {
-    return new SimulatedClient(this, self, process, {
+  connect(self: Sender, process: ProcessTurns, ports: ClientPorts = {}): SimulatedNatsClient {
+    return new SimulatedNatsClient(this, self, process, {
       time: this.#time,
       random: this.#random.fork(`${self.node} ${self.boot}`),
       ...ports,

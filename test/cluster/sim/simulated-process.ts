@@ -2,8 +2,8 @@
  * One process on a simulated network: it can be stopped like with SIGSTOP (its timers do not fire, what is sent to it waits), killed,
  * and its wall clock can be set. What is tested in it gets its clock and its coordination.
  */
-import type { ClusterClock } from '../../src/cluster/cluster-clock.ts'
-import type { Bus, Coordination, Registers, Sender } from '../../src/cluster/coordination.ts'
+import type { ClusterClock } from '../../../src/cluster/cluster-clock.ts'
+import type { Bus, Coordination, Registers, Sender } from '../../../src/cluster/coordination.ts'
 import type { SimulatedCoordination, SimulatedNetwork } from './simulated-coordination.ts'
 
 export class SimulatedProcess implements Coordination {

@@ -43,7 +43,7 @@ const RETRY_MS_MAX = 1000
 const SILENCE_MS = { minMs: 3000, maxMs: 4000 }
 const REGISTERS_CHANNEL = 'registers'
 
-export class SimulatedClient implements Coordination, Bus, Registers, LineOwner {
+export class SimulatedNatsClient implements Coordination, Bus, Registers, LineOwner {
   readonly self: Sender
   readonly process: ProcessTurns
   readonly payloadBytesMax = 1_048_576

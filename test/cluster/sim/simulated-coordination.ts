@@ -11,8 +11,8 @@ import type {
   RegisterWatcher,
   Sender,
   WriteResult,
-} from '../../src/cluster/coordination.ts'
-import { ClusterError } from '../../src/cluster/cluster-error.ts'
+} from '../../../src/cluster/coordination.ts'
+import { ClusterError } from '../../../src/cluster/cluster-error.ts'
 
 type Timers = { after(ms: number, call: () => void): { cancel(): void } }
 

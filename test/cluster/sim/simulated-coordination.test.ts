@@ -1,6 +1,6 @@
-import { ManualClock } from '../broker/manual-clock.ts'
-import { SimulatedNetwork } from '../sim/simulated-coordination.ts'
-import { type CoordinationKind, coordinationSuite } from './coordination-suite.ts'
+import { ManualClock } from '../../broker/manual-clock.ts'
+import { SimulatedNetwork } from './simulated-coordination.ts'
+import { type CoordinationKind, coordinationSuite } from '../coordination-suite.ts'
 import type { TestContext } from 'node:test'
 
 type World = { readonly clock: ManualClock; readonly network: SimulatedNetwork }
