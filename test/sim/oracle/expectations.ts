@@ -9,7 +9,7 @@
  *
  * What was known once stays known, until an operator or the loss of a process takes it away (`isForgotten`).
  */
-import type { PublishedMessage, Send, SessionRecord, SubscriptionRecord } from '../clients/history.ts'
+import type { History, PublishedMessage, Send, SessionRecord, SubscriptionRecord } from '../clients/history.ts'
 import { allowances } from './allowances.ts'
 import type { Evidence } from './evidence.ts'
 import { matches, matchesAny } from './topic-match.ts'
@@ -63,7 +63,7 @@ function expectOf(
   messages: readonly PublishedMessage[],
   found: Expectation[],
 ): void {
-  const { chronicle, index } = evidence
+  const { chronicle, index, history } = evidence
   const grantedMs = subscription.grantedMs ?? Infinity
   /** Since when it is known to each process of each node. */
   const known = new Map<string, { readonly sinceMs: number; readonly by: Expectation['knownBy'] }>()
@@ -85,8 +85,11 @@ function expectOf(
       continue
     }
     known.delete(key)
+    const isBlurred =
+      send.atMs < grantedMs + allowances.settleMs &&
+      mayBeOfAnother(history, session.client.cluster, message.topic, grantedMs)
     const arrived = index.of(message, session)[0]
-    if (arrived !== undefined) known.set(key, { sinceMs: send.atMs, by: 'shown' })
+    if (arrived !== undefined && !isBlurred) known.set(key, { sinceMs: send.atMs, by: 'shown' })
   }
 }
 
@@ -96,7 +99,7 @@ export function acknowledgedSend({ sends, acknowledgedMs = Infinity }: Published
 }
 
 function knownAnew(
-  { chronicle, coverage }: Evidence,
+  { chronicle, coverage, history }: Evidence,
   message: PublishedMessage,
   send: Send,
   life: number,
@@ -113,9 +116,24 @@ function knownAnew(
   const covered = coverage.at(send.node, life, to, message.topic, send.atMs)
   if (covered === undefined || covered.toMs < (message.acknowledgedMs ?? Infinity)) return undefined
   if (!linkCarries(chronicle, message, session, send.atMs)) return undefined
-  if (covered.fromMs > grantedMs && !chronicle.wasDisturbed([from, to], grantedMs, send.atMs)) return 'seen'
+  const isOwn = covered.fromMs > grantedMs && !mayBeOfAnother(history, to, message.topic, grantedMs)
+  if (isOwn && !chronicle.wasDisturbed([from, to], grantedMs, send.atMs)) return 'seen'
   const quietFromMs = send.atMs - settleMs
   return grantedMs <= quietFromMs && !chronicle.wasDisturbed([from, to], quietFromMs, send.atMs) ? 'seen' : undefined
+}
+
+/**
+ * Whether a route that comes after an interest began may still be that of another one, which ended shortly before: its end then comes
+ * later, and the new interest behind it. There is no gap in that.
+ */
+export function mayBeOfAnother(history: History, cluster: string, topic: string, grantedMs: number): boolean {
+  return history.sessions.some(
+    ({ client, subscriptions }) =>
+      client.cluster === cluster &&
+      subscriptions.some(({ topicFilter, endedMs = Infinity }) => {
+        return endedMs <= grantedMs && endedMs > grantedMs - allowances.settleMs && matches(topicFilter, topic)
+      }),
+  )
 }
 
 /** Both sides have the link, and the side that wants has the topic among its own. */

@@ -6,7 +6,7 @@ import type { SessionRecord, SubscriptionRecord } from '../clients/history.ts'
 import { allowances } from './allowances.ts'
 import type { Uncovered } from './coverage.ts'
 import type { Evidence } from './evidence.ts'
-import { isForgotten } from './expectations.ts'
+import { isForgotten, mayBeOfAnother } from './expectations.ts'
 import { matches } from './topic-match.ts'
 import type { Violation } from './violation.ts'
 
@@ -40,7 +40,8 @@ function wantedThroughout(
       const { topicFilter, grantedMs = Infinity, endedMs = Infinity, refusedWith } = one
       if (refusedWith !== undefined || !matches(topicFilter, topic) || endedMs <= atMs) return false
       // Its own interest brought the route, or was there for so long that it holds it.
-      return grantedMs <= covered.fromMs || isSettled(evidence, [cluster, peer], grantedMs, covered.toMs)
+      const isOwn = grantedMs <= covered.fromMs && !mayBeOfAnother(history, peer, topic, grantedMs)
+      return isOwn || isSettled(evidence, [cluster, peer], grantedMs, covered.toMs)
     })
     if (wanting !== undefined) return wanting
   }

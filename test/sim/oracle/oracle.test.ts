@@ -69,6 +69,19 @@ const lost: Row[] = [
     when: 'a message is lost whose publisher was never told that it was taken',
     plant: (run) => void run.publish('t/1', 1, false),
   },
+  ...[true, false].map((hadOther): Row => ({
+    when: `what comes just after an interest began gets there, and the next does not; ${hadOther ? 'another interest had ended a second before' : 'nobody wanted it before'}`,
+    ...(hadOther ? {} : { found: 'nothing_lost_unseen' }),
+    plant(run) {
+      const [before] = run.away.subscriptions
+      if (before !== undefined) before.endedMs = hadOther ? run.nowMs : run.nowMs - 39_000
+      run.pass()
+      const late = run.session('late', 'b', 'b1')
+      const [first, second] = [run.publish(), run.publish()]
+      for (const message of [first, second]) run.arrive(message, run.home)
+      run.arrive(first, late)
+    },
+  })),
   {
     when: 'nobody on the far side wants what does not come',
     plant: (run) => void run.publish('u/1'),
@@ -498,6 +511,22 @@ const other: Row[] = [
       run.toB.routes = ['t/#']
     },
   },
+  ...[true, false].map((hadOther): Row => ({
+    when: `a route comes just after an interest began, and goes for a moment; ${hadOther ? 'another interest had ended a second before' : 'nobody wanted it before'}`,
+    ...(hadOther ? {} : { found: 'no_gap' }),
+    plant(run) {
+      run.toB.routes = []
+      const [before] = run.away.subscriptions
+      if (before !== undefined) before.endedMs = hadOther ? run.nowMs : run.nowMs - 39_000
+      run.pass()
+      run.session('late', 'b', 'b1')
+      for (const routes of [['t/#'], [], ['t/#']]) {
+        run.pass()
+        run.toB.routes = routes
+      }
+      run.pass()
+    },
+  })),
   {
     when: 'a route changes its shape, and does the same',
     plant(run) {
