@@ -196,12 +196,19 @@ class MqttLinkConnection implements LinkConnection {
       ...(this.#options.password === undefined ? {} : { password: this.#options.password }),
     })
     this.#client = client
+    let takesAlias = false
+    // CONNACK. Aliases are given by `PacketStream`; MQTT.js would make tables for all that there may be, of 2 MB for 65,535.
+    client.once('packetreceive', (packet) => {
+      if (packet.cmd !== 'connack' || packet.properties === undefined) return
+      takesAlias = (packet.properties.topicAliasMaximum ?? 0) > 0
+      delete packet.properties.topicAliasMaximum
+    })
     client.on('connect', ({ properties }) => {
       if (this.#closed) return
       up = true
       const answer = properties?.userProperties?.[greetingProperty]
       const limits = peerLimits(client)
-      if ((properties?.topicAliasMaximum ?? 0) > 0) this.#stream?.allowAlias(limits.packetBytesMax)
+      if (takesAlias) this.#stream?.allowAlias(limits.packetBytesMax)
       this.#listener.up(limits, typeof answer === 'string' ? answer : undefined)
     })
     client.on('message', (topic, payload, packet) => {
