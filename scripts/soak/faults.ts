@@ -47,7 +47,7 @@ const FAULTS: readonly Fault[] = [
 /** Of the whole: after that nothing is killed, so that the last life of what was is long enough to be judged. */
 const KILLS_UNTIL = 0.5
 /** Rest after each fault, of the whole. */
-const REST = { part: 0.02, msMin: 3_000, msMax: 20_000 } as const
+const REST = { part: 0.03, msMin: 3_000, msMax: 20_000 } as const
 const HEALING_MS_MAX = 60_000
 
 /** One round of all faults after the other, each round in another order, for as long. Resolves when the last one is healed. */

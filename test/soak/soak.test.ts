@@ -12,7 +12,7 @@ const seed = Number(process.env['ISTHMUS_TEST_SOAK_SEED'] ?? 20261122)
 
 test(`a soak of ${minutes} minutes, seed ${seed}: flat, and nothing lost`, async (t) => {
   const say = (line: string): void => t.diagnostic(line)
-  const result = await soak({ minutes, seed, perSecond: 12, churnPerSecond: 1, isBeside: true, say })
+  const result = await soak({ minutes, seed, perSecond: 6, churnPerSecond: 0.5, isBeside: true, say })
   soakLines(result).forEach(say)
   assert.deepEqual(result.failures, [])
   assert.ok(result.messages.delivered > 0 && result.slopes.length > 0 && result.healingMs.length > 0)
