@@ -12,6 +12,7 @@ import { SeededRandom } from '../world/random.ts'
 import { type ClusterSpec, serversOf, World } from '../world/world.ts'
 import { planStep, type Untimed } from './do-step.ts'
 import { clientHost, Flows } from './flows.ts'
+import { Looks, OFTEN_MS } from './looks.ts'
 import { type LinkBody, Operator, termsOf } from './operator.ts'
 import { restartNodes } from './restart.ts'
 
@@ -25,8 +26,6 @@ export type Outcome = {
   readonly world: World
 }
 
-/** How often the oracle looks, virtual milliseconds. */
-const LOOK_MS = 500
 /** Between hosts of which no plan says more. */
 const NEAR_MS: Range = { minMs: 0.1, maxMs: 1 }
 
@@ -71,14 +70,22 @@ export async function runPlan(plan: Plan, useChance: (random: SeededRandom) => v
   }
 
   const hasLoop = (): boolean => oracle.hasLoop()
+  const { nodes } = world
+  const looks = new Looks({
+    happened: () =>
+      acts.length + history.connections.length + nodes.reduce((sum, { log, lives }) => sum + lives + log.told, 0),
+    traffic: () => history.messages.length + history.arrivals.length,
+    planned: momentsOf(plan),
+  })
   while (world.time.nowMs < plan.quietMs) {
-    await world.time.runUntil(Math.min(plan.quietMs, world.time.nowMs + LOOK_MS), hasLoop)
+    await world.time.runUntil(Math.min(plan.quietMs, looks.nextMs(world.time.nowMs)), hasLoop)
     const violation = oracle.step(world.time.nowMs)[0]
     if (violation !== undefined) return outcome(violation)
   }
   did({ type: 'quiet' })
   for (let wellMs: number | undefined; ;) {
-    await world.time.runUntil(world.time.nowMs + LOOK_MS, hasLoop)
+    const lookedMs = world.time.nowMs
+    await world.time.runUntil(wellMs === undefined ? lookedMs + OFTEN_MS : looks.nextMs(lookedMs), hasLoop)
     const { nowMs } = world.time
     const violation = oracle.step(nowMs)[0]
     if (violation !== undefined) return outcome(violation)
@@ -88,6 +95,16 @@ export async function runPlan(plan: Plan, useChance: (random: SeededRandom) => v
       return outcome(oracle.end(nowMs)[0], wellMs - plan.quietMs)
     if (nowMs >= plan.quietMs + plan.boundMs) return outcome(oracle.end(nowMs)[0])
   }
+}
+
+/** Of all that it does. */
+function momentsOf({ steps, clients }: Plan): number[] {
+  return [
+    ...steps.flatMap(({ atMs, lastsMs }) => [atMs, atMs + lastsMs]),
+    ...clients.flatMap(({ subscriptions }) =>
+      subscriptions.flatMap(({ fromMs, untilMs }) => [fromMs, untilMs ?? fromMs]),
+    ),
+  ]
 }
 
 function begin(plan: Plan, world: World, did: (act: Untimed) => void): void {

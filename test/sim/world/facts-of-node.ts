@@ -33,7 +33,8 @@ function factsOf({ host, lives }: SimulatedNode, cluster: string, parts: NodeFor
       holder,
       incarnation,
     })),
-    slot: view?.members().find(({ isSelf }) => isSelf)?.slot,
+    // The node itself comes first.
+    slot: parts.cluster?.membership.members()[0]?.slot,
     alarms: alarms.watch.active().map(({ name }) => name),
   }
 }

@@ -17,6 +17,8 @@ export class NodeLog {
   readonly lines: LogLine[] = []
   /** How often each event was told, of all levels but `debug`. */
   readonly counts = new Map<string, number>()
+  /** All of them. */
+  told = 0
   /** Why processes ended by themselves. */
   readonly failures: Error[] = []
   #beganMs = 0
@@ -37,6 +39,7 @@ export class NodeLog {
   }
 
   #add(process: SimulatedProcess, level: LogLine['level'], event: string, fields: object): void {
+    this.told += 1
     this.counts.set(event, (this.counts.get(event) ?? 0) + 1)
     if (this.lines.length === LINES_MAX) this.lines.shift()
     this.lines.push({ atMs: process.steadyMs() - this.#beganMs, level, event, fields })
