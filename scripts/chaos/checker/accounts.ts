@@ -3,10 +3,11 @@
  * want it over there: so what nobody there got was lost on the way, and what only some got was lost among them. Pure.
  */
 import { groupBy } from './group-by.ts'
-import type { Pair } from './pair.ts'
+import type { Copy, Pair } from './pair.ts'
 import type { Account, Fault, LedgerClaim } from './verdict.ts'
 
-type Sum = { lost: number; crashed: number; doubled: number }
+/** `resent`: of those doubled, what nobody could know for the same. */
+type Sum = { lost: number; crashed: number; doubled: number; resent: number }
 
 /** Sheds QoS 0 alone, and so accounts for nothing that was acknowledged. */
 const OF_QOS_0 = 'shed_qos0'
@@ -19,7 +20,7 @@ export function accountsOf(
   const sums = new Map<string, Sum & { readonly from: string; readonly to: string }>()
   const sumOf = (from: string, to: string): Sum => {
     const key = JSON.stringify([from, to])
-    const sum = sums.get(key) ?? { from, to, lost: 0, crashed: 0, doubled: 0 }
+    const sum = sums.get(key) ?? { from, to, lost: 0, crashed: 0, doubled: 0, resent: 0 }
     sums.set(key, sum)
     return sum
   }
@@ -33,14 +34,18 @@ export function accountsOf(
       sum.lost += 1
       if (isCrashed) sum.crashed += 1
     }
-    for (const { isEverywhere, times } of doublesOf(group)) sumOf(isEverywhere ? from : to, to).doubled += times
+    for (const { isEverywhere, times, isResent } of doublesOf(group, faults)) {
+      const sum = sumOf(isEverywhere ? from : to, to)
+      sum.doubled += times
+      if (isResent) sum.resent += times
+    }
   }
   for (const { from, to } of ledgers) sumOf(from, to)
   return [...sums.values()].map((sum) => withClaim(sum, ledgers))
 }
 
 function withClaim(
-  sum: Sum & { readonly from: string; readonly to: string },
+  { resent, ...sum }: Sum & { readonly from: string; readonly to: string },
   ledgers: readonly LedgerClaim[],
 ): Account {
   const claims = ledgers.filter(({ from, to }) => from === sum.from && to === sum.to)
@@ -55,7 +60,7 @@ function withClaim(
     claimedDropped,
     claimedDoubled,
     lostWithoutTrace: Math.max(0, sum.lost - sum.crashed - claimedDropped),
-    doubledWithoutTrace: Math.max(0, sum.doubled - claimedDoubled),
+    doubledWithoutTrace: Math.max(0, sum.doubled - resent - claimedDoubled),
   }
 }
 
@@ -101,17 +106,37 @@ function crashesOf({ publisher, subscriber, firsts }: Pair, faults: readonly Fau
     })
 }
 
-function doublesOf(group: readonly Pair[]): { readonly isEverywhere: boolean; readonly times: number }[] {
-  const bySequence = new Map<number, number[]>()
-  for (const [at, { doubled, qos }] of group.entries())
+type Double = { readonly isEverywhere: boolean; readonly times: number; readonly isResent: boolean }
+
+function doublesOf(group: readonly Pair[], faults: readonly Fault[]): Double[] {
+  const bySequence = new Map<number, { readonly times: number[]; isResent: boolean }>()
+  for (const [at, { doubled, qos, publisher }] of group.entries())
     if (qos > 0)
-      for (const { sequence } of doubled) {
-        const times = bySequence.get(sequence) ?? group.map(() => 0)
-        times[at]! += 1
-        bySequence.set(sequence, times)
+      for (const copy of doubled) {
+        const { sequence } = copy
+        const seen = bySequence.get(sequence) ?? { times: group.map(() => 0), isResent: true }
+        seen.times[at]! += 1
+        seen.isResent &&= isResentOverCrash(copy, publisher.cluster, faults)
+        bySequence.set(sequence, seen)
       }
-  return [...bySequence.values()].map((times) => ({
+  return [...bySequence.values()].map(({ times, isResent }) => ({
     isEverywhere: times.every((count) => count > 0),
     times: Math.max(...times),
+    isResent,
   }))
+}
+
+/**
+ * Its publisher sent it again because the broker died before it had answered, and with the broker died what it knew of the packet: it was
+ * taken for new, and whoever had got it before could not tell either. Exactly once holds while both ends live.
+ */
+function isResentOverCrash({ atMs, published }: Copy, cluster: string, faults: readonly Fault[]): boolean {
+  const { sendings, atMs: sentMs, answeredMs = Infinity } = published
+  return (
+    sendings > 1 &&
+    faults.some(
+      ({ crashes = [], fromMs }) =>
+        crashes.includes(cluster) && sentMs <= fromMs && answeredMs >= fromMs && atMs >= fromMs,
+    )
+  )
 }

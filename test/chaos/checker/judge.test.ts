@@ -367,6 +367,28 @@ for (const { when, guarantees = {}, ledgers = [], faults = [], subscribers = [at
     assert.equal(holds, finds.length === 0)
   })
 
+const OF_QOS_2: PublisherPart = { ...EU_PUBLISHES, qos: 2 }
+const overCrash = { sendings: 2, answeredMs: timeOf(12), crashed: 'eu', doubles: 'told', finds: [] } as const
+for (const { when, sendings, answeredMs, crashed, doubles, finds } of [
+  { when: 'its broker died before it had answered', ...overCrash },
+  { ...overCrash, when: 'another cluster died', crashed: 'us', finds: ['doubled'] },
+  { ...overCrash, when: 'it was answered before', answeredMs: timeOf(9), finds: ['doubled'] },
+  { ...overCrash, when: 'it was sent once', sendings: 1, finds: ['doubled'] },
+  { ...overCrash, when: 'nothing may come twice', doubles: 'none', finds: ['doubled'] },
+] as const)
+  test(`judge: a message of QoS 2 that came twice: ${when}`, () => {
+    const history = new History([OF_QOS_2], [at('us')], COUNT)
+    Object.assign(history.publisher('p').messages[4]!, { sendings, answeredMs })
+    history.arrive('us', 'p', 5, { atMs: timeOf(11) })
+    const faults = [crash(timeOf(10), timeOf(11), crashed)]
+    const { findings } = judge(history.observed(), { faults, guarantees: { ...STRICT, doubles } })
+    assert.deepEqual(
+      findings.map(({ severity }) => severity),
+      finds,
+      JSON.stringify(findings),
+    )
+  })
+
 test('judge: the time to heal is that of the pair that came last, and overlapping faults share theirs', () => {
   const history = new History([EU_PUBLISHES], [at('us'), at('ap')], COUNT)
   for (let sequence = 6; sequence <= COUNT; sequence += 1) history.delay('ap', 'p', sequence, 100)
