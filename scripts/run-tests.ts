@@ -10,7 +10,7 @@ import { spec } from 'node:test/reporters'
 import { TestReport } from './test-report.ts'
 
 /** For each process as a whole. */
-const TIMEOUT_MS = 480_000
+const TIMEOUT_MS = 780_000
 /**
  * Folders of small tests: all files of one share a process, because to load a test takes longer than most of them. Not those that measure
  * what their process needs.

@@ -1,5 +1,6 @@
 /** What must hold does in many simulations, and each can be run again exactly. */
 import assert from 'node:assert/strict'
+import { availableParallelism } from 'node:os'
 import test, { type TestContext } from 'node:test'
 import { foundFiles, readFound } from './found.ts'
 import type { Report } from './report.ts'
@@ -26,7 +27,7 @@ function mustHold(reports: readonly Report[]): string {
 }
 
 test(`all that must hold does with seeds 1 to ${SEEDS}`, async (t) => {
-  t.diagnostic(mustHold(await run(spreadSeeds(1, SEEDS, 1), t)))
+  t.diagnostic(mustHold(await run(spreadSeeds(1, SEEDS, availableParallelism()), t)))
 })
 
 test('what was found once does not come back', async (t) => {
