@@ -84,6 +84,11 @@ export class Journal {
     return this.#store !== undefined
   }
 
+  /** All that was recorded is on the disk; there is no commit to come unless something more is. */
+  get isIdle(): boolean {
+    return this.#state === 'idle'
+  }
+
   /** Whether the last commit failed. Nobody should be promised anything. */
   get isFailing(): boolean {
     return this.#isFailing

@@ -252,7 +252,8 @@ export class Handovers implements SessionHost {
   /** Whether all that was recorded so far is on disk, once that is known; `true` where nothing is kept. */
   #isOnDisk(): Promise<boolean> {
     const { journal } = this.#ports
-    if (!journal.isOpen) return Promise.resolve(true)
+    // With nothing recorded there would be no commit to wait for, and the other node would wait for our answer.
+    if (!journal.isOpen || journal.isIdle) return Promise.resolve(true)
     const { gatheringCommit } = journal
     return new Promise((resolve) =>
       journal.wait({
