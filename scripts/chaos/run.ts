@@ -12,6 +12,7 @@ import { writeChaosRecord } from './chaos-record.ts'
 import type { ScenarioResult } from './report/scenario-result.ts'
 import { writeReport } from './report/write-report.ts'
 import { runScenario } from './run-scenario.ts'
+import { endWhenUnread } from '../../src/cli/end-when-unread.ts'
 import { scenariosNamed, UnknownScenario } from './scenarios/all.ts'
 
 export type ChaosOptions = {
@@ -29,6 +30,7 @@ const out = (line: string): void => void process.stdout.write(`${line}\n`)
 async function chaos(options: ChaosOptions): Promise<0 | 1> {
   const chosen = scenariosNamed(options.scenarios)
   if (options.list) {
+    endWhenUnread()
     const width = Math.max(...chosen.map(({ name }) => name.length))
     for (const { name, about } of chosen) out(`${name.padEnd(width)}  ${about}`)
     return 0

@@ -37,6 +37,9 @@ export type StartListener = (
   ports: ListenerPorts,
 ) => Promise<Pick<Listener, 'address' | 'certificates' | 'reconfigure' | 'check' | 'stop'>>
 
+/** On a socket. */
+export const startListener: StartListener = (name, config, ports) => Listener.start(name, config, ports)
+
 type Listening = Awaited<ReturnType<StartListener>>
 
 export class Server implements Hub {
@@ -50,10 +53,10 @@ export class Server implements Hub {
   #deadlines: Timer | undefined
   #sweptAtMs: number
 
-  /** @param startListener on sockets, if nothing else is given */
-  constructor(broker: Broker, startListener: StartListener = (...listener) => Listener.start(...listener)) {
+  /** @param start on sockets, if nothing else is given */
+  constructor(broker: Broker, start: StartListener = startListener) {
     this.broker = broker
-    this.#startListener = startListener
+    this.#startListener = start
     this.#sweptAtMs = broker.clock.steadyMs()
     this.#checkDeadlines()
   }

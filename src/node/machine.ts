@@ -2,8 +2,7 @@
 import { randomInt } from 'node:crypto'
 import { type Clock, systemClock } from '../broker/clock.ts'
 import { type MemoryPorts, processMemory } from '../broker/limits/memory-watch.ts'
-import { Listener } from '../broker/listeners/listener.ts'
-import type { StartListener } from '../broker/server.ts'
+import { startListener, type StartListener } from '../broker/server.ts'
 import type { StorePort } from '../broker/store-port.ts'
 import type { ClusterLog } from '../cluster/cluster-log.ts'
 import type { Coordination, Sender } from '../cluster/coordination.ts'
@@ -51,7 +50,7 @@ export const systemMachine: Machine = {
   files: systemFiles,
   openStore: (file) => LmdbStore.open(file),
   openConnection,
-  startListener: (name, config, ports) => Listener.start(name, config, ports),
+  startListener,
   coordinate: async (nats, ports) => {
     // Loaded when asked for, as whatever is large and not for every node: to load it would be a good part of a start.
     const { NatsCoordination } = await import('../cluster/nats/nats-coordination.ts')

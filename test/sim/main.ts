@@ -14,6 +14,7 @@ import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { commandLine, runHeader, writeRecord } from '../../scripts/reliability/run-record.ts'
+import { endWhenUnread } from '../../src/cli/end-when-unread.ts'
 import type { Found } from './found.ts'
 import type { Report } from './report.ts'
 import { failureWords, Tallied } from './tallied.ts'
@@ -31,7 +32,9 @@ const { values } = parseArgs({
   },
 })
 
-const untilMs = values.minutes === undefined ? Number.POSITIVE_INFINITY : Date.now() + Number(values.minutes) * 60_000
+endWhenUnread()
+const untilMs =
+  values.minutes === undefined ? Number.POSITIVE_INFINITY : Date.now() + numberOf('minutes', values.minutes) * 60_000
 const tallied = new Tallied()
 await runWorkers({ tasks: tasks(), shrinks: true, untilMs, told })
 process.stdout.write(`${tallied.words()}\n`)
@@ -51,16 +54,27 @@ function told(report: Report): void {
 }
 
 function tasks(): Task[] {
-  const { seed, seeds, minutes, found, jobs } = values
+  const { seed, seeds, minutes, found } = values
+  const jobs = numberOf('jobs', values.jobs)
   if (found !== undefined) return [{ type: 'found', files: [found] }]
-  if (seed !== undefined) return spreadSeeds(Number(seed), Number(seed), 1)
+  if (seed !== undefined) return spreadSeeds(numberOf('seed', seed), numberOf('seed', seed), 1)
   const [first, last] =
     /^(\d+)\.\.(\d+)$/
       .exec(seeds ?? '')
       ?.slice(1)
       .map(Number) ?? []
-  if (first !== undefined && last !== undefined) return spreadSeeds(first, last, Number(jobs))
-  if (minutes !== undefined) return spreadSeeds(Math.floor(Date.now() / 1_000), Number.MAX_SAFE_INTEGER, Number(jobs))
-  process.stderr.write('say --seed N, --seeds A..B, --minutes M or --found FILE\n')
+  if (first !== undefined && last !== undefined && first <= last) return spreadSeeds(first, last, jobs)
+  if (minutes !== undefined) return spreadSeeds(Math.floor(Date.now() / 1_000), Number.MAX_SAFE_INTEGER, jobs)
+  return refuse('say --seed N, --seeds A..B, --minutes M or --found FILE')
+}
+
+function numberOf(option: string, text: string): number {
+  const number = Number(text)
+  const isWhole = option === 'minutes' || Number.isSafeInteger(number)
+  return number > 0 && isWhole ? number : refuse(`--${option} ${text}: expected a number above 0`)
+}
+
+function refuse(words: string): never {
+  process.stderr.write(`sim: ${words}\n`)
   process.exit(2)
 }

@@ -15,7 +15,7 @@ export type Seen = {
 }
 
 /** Worst first. */
-const SEVERITIES: readonly Severity[] = [
+export const SEVERITIES: readonly Severity[] = [
   'lost_without_trace',
   'lost',
   'misdelivered',

@@ -1,4 +1,5 @@
 /** Figures of scenarios, as the table and the page have them, and the order in which they are told. Pure. */
+import { SEVERITIES } from '../checker/findings.ts'
 import type { Severity, Tally, Verdict } from '../checker/verdict.ts'
 import type { ScenarioResult } from './scenario-result.ts'
 
@@ -9,18 +10,7 @@ export function outcomeOf(result: ScenarioResult): Outcome {
   return result.verdict.holds ? 'held' : 'broken'
 }
 
-const WORST_FIRST: readonly (Severity | Outcome)[] = [
-  'lost_without_trace',
-  'lost',
-  'misdelivered',
-  'doubled',
-  'out_of_order',
-  'silent',
-  'slow',
-  'failed',
-  'skipped',
-  'held',
-]
+const WORST_FIRST: readonly (Severity | Outcome)[] = [...SEVERITIES, 'failed', 'skipped', 'held']
 
 /** What does not hold comes first, and of that the worst. */
 export function worstFirst(results: readonly ScenarioResult[]): ScenarioResult[] {

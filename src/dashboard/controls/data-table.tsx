@@ -1,9 +1,8 @@
 /** A table whose rows become cards where there is no room for columns. */
 import type { ComponentChildren } from 'preact'
+import { type ColumnTitle, TableHead } from './table-head.tsx'
 
-export type Column<Row> = {
-  readonly title: string
-  readonly number?: boolean
+export type Column<Row> = ColumnTitle & {
   /** Takes what room there is, in as many lines as it needs; the others have one line. */
   readonly wide?: boolean
   readonly cell: (row: Row) => ComponentChildren
@@ -24,15 +23,7 @@ export function DataTable<Row>({ label, columns, rows, keyOf, empty }: DataTable
   return (
     <div class="panel table-panel scroll-x">
       <table class="table stacks" aria-label={label}>
-        <thead>
-          <tr>
-            {columns.map(({ title, number }) => (
-              <th key={title} scope="col" class={number === true ? 'number' : undefined}>
-                {title}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <TableHead columns={columns} />
         <tbody>
           {rows.map((row) => (
             <tr key={keyOf(row)}>

@@ -1,9 +1,10 @@
 /** A table that keeps its columns where there is no room for them: then it is scrolled, with keys as well. */
 import type { ComponentChildren } from 'preact'
+import { type ColumnTitle, TableHead } from './table-head.tsx'
 
 export type ScrolledTableProps = {
   readonly label: string
-  readonly columns: readonly { readonly title: string; readonly number?: boolean }[]
+  readonly columns: readonly ColumnTitle[]
   /** Its rows. */
   readonly children: ComponentChildren
 }
@@ -12,15 +13,7 @@ export function ScrolledTable({ label, columns, children }: ScrolledTableProps) 
   return (
     <div class="scroll-x" tabIndex={0} role="region" aria-label={`${label}, by row`}>
       <table class="table">
-        <thead>
-          <tr>
-            {columns.map(({ title, number }) => (
-              <th key={title} scope="col" class={number === true ? 'number' : undefined}>
-                {title}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <TableHead columns={columns} />
         <tbody>{children}</tbody>
       </table>
     </div>

@@ -1,7 +1,7 @@
 /** Each thing that must hold: a run in which it does passes, and one in which it does not is found out. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { PlantedRun, terms } from './planted-run.ts'
+import { inboundOf, ledgerOf, PlantedRun, terms } from './planted-run.ts'
 import type { Invariant } from './violation.ts'
 
 type Row = {
@@ -90,15 +90,7 @@ const lost: Row[] = [
     when: 'it stands in the ledger under a reason',
     plant(run) {
       run.arrive(run.publish(), run.home)
-      run.toB.ledger = {
-        matched: 1,
-        delivered: 0,
-        inflight: 0,
-        queued: 0,
-        dropped: { queue_full: 1 },
-        failed: {},
-        retried: 0,
-      }
+      run.toB.ledger = ledgerOf({ matched: 1, dropped: { queue_full: 1 } })
     },
   },
   {
@@ -106,15 +98,7 @@ const lost: Row[] = [
     found: 'nothing_lost_unseen',
     plant(run) {
       for (const message of [run.publish(), run.publish()]) run.arrive(message, run.home)
-      run.toB.ledger = {
-        matched: 2,
-        delivered: 1,
-        inflight: 0,
-        queued: 0,
-        dropped: { expired: 1 },
-        failed: {},
-        retried: 0,
-      }
+      run.toB.ledger = ledgerOf({ matched: 2, delivered: 1, dropped: { expired: 1 } })
     },
   },
   {
@@ -122,15 +106,7 @@ const lost: Row[] = [
     found: 'nothing_lost_unseen',
     plant(run) {
       run.arrive(run.publish(), run.home)
-      run.toA.ledger = {
-        matched: 1,
-        delivered: 0,
-        inflight: 0,
-        queued: 0,
-        dropped: { expired: 1 },
-        failed: {},
-        retried: 0,
-      }
+      run.toA.ledger = ledgerOf({ matched: 1, dropped: { expired: 1 } })
     },
   },
   {
@@ -138,15 +114,7 @@ const lost: Row[] = [
     found: 'nothing_lost_unseen',
     plant(run) {
       run.arrive(run.publish(), run.home)
-      run.toA.inbound = {
-        received: 1,
-        accepted: 0,
-        maybe_duplicate: 0,
-        duplicate: 1,
-        not_in_topics: 0,
-        link_disabled: 0,
-        malformed: 0,
-      }
+      run.toA.inbound = inboundOf({ received: 1, duplicate: 1 })
     },
   },
   {
@@ -154,7 +122,7 @@ const lost: Row[] = [
     isOver: false,
     plant(run) {
       run.arrive(run.publish(), run.home)
-      run.toB.ledger = { matched: 1, delivered: 0, inflight: 0, queued: 1, dropped: {}, failed: {}, retried: 0 }
+      run.toB.ledger = ledgerOf({ matched: 1, queued: 1 })
       run.toB.outbox = { messages: 1, bytes: 10, fill: 0 }
     },
   },
@@ -170,7 +138,7 @@ const lost: Row[] = [
     isOver: false,
     plant(run) {
       run.arrive(run.publish(), run.home)
-      run.toB.ledger = { matched: 1, delivered: 0, inflight: 1, queued: 0, dropped: {}, failed: {}, retried: 0 }
+      run.toB.ledger = ledgerOf({ matched: 1, inflight: 1 })
       run.toB.outbox = { messages: 1, bytes: 10, fill: 0 }
       run.pass(3_000)
       killed(run, 'a1')
@@ -182,7 +150,7 @@ const lost: Row[] = [
     isOver: false,
     plant(run) {
       run.arrive(run.publish(), run.home)
-      run.toB.ledger = { matched: 1, delivered: 1, inflight: 0, queued: 0, dropped: {}, failed: {}, retried: 0 }
+      run.toB.ledger = ledgerOf({ matched: 1, delivered: 1 })
       run.pass(3_000)
       killed(run, 'a1')
     },
@@ -204,12 +172,12 @@ const lost: Row[] = [
       started(run, 'a1')
       run.pass(40_000)
       run.arrive(run.publish(), run.home)
-      run.toB.ledger = { matched: 1, delivered: 0, inflight: 1, queued: 0, dropped: {}, failed: {}, retried: 0 }
+      run.toB.ledger = ledgerOf({ matched: 1, inflight: 1 })
       run.toB.outbox = { messages: 1, bytes: 10, fill: 0 }
       run.pass(3_000)
       killed(run, 'a1')
       started(run, 'a1')
-      run.toB.ledger = { matched: 0, delivered: 0, inflight: 0, queued: 0, dropped: {}, failed: {}, retried: 0 }
+      run.toB.ledger = ledgerOf({})
       run.toB.outbox = { messages: 0, bytes: 0, fill: 0 }
       run.pass()
     },
@@ -219,7 +187,7 @@ const lost: Row[] = [
     isOver: false,
     plant(run) {
       run.arrive(run.publish(), run.home)
-      run.toB.ledger = { matched: 1, delivered: 0, inflight: 0, queued: 1, dropped: {}, failed: {}, retried: 0 }
+      run.toB.ledger = ledgerOf({ matched: 1, queued: 1 })
       run.toB.outbox = { messages: 1, bytes: 10, fill: 0 }
       run.pass()
       run.act({ type: 'link_set', atMs: run.nowMs, cluster: 'a', peer: 'b', terms: undefined })
@@ -283,15 +251,7 @@ const doubled: Row[] = [
     when: 'the receiving side counted it as one that may be double',
     plant(run) {
       run.arrive(run.deliver(), run.away)
-      run.toA.inbound = {
-        received: 2,
-        accepted: 2,
-        maybe_duplicate: 1,
-        duplicate: 0,
-        not_in_topics: 0,
-        link_disabled: 0,
-        malformed: 0,
-      }
+      run.toA.inbound = inboundOf({ received: 2, accepted: 2, maybe_duplicate: 1 })
     },
   },
   {
@@ -300,15 +260,7 @@ const doubled: Row[] = [
     plant(run) {
       run.arrive(run.deliver(), run.away)
       run.arrive(run.deliver('t/2'), run.away)
-      run.toA.inbound = {
-        received: 4,
-        accepted: 4,
-        maybe_duplicate: 1,
-        duplicate: 0,
-        not_in_topics: 0,
-        link_disabled: 0,
-        malformed: 0,
-      }
+      run.toA.inbound = inboundOf({ received: 4, accepted: 4, maybe_duplicate: 1 })
     },
   },
   {
@@ -336,7 +288,7 @@ const doubled: Row[] = [
     when: 'EMQX’s dialect was spoken, and the sender says that it sent it again',
     plant(run) {
       run.toB.dialect = 'emqx'
-      run.toB.ledger = { matched: 1, delivered: 1, inflight: 0, queued: 0, dropped: {}, failed: {}, retried: 1 }
+      run.toB.ledger = ledgerOf({ matched: 1, delivered: 1, retried: 1 })
       run.arrive(run.deliver(), run.away)
     },
   },
@@ -488,7 +440,7 @@ const other: Row[] = [
     when: 'something still waits when all is over',
     found: 'convergence',
     plant(run) {
-      run.toB.ledger = { matched: 1, delivered: 0, inflight: 0, queued: 1, dropped: {}, failed: {}, retried: 0 }
+      run.toB.ledger = ledgerOf({ matched: 1, queued: 1 })
       run.toB.outbox = { messages: 1, bytes: 10, fill: 0 }
     },
   },
@@ -662,40 +614,32 @@ const other: Row[] = [
     when: 'an account does not add up',
     found: 'ledger_balances',
     plant(run) {
-      run.toB.ledger = { matched: 2, delivered: 1, inflight: 0, queued: 0, dropped: {}, failed: {}, retried: 0 }
+      run.toB.ledger = ledgerOf({ matched: 2, delivered: 1 })
     },
   },
   {
     when: 'an account of what came does not add up',
     found: 'ledger_balances',
     plant(run) {
-      run.toA.inbound = {
-        received: 2,
-        accepted: 1,
-        maybe_duplicate: 0,
-        duplicate: 0,
-        not_in_topics: 0,
-        link_disabled: 0,
-        malformed: 0,
-      }
+      run.toA.inbound = inboundOf({ received: 2, accepted: 1 })
     },
   },
   {
     when: 'an account shrinks',
     found: 'ledger_balances',
     plant(run) {
-      run.toB.ledger = { matched: 2, delivered: 2, inflight: 0, queued: 0, dropped: {}, failed: {}, retried: 0 }
+      run.toB.ledger = ledgerOf({ matched: 2, delivered: 2 })
       run.pass()
-      run.toB.ledger = { matched: 1, delivered: 1, inflight: 0, queued: 0, dropped: {}, failed: {}, retried: 0 }
+      run.toB.ledger = ledgerOf({ matched: 1, delivered: 1 })
     },
   },
   {
     when: 'an account is begun anew by somebody',
     plant(run) {
-      run.toB.ledger = { matched: 2, delivered: 2, inflight: 0, queued: 0, dropped: {}, failed: {}, retried: 0 }
+      run.toB.ledger = ledgerOf({ matched: 2, delivered: 2 })
       run.pass()
       run.act({ type: 'ledger_reset', atMs: run.nowMs, node: 'a1', peer: 'b' })
-      run.toB.ledger = { matched: 0, delivered: 0, inflight: 0, queued: 0, dropped: {}, failed: {}, retried: 0 }
+      run.toB.ledger = ledgerOf({})
     },
   },
 ]

@@ -2,6 +2,8 @@
  * A run that never happened, written by hand: two linked clusters of one node each, a publisher in the first, and a subscriber with a
  * kept session in both. All goes well, unless a test plants something.
  */
+import type { InboundLedgerSnapshot } from '../../../src/lanes/inbound-ledger.ts'
+import type { LedgerSnapshot } from '../../../src/lanes/ledger.ts'
 import type { QoS } from '../../../src/packets/message.ts'
 import type { Arrival, ClientIdentity, ConnectionRecord, PublishedMessage, SessionRecord } from '../clients/history.ts'
 import { History } from '../clients/history.ts'
@@ -25,6 +27,17 @@ export const terms: LinkTerms = {
   bufferMessagesMax: Infinity,
   requestTtlMs: Infinity,
   staleTtlMs: 86_400_000,
+}
+
+/** The account of a link, with 0 for what is left out. */
+export function ledgerOf(counts: Partial<LedgerSnapshot>): LedgerSnapshot {
+  return { matched: 0, delivered: 0, inflight: 0, queued: 0, dropped: {}, failed: {}, retried: 0, ...counts }
+}
+
+/** The same of what came from the peer. */
+export function inboundOf(counts: Partial<InboundLedgerSnapshot>): InboundLedgerSnapshot {
+  const none = { received: 0, accepted: 0, maybe_duplicate: 0, duplicate: 0 }
+  return { ...none, not_in_topics: 0, link_disabled: 0, malformed: 0, ...counts }
 }
 
 export class PlantedRun {

@@ -4,7 +4,8 @@ import { SimulatedClient } from '../clients/simulated-client.ts'
 import type { ClientServer } from '../clients/wire.ts'
 import type { Plan, PlannedClient, PlannedPublishes } from '../plan/plan.ts'
 import { clientDial } from '../world/client-wire.ts'
-import { MQTT_PORT, type World } from '../world/world.ts'
+import { MQTT_PORT } from '../world/simulated-node.ts'
+import type { World } from '../world/world.ts'
 
 /** For `cut` and its like. */
 export function clientHost(name: string): string {

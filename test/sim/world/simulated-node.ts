@@ -32,8 +32,13 @@ type Running = {
   parts: NodeForApi | undefined
 }
 
-const MQTT_PORT = 1883
+export const MQTT_PORT = 1883
 const GIBIBYTE = 2 ** 30
+
+/** `node.name` of a node on that host. */
+export function nameOf(host: string): string {
+  return `isthmus@${host}`
+}
 
 export class SimulatedNode {
   /** How others reach it. */
@@ -59,7 +64,7 @@ export class SimulatedNode {
 
   /** `node.name`. */
   get name(): string {
-    return `isthmus@${this.host}`
+    return nameOf(this.host)
   }
 
   /** Whether there is a process, whatever it does. */

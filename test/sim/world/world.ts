@@ -4,7 +4,7 @@ import { SimulatedJetStream } from './jetstream/simulated-jetstream.ts'
 import { SimulatedNetwork } from './network/simulated-network.ts'
 import { endTurn } from './platform.ts'
 import type { SeededRandom } from './random.ts'
-import { SimulatedNode } from './simulated-node.ts'
+import { MQTT_PORT, nameOf, SimulatedNode } from './simulated-node.ts'
 import { VirtualTime } from './virtual-time.ts'
 
 export type ClusterSpec = {
@@ -57,7 +57,7 @@ export class World {
       hosts.map((host) => {
         const whole: ConfigInput = {
           ...config,
-          node: { name: `isthmus@${host}`, data_dir: `/data/${host}` },
+          node: { name: nameOf(host), data_dir: `/data/${host}` },
           listeners: { tcp: { default: { bind: `0.0.0.0:${MQTT_PORT}` } } },
           cluster: { name, links, ...nats },
         }
@@ -67,8 +67,6 @@ export class World {
     )
   }
 }
-
-export const MQTT_PORT = 1883
 
 /** @param at from 0 */
 export function hostOf(cluster: string, at: number): string {
